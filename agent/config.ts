@@ -1,0 +1,51 @@
+/** What an agent is told at start. Read and checked by the command line; trusted from there on. */
+export interface AgentConfig {
+  readonly cluster: string;
+  /** Unique in the cluster. */
+  readonly member: string;
+  /** Name of the machine it runs on (rule A3). */
+  readonly host: string | undefined;
+  /** `host:port` of every controller. */
+  readonly controllers: readonly string[];
+  /** Where this agent answers other agents. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly advertise: {
+    /** `host:port` under which other agents reach this one. */
+    readonly agent: string;
+    /** Where other members and clients reach the database. */
+    readonly database: { readonly host: string; readonly port: number };
+  };
+  /** Holds state.json; on the same volume as the data, outside the data directory (a base backup would copy it). */
+  readonly stateDir: string;
+  readonly engine: PostgresConfig;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+export interface PostgresConfig {
+  readonly kind: 'postgres';
+  readonly dataDir: string;
+  /** Folder of postgres, pg_ctl and pg_waldump; found from the running server when not given. */
+  readonly binDir: string | undefined;
+  /** Socket folder or address of the local server. */
+  readonly host: string;
+  readonly port: number;
+  /** A superuser: promotion, ALTER SYSTEM and ending sessions need it. */
+  readonly user: string;
+  readonly password: string | undefined;
+  /** Holds Tanist's schema with the marks. */
+  readonly database: string;
+  /** How this member logs in to another one to replicate. */
+  readonly replication: {
+    readonly user: string;
+    readonly password: string | undefined;
+    /** Further libpq settings, verbatim: `sslmode=verify-full sslrootcert=…`. */
+    readonly options: string;
+  };
+  readonly server: ServerControl;
+}
+
+/** How the server is started. Stopping to fence needs none of it: signals to the server's own processes. */
+export type ServerControl =
+  | { readonly kind: 'pg_ctl'; readonly options: string; readonly logFile: string }
+  | { readonly kind: 'systemd'; readonly unit: string }
+  | { readonly kind: 'commands'; readonly start: string };

@@ -1,0 +1,76 @@
+/**
+ * The agent, as a function: one event and what it knows, to what it then knows, what must be durable, and what is to be
+ * done after that. It compares its plan with what its database is and takes the next step toward it, from any starting
+ * point. It sees no clock, no I/O, no randomness.
+ */
+import { assertNever } from '#core/assert.js';
+import { after, asDuration, earliest, type MonotonicMs } from '#core/brand.js';
+import { ERRORS, type ErrorCode } from '#core/errors.js';
+import type { Rules } from '#core/rules/index.js';
+import { timingsOf } from '#core/timings.js';
+import { observe } from '#agent/decide/observe.js';
+import { takeDirective } from '#agent/decide/directives.js';
+import { nextAction } from '#agent/decide/next-action.js';
+import { report } from '#agent/decide/report.js';
+import { takeResult } from '#agent/decide/results.js';
+import type { AgentState, Context, Decision, Effect, Event } from '#agent/decide/state.js';
+
+export function decide(state: AgentState, event: Event, rules: Rules): Decision {
+  const effects: Effect[] = [];
+  const context: Context = {
+    now: event.at,
+    random: event.random,
+    rules,
+    timings: timingsOf(state.durable.plan?.policy.profile ?? 'balanced'),
+    emit: (effect) => effects.push(effect),
+  };
+  const taken = take(state, event, context);
+  const acting = nextAction(taken, context);
+  const next = report(acting, context);
+  return {
+    state: next,
+    persist: next.durable === state.durable ? undefined : next.durable,
+    effects,
+    wakeAt: wakeAt(next, context),
+  };
+}
+
+function take(state: AgentState, event: Event, context: Context): AgentState {
+  switch (event.kind) {
+    case 'tick':
+      return state;
+    case 'observed':
+      return observe(state, event, context);
+    case 'controller-connected':
+      // Said again at once: this controller has heard nothing of this incarnation yet.
+      return { ...withSession(state, event.controller, true), lastSaid: '' };
+    case 'controller-disconnected':
+      return withSession(state, event.controller, false);
+    case 'directive':
+      return takeDirective(state, event.directive, context);
+    case 'refused':
+      return refused(state, event.code, event.text, context);
+    case 'done':
+      return takeResult(state, event.id, event.result, context);
+    default:
+      return assertNever(event);
+  }
+}
+
+function refused(state: AgentState, code: string, text: string, context: Context): AgentState {
+  const known: ErrorCode = code in ERRORS ? (code as ErrorCode) : 'ENGINE_FAILED';
+  context.emit({ kind: 'exit', code: known, text });
+  return state;
+}
+
+function withSession(state: AgentState, controller: string, connected: boolean): AgentState {
+  return { ...state, controllers: { ...state.controllers, [controller]: { connected } } };
+}
+
+/** The next heartbeat, the end of the lease, or the time to try a failed step again. */
+function wakeAt(state: AgentState, context: Context): MonotonicMs {
+  let wake = state.nextHeartbeatAt;
+  if (state.lease.expiry > context.now) wake = earliest(wake, state.lease.expiry);
+  if (state.retryAt > context.now) wake = earliest(wake, state.retryAt);
+  return wake > context.now ? wake : after(context.now, asDuration(1));
+}

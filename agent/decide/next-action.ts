@@ -1,0 +1,156 @@
+/**
+ * The next step toward the plan, from whatever the database is now. Safety first: a database that may not be open is fenced,
+ * whatever else is under way. Then the seal, the tail, and only then what the plan wants.
+ */
+import { after, asDuration, type Epoch } from '#core/brand.js';
+import { memberOf, type Plan } from '#core/plan.js';
+import { formatPosition } from '#core/position.js';
+import { isDown } from '#agent/decide/observe.js';
+import type { Action, AgentState, Context, Observed } from '#agent/decide/state.js';
+
+/** A dead leader's log is left to be read for this long before its server is started again, closed. */
+const RESTART_AFTER = asDuration(2000);
+const SLOTS_EVERY = asDuration(5000);
+
+export function nextAction(state: AgentState, context: Context): AgentState {
+  const { plan } = state.durable;
+  const { database } = state;
+  // Without a plan the database is not in care: hands off.
+  if (plan === undefined || database === undefined) return state;
+  if (mustFence(state, plan, database, context)) {
+    if (state.action?.action.kind === 'fence') return state;
+    return run(state, { kind: 'fence', withinMs: context.timings.fenceMs }, context);
+  }
+  if (state.action !== undefined || context.now < state.retryAt) return state;
+  const sealing = state.durable.sealedEpoch > plan.epoch;
+  const wanted = sealing ? sealStep(state, plan, database) : planStep(state, plan, database, context);
+  if (wanted === undefined) return state;
+  return 'problem' in wanted ? { ...state, problem: wanted.problem } : run(state, wanted, context);
+}
+
+type Step = Action | { readonly problem: NonNullable<AgentState['problem']> };
+
+function run(state: AgentState, action: Action, context: Context): AgentState {
+  const id = state.actions + 1;
+  context.emit({ kind: 'run', id, action });
+  const next = { ...state, actions: id, action: { id, action, startedAt: context.now } };
+  switch (action.kind) {
+    case 'open':
+      return { ...next, openingEpoch: action.epoch };
+    case 'fence':
+      return { ...next, stoppedByFence: next.stoppedByFence || state.downSince === undefined };
+    case 'keepSlots':
+      return { ...next, slotsAt: after(context.now, SLOTS_EVERY) };
+    default:
+      return next;
+  }
+}
+
+/** L4 and F1: whether this member may accept writes at this instant. */
+export function mayBeOpen(state: AgentState, plan: Plan, context: Context): boolean {
+  if (plan.leader !== state.member || !context.rules.F1(state.durable, plan.epoch)) return false;
+  return leaseHeld(state, plan, context) || isBeingAdopted(state, plan);
+}
+
+function leaseHeld(state: AgentState, plan: Plan, context: Context): boolean {
+  return state.lease.epoch === plan.epoch && context.rules.L4(context.now, state.lease.expiry);
+}
+
+/** Epoch 1 is committed around an open leader, and no controller appoints another before it has proved itself. */
+function isBeingAdopted(state: AgentState, plan: Plan): boolean {
+  return plan.openings.length === 0 && state.durable.openedEpoch < plan.epoch;
+}
+
+function mustFence(state: AgentState, plan: Plan, database: Observed, context: Context): boolean {
+  const accepts = database.role === 'writable' && !isDown(database.state);
+  if (accepts) return !mayBeOpen(state, plan, context);
+  // Dead, but not its children: one that is busy can still commit.
+  if (isDown(database.state) && !database.processesGone) return true;
+  // F1: what is not open any more at this epoch, or never will be, is closed for good, and is confirmed so.
+  const closed = isDown(database.state) || (database.role === 'replica' && !isOpening(state, plan));
+  return isOver(state, plan) && closed && state.durable.fencedEpoch < plan.epoch;
+}
+
+/** The leader's time at this epoch is over once it ends after it began, or when a higher epoch is known. */
+export function isOver(state: AgentState, plan: Plan): boolean {
+  if (plan.leader !== state.member) return false;
+  const begun = state.durable.openedEpoch === plan.epoch || state.openingEpoch === plan.epoch;
+  return begun || state.durable.highestEpoch > plan.epoch;
+}
+
+/** Until a promotion has gone through, the database is a replica still: no sign of an end. */
+function isOpening(state: AgentState, plan: Plan): boolean {
+  return state.durable.openedEpoch < plan.epoch && state.durable.highestEpoch === plan.epoch;
+}
+
+/**
+ * S1: an outstanding seal is done by this incarnation itself, whatever an earlier one reported; then the tail; and nothing of the
+ * old plan any more.
+ */
+function sealStep(state: AgentState, plan: Plan, database: Observed): Step | undefined {
+  const { sealedEpoch } = state.durable;
+  if (state.sealed?.epoch !== sealedEpoch) return sealOrStart(state, plan, database, sealedEpoch);
+  const wanted = state.tailWanted;
+  const asked = wanted?.epoch === sealedEpoch && state.tail?.epoch !== sealedEpoch;
+  return asked ? { kind: 'takeTail', ...wanted } : undefined;
+}
+
+function sealOrStart(state: AgentState, plan: Plan, database: Observed, epoch: Epoch): Step | undefined {
+  if (isDown(database.state)) return startStep(state, plan, database);
+  if (database.role !== 'replica' || database.state !== 'running') return undefined;
+  return { kind: 'seal', epoch };
+}
+
+/** Starts a server that is down, unless an administrator shut it down, or its log is still wanted by an heir. */
+function startStep(state: AgentState, plan: Plan, database: Observed): Step | undefined {
+  if (database.state === 'stopped' && !state.stoppedByFence) return undefined;
+  const closedLeader = plan.leader === state.member && state.durable.fencedEpoch >= plan.epoch;
+  if (closedLeader && database.state === 'crashed' && plan.eligible.length > 0) {
+    const restartAt = after(state.downSince ?? database.at, RESTART_AFTER);
+    if (database.at < restartAt) return undefined;
+  }
+  return { kind: 'start' };
+}
+
+function planStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
+  if (isDown(database.state)) return startStep(state, plan, database);
+  if (database.state !== 'running') return undefined;
+  return plan.leader === state.member ? leadStep(state, plan, database, context) : followStep(state, plan, database, context);
+}
+
+function leadStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
+  if (!context.rules.F1(state.durable, plan.epoch) || !leaseHeld(state, plan, context)) return undefined;
+  const replicas = plan.members.map((member) => member.name).filter((name) => name !== state.member);
+  if (state.opened === undefined) {
+    return {
+      kind: 'open',
+      epoch: plan.epoch,
+      mark: context.random,
+      opening: plan.opening,
+      timeline: context.rules.S2_timeline(plan.epoch, plan.openings),
+      openings: plan.openings,
+      replicas,
+      timeoutMs: plan.policy.openTimeoutMs,
+    };
+  }
+  if (database.role !== 'writable' || context.now < state.slotsAt) return undefined;
+  return { kind: 'keepSlots', replicas, retentionBytes: plan.policy.slotRetentionBytes };
+}
+
+/** S4, then S2: only behind a proved leader, and only from a log that its history contains. */
+function followStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
+  const leader = memberOf(plan, plan.leader);
+  if (leader === undefined || !context.rules.S4(plan) || database.role !== 'replica') return undefined;
+  const follows = database.upstream === `${leader.databaseHost}:${leader.databasePort}`;
+  if (follows && (database.streaming || state.followedEpoch === plan.epoch)) return undefined;
+  if (state.sealed?.epoch !== plan.epoch) return { kind: 'seal', epoch: plan.epoch };
+  const { position } = state.sealed;
+  if (position === undefined) return undefined;
+  const stands = context.rules.S2(position, plan.openings);
+  if (stands === 'behind' || stands === 'equal') {
+    return { kind: 'follow', leader, openings: plan.openings, slot: state.member };
+  }
+  if (state.problem?.code === 'DIVERGED') return undefined;
+  const text = `its log (${formatPosition(position)}) holds writes that ${plan.leader} lacks: it stays closed until it is rewound or cloned anew`;
+  return { problem: { code: 'DIVERGED', text } };
+}

@@ -1,0 +1,125 @@
+/**
+ * The heartbeat: everything a controller needs to know, each time, to every controller. It leaves on time, and at once when something
+ * changed that somebody waits for.
+ */
+import { after, asDuration, latest, LONG_AGO, type MonotonicMs } from '#core/brand.js';
+import type { DatabaseReport, DatabaseState, Report } from '#core/report.js';
+import type { AgentState, Context, Observed, Transmission } from '#agent/decide/state.js';
+import { isDown } from '#agent/decide/observe.js';
+
+/** Grants older than this many heartbeats per controller are of no use to anybody. */
+const REMEMBERED = 64;
+
+export function report(state: AgentState, context: Context): AgentState {
+  const body = compose(state, context);
+  const said = salient(body);
+  const due = context.now >= state.nextHeartbeatAt;
+  if (!due && said === state.lastSaid) return state;
+  const connected = Object.entries(state.controllers).filter(([, session]) => session.connected);
+  let nonce = state.nonce;
+  const sent: Transmission[] = [];
+  for (const [controller] of connected) {
+    nonce += 1n;
+    // L1: noted before it leaves, a fresh nonce per transmission.
+    sent.push({ nonce, sentAt: context.now });
+    context.emit({ kind: 'send', controller, report: { ...body, nonce } });
+  }
+  return {
+    ...state,
+    nonce,
+    sent: [...state.sent, ...sent].slice(-REMEMBERED),
+    lastSaid: said,
+    nextHeartbeatAt: due ? after(context.now, context.timings.heartbeatMs) : state.nextHeartbeatAt,
+  };
+}
+
+function compose(state: AgentState, context: Context): Omit<Report, 'nonce'> {
+  const { durable } = state;
+  return {
+    incarnation: state.incarnation,
+    wantsLease: wantsLease(state, context),
+    highestEpoch: durable.highestEpoch,
+    planEpoch: durable.plan?.epoch ?? (0n as Report['planEpoch']),
+    planVersion: durable.plan?.version ?? (0n as Report['planVersion']),
+    fencedEpoch: durable.fencedEpoch,
+    sealed: state.sealed,
+    tail: state.tail,
+    opened: state.opened,
+    database: databaseReport(state, context),
+    problem: state.problem,
+  };
+}
+
+/** L1: an open leader asks only while its canary comes back; one that is to open asks once its database runs. */
+export function wantsLease(state: AgentState, context: Context): boolean {
+  const { plan } = state.durable;
+  const { database } = state;
+  if (plan?.leader !== state.member || database === undefined) return false;
+  if (!context.rules.F1(state.durable, plan.epoch)) return false;
+  if (database.state !== 'running') return false;
+  if (state.durable.openedEpoch < plan.epoch) return true;
+  const canaryAgeMs = asDuration(context.now - lastProof(state, database));
+  return context.rules.L1({ canaryAgeMs, canaryTimeoutMs: context.timings.canaryTimeoutMs });
+}
+
+/** The newest sign that the database can commit: a canary, or the mark of its opening. */
+function lastProof(state: AgentState, database: Observed): MonotonicMs {
+  return latest(database.canaryAt ?? LONG_AGO, state.opened?.at ?? LONG_AGO);
+}
+
+function databaseReport(state: AgentState, context: Context): DatabaseReport {
+  const { database } = state;
+  if (database === undefined) {
+    return {
+      state: 'unknown',
+      role: 'unknown',
+      dataId: state.durable.dataId,
+      position: undefined,
+      backlogBytes: 0,
+      canaryAgeMs: undefined,
+      upstream: undefined,
+      streaming: false,
+      tailReadable: false,
+    };
+  }
+  const age = context.now - lastProof(state, database);
+  return {
+    state: reportedState(state, database, age, context),
+    role: database.role,
+    dataId: database.dataId,
+    position: database.position,
+    backlogBytes: database.backlogBytes,
+    canaryAgeMs: database.role === 'writable' && Number.isFinite(age) ? Math.round(age) : undefined,
+    upstream: database.upstream,
+    streaming: database.streaming,
+    tailReadable: database.tailReadable,
+  };
+}
+
+function reportedState(state: AgentState, database: Observed, canaryAgeMs: number, context: Context): DatabaseState {
+  if (isDown(database.state) && state.stoppedByFence) return 'fenced';
+  const opened = state.durable.plan !== undefined && state.durable.openedEpoch === state.durable.plan.epoch;
+  const late = canaryAgeMs >= context.timings.canaryTimeoutMs;
+  return database.state === 'running' && database.role === 'writable' && opened && late ? 'hung' : database.state;
+}
+
+/** What is worth a message of its own: everything but what moves with every heartbeat. */
+function salient(body: Omit<Report, 'nonce'>): string {
+  const { database: d } = body;
+  return [
+    body.wantsLease,
+    body.highestEpoch,
+    body.planEpoch,
+    body.planVersion,
+    body.fencedEpoch,
+    body.sealed?.epoch,
+    body.tail?.epoch,
+    body.opened?.epoch,
+    d.state,
+    d.role,
+    d.streaming,
+    d.upstream,
+    d.tailReadable,
+    body.problem?.code,
+  ].join('|');
+}

@@ -1,0 +1,84 @@
+/** What an engine's step came to. */
+import { assertNever } from '#core/assert.js';
+import { after, asDuration, highest } from '#core/brand.js';
+import { isOver } from '#agent/decide/next-action.js';
+import type { ActionUnderWay, AgentState, Context, Result } from '#agent/decide/state.js';
+
+const RETRY_AFTER = asDuration(500);
+
+export function takeResult(state: AgentState, id: number, result: Result, context: Context): AgentState {
+  const under = state.action;
+  if (under?.id !== id) return state;
+  const ended: AgentState = { ...state, action: undefined };
+  const ms = Math.round(context.now - under.startedAt);
+  if (result.kind !== 'slotsKept') {
+    const level = result.kind === 'failed' ? 'warn' : 'info';
+    const fields = { step: under.action.kind, ms, ...(result.kind === 'failed' ? { because: `${result.code}: ${result.text}` } : {}) };
+    context.emit({ kind: 'log', level, code: result.kind === 'failed' ? 'STEP_FAILED' : 'STEP_DONE', fields });
+  }
+  switch (result.kind) {
+    case 'fenced':
+      return fenced(ended, result, context);
+    case 'started':
+      return { ...ended, problem: undefined };
+    case 'sealed':
+      return { ...ended, sealed: sealedBy(under, result), problem: undefined };
+    case 'tailTaken':
+      return {
+        ...ended,
+        tailWanted: undefined,
+        tail: tailOf(under, { kind: 'taken', atLeast: result.atLeast, bytes: result.bytes }),
+      };
+    case 'opened':
+      return {
+        ...ended,
+        durable: { ...ended.durable, openedEpoch: highest(ended.durable.openedEpoch, result.opened.epoch) },
+        opened: { ...result.opened, at: context.now },
+        problem: undefined,
+      };
+    case 'following':
+      return { ...ended, followedEpoch: ended.durable.plan?.epoch ?? ended.followedEpoch, problem: undefined };
+    case 'slotsKept':
+      return ended;
+    case 'failed':
+      return failed(ended, under, result, context);
+    default:
+      return assertNever(result);
+  }
+}
+
+/** F2: with anything left that could commit, it is not fenced, and the step is taken again at once. */
+function fenced(state: AgentState, found: Result & { kind: 'fenced' }, context: Context): AgentState {
+  if (!context.rules.F2(found)) return state;
+  const { plan, openedEpoch, fencedEpoch } = state.durable;
+  const closed = plan !== undefined && isOver(state, plan) ? plan.epoch : openedEpoch;
+  return { ...state, durable: { ...state.durable, fencedEpoch: highest(fencedEpoch, closed) }, opened: undefined };
+}
+
+function failed(
+  state: AgentState,
+  under: ActionUnderWay,
+  result: Result & { kind: 'failed' },
+  context: Context,
+): AgentState {
+  const tried = { ...state, retryAt: after(context.now, RETRY_AFTER) };
+  switch (under.action.kind) {
+    case 'takeTail':
+      return { ...tried, tailWanted: undefined, tail: tailOf(under, { kind: 'failed', text: result.text }) };
+    case 'fence':
+      // A fence that failed is never waited with.
+      return { ...tried, retryAt: context.now };
+    case 'keepSlots':
+      return tried;
+    default:
+      return { ...tried, problem: { code: result.code, text: result.text } };
+  }
+}
+
+function sealedBy(under: ActionUnderWay, result: Result & { kind: 'sealed' }): AgentState['sealed'] {
+  return under.action.kind === 'seal' ? { epoch: under.action.epoch, position: result.position } : undefined;
+}
+
+function tailOf(under: ActionUnderWay, result: NonNullable<AgentState['tail']>['result']): AgentState['tail'] {
+  return under.action.kind === 'takeTail' ? { epoch: under.action.epoch, result } : undefined;
+}

@@ -1,0 +1,207 @@
+/**
+ * What an agent knows. `durable` is what it would know after a restart (E5); everything else is of this incarnation only.
+ */
+import { asMonotonic, type DurationMs, type Epoch, LONG_AGO, type MonotonicMs, NO_EPOCH } from '#core/brand.js';
+import type { Directive } from '#core/directive.js';
+import type { ErrorCode } from '#core/errors.js';
+import type { Opening, Plan, PlanMember, ProvedOpening } from '#core/plan.js';
+import type { Position } from '#core/position.js';
+import type { DatabaseReport, OpenedReport, Problem, Report, Sealed, TailReport } from '#core/report.js';
+import type { Rules } from '#core/rules/index.js';
+import type { Term } from '#core/term.js';
+import type { Timings } from '#core/timings.js';
+
+export interface AgentState {
+  readonly cluster: string;
+  readonly member: string;
+  readonly incarnation: string;
+  readonly durable: DurableState;
+  readonly controllers: Readonly<Record<string, Session>>;
+  /** Highest term heard from any controller; directives of a lower one are not followed. */
+  readonly term: Term | undefined;
+  readonly lease: Lease;
+  /** Heartbeats sent and not too old: which of them a grant answers, and when it left (L1, L3). */
+  readonly sent: readonly Transmission[];
+  readonly nonce: bigint;
+  readonly nextHeartbeatAt: MonotonicMs;
+  /** What was said last, to say it again at once when it changes. */
+  readonly lastSaid: string;
+  readonly database: Observed | undefined;
+  readonly action: ActionUnderWay | undefined;
+  readonly actions: number;
+  readonly sealed: Sealed | undefined;
+  readonly tail: TailReport | undefined;
+  readonly tailWanted: TailWanted | undefined;
+  readonly opened: (OpenedReport & { readonly at: MonotonicMs }) | undefined;
+  /** The epoch whose opening was begun: a database that dies after that is closed at it (F1). */
+  readonly openingEpoch: Epoch;
+  /** The epoch for which `follow` was done. */
+  readonly followedEpoch: Epoch;
+  /** True while the database goes or is down because this agent stopped it to fence. */
+  readonly stoppedByFence: boolean;
+  /** When the database was first seen down. */
+  readonly downSince: MonotonicMs | undefined;
+  readonly problem: Problem | undefined;
+  /** A step that failed is not tried again before this instant. */
+  readonly retryAt: MonotonicMs;
+  readonly slotsAt: MonotonicMs;
+}
+
+export interface DurableState {
+  readonly cluster: string;
+  readonly member: string;
+  readonly dataId: string;
+  readonly highestEpoch: Epoch;
+  readonly plan: Plan | undefined;
+  readonly sealedEpoch: Epoch;
+  readonly fencedEpoch: Epoch;
+  readonly openedEpoch: Epoch;
+}
+
+export interface Session {
+  readonly connected: boolean;
+}
+
+/** L3. Whether it is held is a function of this and the time. */
+export interface Lease {
+  readonly epoch: Epoch;
+  readonly expiry: MonotonicMs;
+}
+
+export interface Transmission {
+  readonly nonce: bigint;
+  readonly sentAt: MonotonicMs;
+}
+
+export interface Observed extends DatabaseReport {
+  readonly at: MonotonicMs;
+  readonly canaryAt: MonotonicMs | undefined;
+  readonly processesGone: boolean;
+  readonly bootClosed: boolean;
+}
+
+export interface ActionUnderWay {
+  readonly id: number;
+  readonly action: Action;
+  readonly startedAt: MonotonicMs;
+}
+
+export interface TailWanted {
+  readonly epoch: Epoch;
+  readonly agentAddress: string;
+  readonly timeoutMs: DurationMs;
+}
+
+/** The steps that an engine can take; `agent/ports/engine.ts` says what each does. */
+export type Action =
+  | { readonly kind: 'fence'; readonly withinMs: DurationMs }
+  | { readonly kind: 'start' }
+  | { readonly kind: 'seal'; readonly epoch: Epoch }
+  | {
+      readonly kind: 'takeTail';
+      readonly epoch: Epoch;
+      readonly agentAddress: string;
+      readonly timeoutMs: DurationMs;
+    }
+  | {
+      readonly kind: 'open';
+      readonly epoch: Epoch;
+      readonly mark: string;
+      readonly opening: Opening;
+      readonly timeline: number | undefined;
+      readonly openings: readonly ProvedOpening[];
+      readonly replicas: readonly string[];
+      readonly timeoutMs: DurationMs;
+    }
+  | {
+      readonly kind: 'follow';
+      readonly leader: PlanMember;
+      readonly openings: readonly ProvedOpening[];
+      readonly slot: string;
+    }
+  | { readonly kind: 'keepSlots'; readonly replicas: readonly string[]; readonly retentionBytes: number };
+
+export type Result =
+  | { readonly kind: 'fenced'; readonly clientSessions: number; readonly orphans: number }
+  | { readonly kind: 'started' }
+  | { readonly kind: 'sealed'; readonly position: Position }
+  | { readonly kind: 'tailTaken'; readonly atLeast: Position; readonly bytes: number }
+  | { readonly kind: 'opened'; readonly opened: OpenedReport }
+  | { readonly kind: 'following' }
+  | { readonly kind: 'slotsKept' }
+  | { readonly kind: 'failed'; readonly code: string; readonly text: string };
+
+export type Input =
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'observed'; readonly observation: Omit<Observed, 'at'> }
+  | { readonly kind: 'controller-connected'; readonly controller: string }
+  | { readonly kind: 'controller-disconnected'; readonly controller: string }
+  | { readonly kind: 'directive'; readonly controller: string; readonly directive: Directive }
+  | { readonly kind: 'refused'; readonly controller: string; readonly code: string; readonly text: string }
+  | { readonly kind: 'done'; readonly id: number; readonly result: Result };
+
+/** `random`: a fresh random word drawn by the loop, for marks; decide draws nothing itself. */
+export type Event = Input & { readonly at: MonotonicMs; readonly random: string };
+
+export type Effect =
+  | { readonly kind: 'send'; readonly controller: string; readonly report: Report }
+  | { readonly kind: 'run'; readonly id: number; readonly action: Action }
+  | {
+      readonly kind: 'log';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly code: string;
+      readonly fields: Readonly<Record<string, string | number | boolean>>;
+    }
+  /** Going on would be wrong or useless; the loop ends the program with this error. */
+  | { readonly kind: 'exit'; readonly code: ErrorCode; readonly text: string };
+
+export interface Decision {
+  readonly state: AgentState;
+  /** Fsynced before any of `effects` leaves (E5); undefined: unchanged. */
+  readonly persist: DurableState | undefined;
+  readonly effects: readonly Effect[];
+  readonly wakeAt: MonotonicMs;
+}
+
+export interface Context {
+  readonly now: MonotonicMs;
+  readonly random: string;
+  readonly rules: Rules;
+  readonly timings: Timings;
+  readonly emit: (effect: Effect) => void;
+}
+
+export function startState(start: {
+  readonly durable: DurableState;
+  readonly incarnation: string;
+  readonly controllers: readonly string[];
+  readonly now: MonotonicMs;
+}): AgentState {
+  return {
+    cluster: start.durable.cluster,
+    member: start.durable.member,
+    incarnation: start.incarnation,
+    durable: start.durable,
+    controllers: Object.fromEntries(start.controllers.map((name) => [name, { connected: false }])),
+    term: undefined,
+    lease: { epoch: NO_EPOCH, expiry: LONG_AGO },
+    sent: [],
+    nonce: 0n,
+    nextHeartbeatAt: start.now,
+    lastSaid: '',
+    database: undefined,
+    action: undefined,
+    actions: 0,
+    sealed: undefined,
+    tail: undefined,
+    tailWanted: undefined,
+    opened: undefined,
+    openingEpoch: NO_EPOCH,
+    followedEpoch: NO_EPOCH,
+    stoppedByFence: false,
+    downSince: undefined,
+    problem: undefined,
+    retryAt: asMonotonic(start.now),
+    slotsAt: LONG_AGO,
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * One loop at our own pace. Ports only enqueue events; this drains them through `decide` and carries the effects out, after
+ * what they promise is durable (E5). Nothing here decides.
+ */
+import { randomUUID } from 'node:crypto';
+import { assertNever } from '#core/assert.js';
+import { asDuration, type MonotonicMs } from '#core/brand.js';
+import { TanistError } from '#core/errors.js';
+import { rules } from '#core/rules/index.js';
+import { timingsOf } from '#core/timings.js';
+import { decide } from '#agent/decide/decide.js';
+import { type AgentState, type DurableState, type Effect, type Input, startState } from '#agent/decide/state.js';
+import type { Controllers } from '#agent/ports/controllers.js';
+import type { Engine, EngineAction } from '#agent/ports/engine.js';
+import type { Log } from '#agent/ports/log.js';
+import type { StateFile } from '#agent/ports/state-file.js';
+
+export interface AgentPorts {
+  readonly controllers: Controllers;
+  readonly engine: Engine;
+  readonly stateFile: StateFile;
+  readonly log: Log;
+  readonly now: () => MonotonicMs;
+}
+
+export interface AgentLoop {
+  start(): void;
+  stop(): Promise<void>;
+  state(): AgentState;
+  /** Settles when the agent cannot go on: rejects with the error to exit with. */
+  readonly ended: Promise<never>;
+}
+
+export function createAgentLoop(durable: DurableState, incarnation: string, ports: AgentPorts): AgentLoop {
+  let state = startState({ durable, incarnation, controllers: ports.controllers.names, now: ports.now() });
+  const queue: Input[] = [];
+  let draining = false;
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let fail: (error: unknown) => void = () => undefined;
+  const ended = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+
+  function take(input: Input): void {
+    if (stopped) return;
+    queue.push(input);
+    if (!draining) void drain();
+  }
+
+  async function drain(): Promise<void> {
+    draining = true;
+    try {
+      for (let input = queue.shift(); input !== undefined && !stopped; input = queue.shift()) await step(input);
+    } catch (error) {
+      await endBroken(error);
+    } finally {
+      draining = false;
+    }
+  }
+
+  async function step(input: Input): Promise<void> {
+    const profile = state.durable.plan?.policy.profile;
+    const decision = decide(state, { ...input, at: ports.now(), random: randomUUID() }, rules);
+    state = decision.state;
+    // A fence needs no memory of it before it acts; everything else waits until what it rests on is durable.
+    const [fences, others] = partition(decision.effects, isFence);
+    for (const effect of fences) carryOut(effect);
+    if (decision.persist !== undefined) await ports.stateFile.write(decision.persist);
+    for (const effect of others) carryOut(effect);
+    const now = state.durable.plan?.policy.profile;
+    if (now !== profile && now !== undefined) ports.engine.setTimings(timingsOf(now));
+    clearTimeout(timer);
+    timer = setTimeout(() => take({ kind: 'tick' }), Math.max(0, decision.wakeAt - ports.now()));
+  }
+
+  function carryOut(effect: Effect): void {
+    switch (effect.kind) {
+      case 'send':
+        return ports.controllers.send(effect.controller, effect.report);
+      case 'run':
+        return void run(effect.id, effect.action);
+      case 'log':
+        return ports.log(effect.level, effect.code, effect.fields);
+      case 'exit':
+        return fail(new TanistError(effect.code, effect.text));
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  async function run(id: number, action: EngineAction): Promise<void> {
+    take({ kind: 'done', id, result: await ports.engine.run(action) });
+  }
+
+  /** A broken invariant, or a memory that cannot be written: fence first, then end. */
+  async function endBroken(error: unknown): Promise<void> {
+    stopped = true;
+    ports.log('error', 'AGENT_BROKEN', { because: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    const inCare = state.durable.plan?.leader === state.member;
+    if (inCare) await ports.engine.run({ kind: 'fence', withinMs: asDuration(500) });
+    fail(error);
+  }
+
+  return {
+    start() {
+      ports.engine.setTimings(timingsOf(state.durable.plan?.policy.profile ?? 'balanced'));
+      ports.engine.start(({ observation }) => take({ kind: 'observed', observation }));
+      ports.controllers.start((event) => take(event));
+      take({ kind: 'tick' });
+    },
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await ports.controllers.stop();
+      await ports.engine.stop();
+    },
+    state: () => state,
+    ended,
+  };
+}
+
+const isFence = (effect: Effect): boolean => effect.kind === 'run' && effect.action.kind === 'fence';
+
+function partition<T>(all: readonly T[], test: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(test), all.filter((one) => !test(one))];
+}

@@ -1,0 +1,103 @@
+/**
+ * A database, as the agent sees it: it is observed, and asked for one action at a time. Actions are steps toward a plan: each can be
+ * repeated, each ends with a result, none decides. Engine differences live behind this port.
+ */
+import type { DurationMs, Epoch, MonotonicMs } from '#core/brand.js';
+import type { Opening, PlanMember, ProvedOpening } from '#core/plan.js';
+import type { Position } from '#core/position.js';
+import type { DatabaseReport, OpenedReport } from '#core/report.js';
+
+export interface Engine {
+  /** Checks the configuration against the real thing (data directory, credentials); rejects with TanistError. */
+  check(): Promise<EngineIdentity>;
+  /** Watches the database until `stop` and tells every change at once, and the whole at least every heartbeat. */
+  start(emit: (event: EngineEvent) => void): void;
+  stop(): Promise<void>;
+  /** Runs one action. Never rejects. `fence` may be asked for while another action runs, which it ends. */
+  run(action: EngineAction): Promise<ActionResult>;
+  /** Reads what a dead or closed server's log holds from a position on, for a candidate (DESIGN 6.4). */
+  readTail(request: TailRequest): Promise<TailAnswer>;
+  /** How many client sessions keep writing at a durability of their own. */
+  setTimings(timings: EngineTimings): void;
+}
+
+export interface EngineIdentity {
+  readonly engine: 'postgres';
+  readonly dataId: string;
+}
+
+export interface EngineTimings {
+  readonly heartbeatMs: DurationMs;
+  readonly canaryTimeoutMs: DurationMs;
+}
+
+export interface Observation extends DatabaseReport {
+  /** When the newest canary that came back was *started*; a canary proves only what was true then. */
+  readonly canaryAt: MonotonicMs | undefined;
+  /** True once the server's processes are known to be all gone. */
+  readonly processesGone: boolean;
+  /** Whether the boot-closed marker lies in place (DESIGN 7.3). */
+  readonly bootClosed: boolean;
+}
+
+export type EngineEvent = {
+  readonly kind: 'observed';
+  readonly at: MonotonicMs;
+  readonly observation: Observation;
+};
+
+export type EngineAction =
+  /** Makes the database refuse writes and ends every client session and orphan, within `withinMs` (rule F2). */
+  | { readonly kind: 'fence'; readonly withinMs: DurationMs }
+  /** Starts a stopped server closed. */
+  | { readonly kind: 'start' }
+  /** S1: cuts every way by which log arrives and reads the position, received and flushed. */
+  | { readonly kind: 'seal'; readonly epoch: Epoch }
+  | { readonly kind: 'takeTail'; readonly epoch: Epoch; readonly agentAddress: string; readonly timeoutMs: DurationMs }
+  /** Opens for writes: applies all received log, promotes, lays the boot-closed marker, writes the mark, reports. */
+  | {
+      readonly kind: 'open';
+      readonly epoch: Epoch;
+      readonly mark: string;
+      readonly opening: Opening;
+      /** The number that this opening's line of history must take (rule S2); undefined: no opening is known yet. */
+      readonly timeline: number | undefined;
+      readonly openings: readonly ProvedOpening[];
+      readonly replicas: readonly string[];
+      readonly timeoutMs: DurationMs;
+    }
+  | { readonly kind: 'follow'; readonly leader: PlanMember; readonly openings: readonly ProvedOpening[]; readonly slot: string }
+  /** On the leader: a slot per replica; drops those absent that hold back more than the bound. */
+  | { readonly kind: 'keepSlots'; readonly replicas: readonly string[]; readonly retentionBytes: number };
+
+export type ActionResult =
+  | { readonly kind: 'fenced'; readonly clientSessions: number; readonly orphans: number }
+  | { readonly kind: 'started' }
+  | { readonly kind: 'sealed'; readonly position: Position }
+  | { readonly kind: 'tailTaken'; readonly atLeast: Position; readonly bytes: number }
+  | { readonly kind: 'opened'; readonly opened: OpenedReport }
+  | { readonly kind: 'following' }
+  | { readonly kind: 'slotsKept' }
+  | { readonly kind: 'failed'; readonly code: string; readonly text: string };
+
+export interface TailRequest {
+  /** Where the candidate's log ends. */
+  readonly from: Position;
+}
+
+export type TailAnswer =
+  | { readonly kind: 'tail'; readonly atLeast: Position; readonly files: AsyncIterable<TailChunk> }
+  | { readonly kind: 'refused'; readonly text: string };
+
+/** A piece of a log file: `data` belongs at `offset` of the file `name`, which is `size` bytes long in the end. */
+export interface TailChunk {
+  readonly name: string;
+  readonly size: number;
+  readonly offset: number;
+  readonly data: Buffer;
+}
+
+/** Fetches another member's tail; the engine is handed one that speaks to agents. */
+export interface TailSource {
+  fetch(agentAddress: string, request: TailRequest, timeoutMs: DurationMs): Promise<TailAnswer>;
+}

@@ -1,0 +1,28 @@
+/** What a controller is told at start. Read and checked by the command line; trusted from there on. */
+export interface ControllerConfig {
+  /** Unique among the controllers. */
+  readonly name: string;
+  /** Name of the machine it runs on, compared with the agents' (rule A3). */
+  readonly host: string | undefined;
+  readonly listen: ListenAddress;
+  readonly etcd: EtcdConfig;
+  readonly logLevel: LogLevel;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+export interface EtcdConfig {
+  /** `http://host:port` or `https://host:port`, one per etcd member. */
+  readonly endpoints: readonly string[];
+  /** Everything Tanist stores lies under it. */
+  readonly prefix: string;
+  readonly tls: { readonly ca: string; readonly cert: string | undefined; readonly key: string | undefined } | undefined;
+  readonly user: { readonly name: string; readonly password: string } | undefined;
+}
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];

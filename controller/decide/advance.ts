@@ -1,0 +1,31 @@
+/**
+ * What follows for one cluster from all that is known now. Level-triggered: it looks at what is, not at what just happened, and can be
+ * asked again at any time. One thing at a time: a write under way is waited for, a failover comes before growth.
+ */
+import { isProved } from '#core/plan.js';
+import { reason } from '#core/reasons.js';
+import { storeIsBehind } from '#controller/decide/agents.js';
+import { growEligible } from '#controller/decide/eligibility.js';
+import { continueAttempt, startAttempt } from '#controller/decide/failover.js';
+import { proveOpening } from '#controller/decide/prove.js';
+import { say } from '#controller/decide/say.js';
+import type { ClusterState, Context } from '#controller/decide/state.js';
+import { suspect } from '#controller/decide/suspect.js';
+
+export function advance(cluster: ClusterState, context: Context): ClusterState {
+  const { stored } = cluster;
+  if (stored === undefined || cluster.write !== undefined || context.role.kind !== 'active') return cluster;
+  if (!context.rules.E4(stored.readIn, context.role.term)) return cluster;
+  if (storeIsBehind(cluster, context)) return say(cluster, 'error', reason('STORE_BEHIND'), context);
+
+  const proved = proveOpening(cluster, context);
+  if (proved !== undefined) return proved;
+  // Adoption: until the running leader proved its first opening nothing is known that could be appointed from.
+  if (!isProved(stored.plan) && stored.plan.openings.length === 0) return cluster;
+
+  const suspicion = suspect(cluster, stored.plan, context.role, context.now);
+  const seen = suspicion === cluster.suspicion ? cluster : { ...cluster, suspicion };
+  if (seen.attempt !== undefined) return continueAttempt(seen, seen.attempt, context);
+  if (suspicion !== undefined) return startAttempt(seen, suspicion, context);
+  return growEligible(seen, context);
+}

@@ -1,0 +1,122 @@
+/** The picture of the agents, and the answer that a leader's heartbeat gets. */
+import { asMonotonic } from '#core/brand.js';
+import { comparePlans, type Plan } from '#core/plan.js';
+import type { Report } from '#core/report.js';
+import { timingsOf } from '#core/timings.js';
+import { mayAct } from '#controller/decide/authority.js';
+import type { ClusterState, Context, Event, MemberPicture } from '#controller/decide/state.js';
+
+export function agentConnected(
+  cluster: ClusterState,
+  event: Event & { kind: 'agent-connected' },
+  context: Context,
+): ClusterState {
+  const known = cluster.members[event.member.name];
+  const sameProcess = known?.incarnation === event.incarnation;
+  return withMember(cluster, event.member.name, {
+    member: event.member,
+    host: event.host,
+    incarnation: event.incarnation,
+    connected: true,
+    // INV-3: what an earlier incarnation reported is nothing that this one has done.
+    report: sameProcess ? known.report : undefined,
+    receivedAt: sameProcess ? known.receivedAt : (known?.receivedAt ?? context.now),
+  });
+}
+
+export function agentDisconnected(
+  cluster: ClusterState,
+  event: Event & { kind: 'agent-disconnected' },
+): ClusterState {
+  const known = cluster.members[event.member];
+  if (known?.incarnation !== event.incarnation) return cluster;
+  return withMember(cluster, event.member, { ...known, connected: false });
+}
+
+export function agentReported(
+  cluster: ClusterState,
+  event: Event & { kind: 'agent-report' },
+  context: Context,
+): ClusterState {
+  const known = cluster.members[event.member];
+  if (known?.incarnation !== event.report.incarnation) return cluster;
+  const heard = withMember(cluster, event.member, {
+    ...known,
+    report: event.report,
+    receivedAt: event.receivedAt,
+  });
+  return answer(heard, event.member, event.report, context);
+}
+
+function answer(cluster: ClusterState, member: string, report: Report, context: Context): ClusterState {
+  if (!mayAct(context.role, context.now) || context.role.kind !== 'active') return cluster;
+  const plan = cluster.stored?.plan;
+  if (plan === undefined || !plan.members.some((m) => m.name === member)) return cluster;
+  if (report.database.dataId !== '' && report.database.dataId !== plan.dataId) {
+    context.emit({
+      kind: 'refuse',
+      cluster: cluster.name,
+      member,
+      code: 'DATA_IDENTITY_MISMATCH',
+      text: `${member} holds data ${report.database.dataId}, cluster ${cluster.name} is data ${plan.dataId}`,
+    });
+    return cluster;
+  }
+  const reported = { epoch: report.planEpoch, version: report.planVersion };
+  if (comparePlans(reported, plan) < 0) {
+    context.emit({ kind: 'send', cluster: cluster.name, member, directive: { kind: 'plan', term: context.role.term, plan } });
+  }
+  return mayGrant(cluster, plan, member, report, context) ? grant(cluster, plan, member, report, context) : cluster;
+}
+
+function mayGrant(cluster: ClusterState, plan: Plan, member: string, report: Report, context: Context): boolean {
+  const { rules, role } = context;
+  return (
+    report.wantsLease &&
+    member === plan.leader &&
+    report.planEpoch === plan.epoch &&
+    role.kind === 'active' &&
+    rules.E4(cluster.stored?.readIn, role.term) &&
+    rules.E3(cluster.write?.write.plan, plan.epoch) &&
+    rules.F1({ fencedEpoch: report.fencedEpoch, highestEpoch: report.highestEpoch }, plan.epoch) &&
+    !storeIsBehind(cluster, context) &&
+    // Once replicas are sealed for the next epoch this leader is on its way out: its lease is left to end.
+    (cluster.attempt === undefined || cluster.attempt.epoch === plan.epoch)
+  );
+}
+
+function grant(cluster: ClusterState, plan: Plan, member: string, report: Report, context: Context): ClusterState {
+  if (context.role.kind !== 'active') return cluster;
+  const timings = timingsOf(plan.policy.profile);
+  // L2: first the promise, then the grant.
+  const promise = context.rules.L2(cluster.promise, context.now, timings.promiseMs);
+  context.emit({
+    kind: 'send',
+    cluster: cluster.name,
+    member,
+    directive: {
+      kind: 'grant',
+      term: context.role.term,
+      incarnation: report.incarnation,
+      nonce: report.nonce,
+      epoch: plan.epoch,
+      holdMs: timings.holdMs,
+    },
+  });
+  return { ...cluster, promise: asMonotonic(promise) };
+}
+
+/** E6: some agent holds a plan that etcd does not know. */
+export function storeIsBehind(cluster: ClusterState, context: Context): boolean {
+  const plan = cluster.stored?.plan;
+  if (plan === undefined) return false;
+  return Object.values(cluster.members).some(
+    ({ report }) =>
+      report !== undefined &&
+      context.rules.E6(plan, { epoch: report.planEpoch, version: report.planVersion }),
+  );
+}
+
+function withMember(cluster: ClusterState, name: string, picture: MemberPicture): ClusterState {
+  return { ...cluster, members: { ...cluster.members, [name]: picture } };
+}

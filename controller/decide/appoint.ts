@@ -1,0 +1,72 @@
+/** The commit of a failover (DESIGN 6.5): the plan of the new epoch and its ledger entry, in one guarded transaction. */
+import { nextVersion } from '#core/brand.js';
+import type { LedgerEntry, LossAccount } from '#core/ledger.js';
+import type { Plan } from '#core/plan.js';
+import { bytesAhead } from '#core/position.js';
+import { reason } from '#core/reasons.js';
+import { formatTerm } from '#core/term.js';
+import { mayAppoint } from '#controller/decide/choose.js';
+import { say } from '#controller/decide/say.js';
+import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
+import { submit } from '#controller/decide/writes.js';
+
+export function appoint(cluster: ClusterState, attempt: Attempt, context: Context): ClusterState {
+  const stored = cluster.stored;
+  const { choice } = attempt;
+  if (stored === undefined || choice === undefined) return cluster;
+  const proof = mayAppoint(cluster, stored.plan, context);
+  // L5 is asked again at the point of use: time passed since the choice.
+  if (proof === undefined) return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: stored.plan.leader }), context);
+  const old = stored.plan;
+  const plan: Plan = {
+    ...old,
+    epoch: attempt.epoch,
+    version: nextVersion(old.version),
+    leader: choice.member,
+    eligible: context.rules.V5(old.eligible, choice.sealed, choice.member),
+    joining: [],
+    opening: { state: 'pending', atLeast: choice.atLeast, oldLeader: proof },
+    policy: stored.policy,
+  };
+  return submit({ ...cluster, attempt: { ...attempt, stage: 'committing', stageAt: context.now } }, plan, context, {
+    entry: entryOf(cluster, old, plan, attempt, choice, context),
+  });
+}
+
+function entryOf(
+  cluster: ClusterState,
+  old: Plan,
+  plan: Plan,
+  attempt: Attempt,
+  choice: Choice,
+  context: Context,
+): LedgerEntry {
+  return {
+    cluster: plan.cluster,
+    epoch: plan.epoch,
+    kind: plan.leader === old.leader ? 'reopen' : 'failover',
+    leader: plan.leader,
+    previousLeader: old.leader,
+    at: context.wall,
+    controller: context.controller,
+    term: context.role.kind === 'active' ? formatTerm(context.role.term) : '',
+    reason: attempt.reason,
+    candidates: choice.candidates,
+    tail: choice.tail,
+    loss: lossOf(cluster, old, choice),
+    phases: attempt.phases,
+    outcome: 'pending',
+  };
+}
+
+/** What the old leader may have acknowledged and the chosen member lacks. Never called none without proof. */
+function lossOf(cluster: ClusterState, old: Plan, choice: Choice): LossAccount {
+  if (choice.member === old.leader || choice.tail.kind === 'taken') return { kind: 'none' };
+  const known = cluster.members[old.leader]?.report?.database.position;
+  const ahead = known === undefined ? undefined : bytesAhead(known, choice.position);
+  const text =
+    ahead === undefined || ahead <= 0n
+      ? "the old leader's log could not be read: writes after its last report may be missing"
+      : `the old leader last reported a log ${ahead} bytes ahead; writes after that report may be missing too`;
+  return { kind: 'unknown', text, atLeastBytes: ahead !== undefined && ahead > 0n ? ahead : 0n };
+}

@@ -1,0 +1,150 @@
+/** From the sealed members of an attempt to the one that is to lead, or the reason why nobody is chosen yet. */
+import { chooseMostAdvanced, type SealedCandidate } from '#core/choose.js';
+import type { Candidate } from '#core/ledger.js';
+import type { Plan } from '#core/plan.js';
+import { comparePositions, formatPosition } from '#core/position.js';
+import { type Reason, reason } from '#core/reasons.js';
+import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
+import { isFenced, isSilent } from '#controller/decide/suspect.js';
+
+type Choosing =
+  | { readonly kind: 'chosen'; readonly choice: Choice }
+  /** Goes on by itself. */
+  | { readonly kind: 'wait'; readonly reason: Reason }
+  /** Needs a member to come back, or an operator. */
+  | { readonly kind: 'stuck'; readonly reason: Reason };
+
+export function choose(
+  cluster: ClusterState,
+  plan: Plan,
+  attempt: Attempt,
+  withinGrace: boolean,
+  waitForAhead: boolean,
+  context: Context,
+): Choosing {
+  const proof = mayAppoint(cluster, plan, context);
+  if (proof === undefined) return { kind: 'wait', reason: reason('PROMISE_RUNS', { leader: plan.leader }) };
+  const sealed = sealedMembers(cluster, plan, attempt);
+  const oldLeaderFenced = isFenced(cluster.members[plan.leader], plan);
+  const answered = (name: string): boolean => sealed.some((s) => s.member === name);
+
+  const awaited = plan.eligible.filter((name) => !answered(name) && isAnswering(cluster, plan, name, context));
+  if (withinGrace && awaited.length > 0) {
+    return { kind: 'wait', reason: reason('WAITING_FOR_SEALS', { awaited: awaited.join(' ') }) };
+  }
+  const pool = appointable(sealed, plan, attempt, oldLeaderFenced, context);
+  const chosen = chooseMostAdvanced(pool);
+  switch (chosen.kind) {
+    case 'none':
+      return { kind: 'stuck', reason: reason('NO_CANDIDATE', { sealed: sealed.map((s) => s.member).join(' ') }) };
+    case 'diverged':
+      return { kind: 'stuck', reason: reason('DIVERGED', { one: chosen.pair[0], other: chosen.pair[1] }) };
+    case 'chosen':
+      break;
+  }
+  const { candidate } = chosen;
+  const ahead = plan.eligible.find(
+    (name) => !answered(name) && !attempt.failed.includes(name) && lastKnownAhead(cluster, name, candidate),
+  );
+  if (ahead !== undefined && waitForAhead) {
+    return { kind: 'wait', reason: reason('WAITING_FOR_AHEAD', { member: ahead }) };
+  }
+  return {
+    kind: 'chosen',
+    choice: {
+      member: candidate.member,
+      position: candidate.position,
+      atLeast: candidate.position,
+      candidates: table(cluster, plan, attempt, sealed, pool, chosen),
+      sealed: sealed.map((s) => s.member),
+      tail: { kind: 'not-needed' },
+    },
+  };
+}
+
+/** L5, as of now. */
+export function mayAppoint(cluster: ClusterState, plan: Plan, context: Context): 'fenced' | 'lapsed' | 'lossless' | undefined {
+  const old = cluster.members[plan.leader]?.report;
+  return context.rules.L5({
+    now: context.now,
+    promise: cluster.promise,
+    fencedEpoch: old?.fencedEpoch ?? (0n as Plan['epoch']),
+    planEpoch: plan.epoch,
+    // `async` acknowledges without any replica: k is 0 and the lossless rule never holds.
+    lossless: context.rules.S5(0, 0, 0),
+  });
+}
+
+/** INV-3: only what this incarnation read after this very seal counts. */
+function sealedMembers(cluster: ClusterState, plan: Plan, attempt: Attempt): readonly SealedCandidate[] {
+  return plan.members.flatMap(({ name }) => {
+    const picture = cluster.members[name];
+    const sealed = picture?.report?.sealed;
+    if (picture?.connected !== true || sealed?.epoch !== attempt.epoch || sealed.position === undefined) return [];
+    if (sealed.position.dataId !== plan.dataId) return [];
+    return [
+      {
+        member: name,
+        position: sealed.position,
+        isOldLeader: name === plan.leader,
+        priority: plan.policy.priorities[name] ?? 0,
+        backlogBytes: picture.report?.database.backlogBytes ?? 0,
+      },
+    ];
+  });
+}
+
+/** The eligible and the old leader itself; others (V7) only when none of these answered and the old leader is fenced. */
+function appointable(
+  sealed: readonly SealedCandidate[],
+  plan: Plan,
+  attempt: Attempt,
+  oldLeaderFenced: boolean,
+  context: Context,
+): readonly SealedCandidate[] {
+  const fresh = sealed.filter((s) => !attempt.failed.includes(s.member));
+  const first = fresh.filter((s) => s.isOldLeader || plan.eligible.includes(s.member));
+  if (first.length > 0) return first;
+  return fresh.filter((s) => context.rules.V7(plan, s.member, oldLeaderFenced));
+}
+
+function isAnswering(cluster: ClusterState, plan: Plan, name: string, context: Context): boolean {
+  const picture = cluster.members[name];
+  return picture?.connected === true && !isSilent(picture, plan, context.now);
+}
+
+function lastKnownAhead(cluster: ClusterState, name: string, chosen: SealedCandidate): boolean {
+  const known = cluster.members[name]?.report?.database.position;
+  return known !== undefined && comparePositions(known, chosen.position) === 'ahead';
+}
+
+/** Who was considered, where each stood, and why it was not chosen: the ledger's evidence. */
+function table(
+  cluster: ClusterState,
+  plan: Plan,
+  attempt: Attempt,
+  sealed: readonly SealedCandidate[],
+  pool: readonly SealedCandidate[],
+  chosen: { readonly candidate: SealedCandidate; readonly tie: boolean },
+): readonly Candidate[] {
+  const names = [...plan.eligible, ...sealed.map((s) => s.member)].filter((n, i, all) => all.indexOf(n) === i);
+  return names.map((name): Candidate => {
+    const s = sealed.find((one) => one.member === name);
+    if (s === undefined) {
+      const position = cluster.members[name]?.report?.database.position;
+      const evidence = position === undefined ? {} : { lastKnown: formatPosition(position) };
+      return { member: name, position: undefined, compared: undefined, verdict: 'silent', reason: reason('NOT_SEALED', evidence) };
+    }
+    const compared = comparePositions(s.position, chosen.candidate.position);
+    const common = { member: name, position: s.position, compared };
+    const evidence = { position: formatPosition(s.position) };
+    if (name === chosen.candidate.member) {
+      const why = s.isOldLeader ? 'OLD_LEADER_REOPENED' : chosen.tie ? 'PRIORITY' : 'MOST_ADVANCED';
+      return { ...common, verdict: 'chosen', reason: reason(why, evidence) };
+    }
+    if (attempt.failed.includes(name)) return { ...common, verdict: 'refused', reason: reason('FAILED_BEFORE', evidence) };
+    if (!pool.includes(s)) return { ...common, verdict: 'refused', reason: reason('NOT_ELIGIBLE', evidence) };
+    const why = compared === 'equal' ? 'PRIORITY' : 'LESS_ADVANCED';
+    return { ...common, verdict: 'passed-over', reason: reason(why, evidence) };
+  });
+}

@@ -1,0 +1,127 @@
+/**
+ * The controller, as a function: one event and what it knows, to what it then knows and what is to be done. It sees no clock,
+ * no I/O, no randomness; the loop carries the effects out, and the outcome of each comes back as an event. A write to etcd is
+ * such an effect: whatever depends on it is decided when its outcome is heard, so that one slow write never holds up the
+ * grants of another cluster.
+ */
+import { after, asDuration, type MonotonicMs } from '#core/brand.js';
+import { assertNever } from '#core/assert.js';
+import type { Rules } from '#core/rules/index.js';
+import { timingsOf } from '#core/timings.js';
+import { agentConnected, agentDisconnected, agentReported } from '#controller/decide/agents.js';
+import { becomeActive, becomeStandby, extendAuthority, mayAct, resign } from '#controller/decide/authority.js';
+import { advance } from '#controller/decide/advance.js';
+import { initialise } from '#controller/decide/init.js';
+import { loadClusters } from '#controller/decide/load.js';
+import {
+  type ClusterState,
+  type Context,
+  type ControllerState,
+  type Effect,
+  emptyCluster,
+  type Event,
+} from '#controller/decide/state.js';
+import { reread, rereadFailed, written } from '#controller/decide/writes.js';
+
+export interface Decision {
+  readonly state: ControllerState;
+  readonly effects: readonly Effect[];
+  /** When to come back even if nothing happens. */
+  readonly wakeAt: MonotonicMs;
+}
+
+export function startState(name: string): ControllerState {
+  return { name, role: { kind: 'standby' }, clusters: {} };
+}
+
+export function decide(state: ControllerState, event: Event, rules: Rules): Decision {
+  const effects: Effect[] = [];
+  const context: Context = {
+    now: event.at,
+    wall: event.wall,
+    controller: state.name,
+    role: state.role,
+    rules,
+    emit: (effect) => effects.push(effect),
+  };
+  const taken = take(state, event, context);
+  const next = advanceAll(taken, { ...context, role: taken.role });
+  return { state: next, effects, wakeAt: wakeAt(next, event.at) };
+}
+
+/** Takes the event into the state; what follows from the whole state is left to `advance`. */
+function take(state: ControllerState, event: Event, context: Context): ControllerState {
+  switch (event.kind) {
+    case 'tick':
+      return state;
+    case 'elected':
+      return becomeActive(state, event, context);
+    case 'proof':
+      return extendAuthority(state, event, context);
+    case 'deposed':
+      return becomeStandby(state, event.term, event.text, context);
+    case 'resign':
+      return resign(state, context);
+    case 'loaded':
+      return loadClusters(state, event, context);
+    case 'load-failed':
+      return retryLoad(state, event.term, context);
+    case 'agent-connected':
+      return inCluster(state, event.cluster, (cluster) => agentConnected(cluster, event, context));
+    case 'agent-report':
+      return inCluster(state, event.cluster, (cluster) => agentReported(cluster, event, context));
+    case 'agent-disconnected':
+      return inCluster(state, event.cluster, (cluster) => agentDisconnected(cluster, event));
+    case 'written':
+      return inCluster(state, event.cluster, (cluster) => written(cluster, event, context));
+    case 'reread':
+      return inCluster(state, event.cluster, (cluster) => reread(cluster, event, context));
+    case 'reread-failed':
+      return inCluster(state, event.cluster, (cluster) => rereadFailed(cluster, event, context));
+    case 'init':
+      return inCluster(state, event.cluster, (cluster) => initialise(cluster, event, context));
+    default:
+      return assertNever(event);
+  }
+}
+
+function retryLoad(state: ControllerState, term: { readonly revision: bigint }, context: Context): ControllerState {
+  const role = state.role;
+  if (role.kind === 'active' && role.term.revision === term.revision) context.emit({ kind: 'load', term: role.term });
+  return state;
+}
+
+function advanceAll(state: ControllerState, context: Context): ControllerState {
+  if (!mayAct(state.role, context.now)) return state;
+  let clusters = state.clusters;
+  for (const [name, cluster] of Object.entries(clusters)) {
+    const next = advance(cluster, context);
+    if (next !== cluster) clusters = { ...clusters, [name]: next };
+  }
+  return clusters === state.clusters ? state : { ...state, clusters };
+}
+
+function inCluster(
+  state: ControllerState,
+  name: string,
+  change: (cluster: ClusterState) => ClusterState,
+): ControllerState {
+  return { ...state, clusters: { ...state.clusters, [name]: change(state.clusters[name] ?? emptyCluster(name)) } };
+}
+
+const WHILE_ACTING = asDuration(20);
+const AT_REST = asDuration(200);
+
+/** Deadlines under an attempt are short; at rest the only one that matters is a leader falling silent. */
+function wakeAt(state: ControllerState, now: MonotonicMs): MonotonicMs {
+  let wake = after(now, AT_REST);
+  for (const cluster of Object.values(state.clusters)) {
+    if (cluster.attempt !== undefined || cluster.suspicion !== undefined) return after(now, WHILE_ACTING);
+    const plan = cluster.stored?.plan;
+    const leader = plan === undefined ? undefined : cluster.members[plan.leader];
+    if (plan === undefined || leader === undefined) continue;
+    const silentAt = after(leader.receivedAt, timingsOf(plan.policy.profile).silenceMs);
+    if (silentAt > now && silentAt < wake) wake = silentAt;
+  }
+  return wake;
+}

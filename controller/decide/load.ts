@@ -1,0 +1,72 @@
+/** The plans, read after winning (E4), and what is owed to the predecessor's grants (A2). */
+import { latest, type MonotonicMs } from '#core/brand.js';
+import { compareTerms } from '#core/term.js';
+import { ELECTION, timingsOf } from '#core/timings.js';
+import {
+  type Attempt,
+  type ClusterState,
+  type Context,
+  type ControllerState,
+  emptyCluster,
+  type Event,
+  type Role,
+  type Stored,
+} from '#controller/decide/state.js';
+import { reason } from '#core/reasons.js';
+
+export function loadClusters(
+  state: ControllerState,
+  event: Event & { kind: 'loaded' },
+  context: Context,
+): ControllerState {
+  const role = state.role;
+  if (role.kind !== 'active' || compareTerms(role.term, event.term) !== 0 || role.loaded) return state;
+  const clusters: Record<string, ClusterState> = { ...state.clusters };
+  for (const read of event.clusters) {
+    const name = read.plan.cluster;
+    const known = clusters[name] ?? emptyCluster(name);
+    clusters[name] = takeOver(known, { ...read, readIn: event.term }, role, context);
+  }
+  return { ...state, role: { ...role, loaded: true }, clusters };
+}
+
+/**
+ * A plan whose opening is not proved was left half done by a predecessor: it goes on being opened, with a time limit of
+ * its own, and is given up for the next candidate like any other.
+ */
+function takeOver(cluster: ClusterState, stored: Stored, role: Role & { kind: 'active' }, context: Context): ClusterState {
+  const { plan } = stored;
+  const opening: Attempt | undefined =
+    plan.opening.state === 'pending' && plan.openings.length > 0
+      ? {
+          epoch: plan.epoch,
+          reason: reason('OPENING_FAILED', { leader: plan.leader, leftBy: 'an earlier controller' }),
+          suspectedAt: context.now,
+          stage: 'opening',
+          stageAt: context.now,
+          failed: [],
+          choice: undefined,
+          phases: [],
+        }
+      : undefined;
+  return {
+    ...cluster,
+    stored,
+    attempt: opening,
+    promise: latest(cluster.promise, inheritedPromise(plan.cluster, stored, role, context)),
+  };
+}
+
+function inheritedPromise(
+  cluster: string,
+  stored: Stored,
+  role: Role & { kind: 'active' },
+  context: Context,
+): MonotonicMs {
+  return context.rules.A2({
+    receivedAt: role.electedAt,
+    ttlMs: ELECTION.ttlMs,
+    promiseMs: timingsOf(stored.plan.policy.profile).promiseMs,
+    resignedRemainderMs: role.resigned?.promises[cluster],
+  });
+}

@@ -1,0 +1,69 @@
+/**
+ * S3 and S4: the leader's own mark proves the opening; the plan that says so, one version later, is what lets replicas follow. Asked
+ * for whoever the plan names, so a successor finishes what its predecessor committed.
+ */
+import { nextVersion } from '#core/brand.js';
+import type { LedgerEntry } from '#core/ledger.js';
+import { isProved, type Plan, type ProvedOpening } from '#core/plan.js';
+import { reason } from '#core/reasons.js';
+import { formatTerm } from '#core/term.js';
+import { withPhase } from '#controller/decide/failover.js';
+import type { ClusterState, Context } from '#controller/decide/state.js';
+import { submit } from '#controller/decide/writes.js';
+
+/** Openings that a plan carries; older ones are in the ledger and in the databases themselves. */
+const KEPT_OPENINGS = 16;
+
+export function proveOpening(cluster: ClusterState, context: Context): ClusterState | undefined {
+  const stored = cluster.stored;
+  if (stored === undefined || isProved(stored.plan)) return undefined;
+  const { plan } = stored;
+  const picture = cluster.members[plan.leader];
+  const opened = picture?.report?.opened;
+  if (opened === undefined || picture?.report?.planEpoch !== plan.epoch) return undefined;
+  if (!context.rules.S3(plan, opened)) return undefined;
+  const proved: ProvedOpening = { ...opened, leader: plan.leader };
+  const next: Plan = {
+    ...plan,
+    version: nextVersion(plan.version),
+    opening: { state: 'proved' },
+    openings: [...plan.openings, proved].slice(-KEPT_OPENINGS),
+  };
+  context.emit({
+    kind: 'log',
+    level: 'info',
+    cluster: cluster.name,
+    reason: reason('PROVED', {
+      leader: plan.leader,
+      epoch: Number(plan.epoch),
+      ...(cluster.attempt === undefined ? {} : { outageMs: Math.round(context.now - cluster.attempt.suspectedAt) }),
+    }),
+  });
+  const ended = { ...cluster, attempt: undefined, suspicion: undefined, said: undefined };
+  return submit(ended, next, context, { entry: provedEntry(cluster, plan, context) });
+}
+
+/** The entry of this epoch as it ends; a successor that did not see the choice records what it knows. */
+function provedEntry(cluster: ClusterState, plan: Plan, context: Context): LedgerEntry {
+  const attempt = cluster.attempt;
+  const phases = attempt === undefined ? [] : withPhase(attempt, 'proved', context);
+  const written = cluster.entry?.epoch === plan.epoch ? cluster.entry : undefined;
+  if (written !== undefined) return { ...written, phases, outcome: 'proved' };
+  const first = plan.openings.length === 0;
+  return {
+    cluster: plan.cluster,
+    epoch: plan.epoch,
+    kind: first ? 'init' : 'failover',
+    leader: plan.leader,
+    previousLeader: plan.openings.at(-1)?.leader,
+    at: context.wall,
+    controller: context.controller,
+    term: context.role.kind === 'active' ? formatTerm(context.role.term) : '',
+    reason: attempt?.reason ?? reason('INITIALISED'),
+    candidates: [],
+    tail: { kind: 'not-needed' },
+    loss: first ? { kind: 'none' } : { kind: 'unknown', text: 'decided by an earlier controller', atLeastBytes: 0n },
+    phases,
+    outcome: 'proved',
+  };
+}

@@ -1,0 +1,242 @@
+/**
+ * What a controller knows. Standbys hold the same picture of the agents as the active one; plans are read only after winning (E4).
+ * Whether it may act is never a field here, but a function of this and the time.
+ */
+import { type DurationMs, type Epoch, LONG_AGO, type MonotonicMs, type Revision, type WallMs } from '#core/brand.js';
+import type { Directive } from '#core/directive.js';
+import type { ErrorCode } from '#core/errors.js';
+import type { Candidate, LedgerEntry, Phase, TailAccount } from '#core/ledger.js';
+import type { Plan, PlanMember } from '#core/plan.js';
+import type { Policy } from '#core/policy.js';
+import type { Position } from '#core/position.js';
+import type { Reason } from '#core/reasons.js';
+import type { Report } from '#core/report.js';
+import type { Guard } from '#core/rules/epochs.js';
+import type { Rules } from '#core/rules/index.js';
+import type { Term } from '#core/term.js';
+
+export interface ControllerState {
+  readonly name: string;
+  readonly role: Role;
+  readonly clusters: Readonly<Record<string, ClusterState>>;
+}
+
+export type Role =
+  | { readonly kind: 'standby' }
+  | {
+      readonly kind: 'active';
+      readonly term: Term;
+      readonly electedAt: MonotonicMs;
+      /** A1: past it nothing is sent, granted or written. */
+      readonly authorityUntil: MonotonicMs;
+      readonly resigned: Resigned | undefined;
+      /** False until all plans were read in this term (E4). */
+      readonly loaded: boolean;
+    };
+
+export interface Resigned {
+  readonly controller: string;
+  readonly promises: Readonly<Record<string, DurationMs>>;
+}
+
+export interface ClusterState {
+  readonly name: string;
+  readonly stored: Stored | undefined;
+  readonly members: Readonly<Record<string, MemberPicture>>;
+  /** L2: until when no other member may be appointed. */
+  readonly promise: MonotonicMs;
+  /** Why the leader is suspected, and since when. */
+  readonly suspicion: Suspicion | undefined;
+  readonly attempt: Attempt | undefined;
+  readonly write: WriteUnderWay | undefined;
+  /** Counts this controller's writes, so that a late outcome is never taken for a newer one's. */
+  readonly writes: number;
+  /** The ledger entry of the present epoch, to be completed when its opening is proved. */
+  readonly entry: LedgerEntry | undefined;
+  /** When the leader was first heard to hold the plan that names a member joining (V4). */
+  readonly joiningAcknowledgedAt: MonotonicMs | undefined;
+  /** The last thing that was logged as holding this cluster up, so that each is said once. */
+  readonly said: string | undefined;
+}
+
+export function emptyCluster(name: string): ClusterState {
+  return {
+    name,
+    stored: undefined,
+    members: {},
+    promise: LONG_AGO,
+    suspicion: undefined,
+    attempt: undefined,
+    write: undefined,
+    writes: 0,
+    entry: undefined,
+    joiningAcknowledgedAt: undefined,
+    said: undefined,
+  };
+}
+
+export interface Stored {
+  readonly plan: Plan;
+  readonly revision: Revision;
+  readonly policy: Policy;
+  readonly readIn: Term;
+}
+
+export interface MemberPicture {
+  readonly member: PlanMember;
+  readonly host: string | undefined;
+  readonly incarnation: string;
+  readonly connected: boolean;
+  readonly report: Report | undefined;
+  readonly receivedAt: MonotonicMs;
+}
+
+export interface Suspicion {
+  readonly reason: Reason;
+  readonly since: MonotonicMs;
+}
+
+/** A failover under way: seal, choose, tail, commit, open. One epoch each; a failed one is followed by another. */
+export interface Attempt {
+  /** Sealed for, and then committed. */
+  readonly epoch: Epoch;
+  readonly reason: Reason;
+  readonly suspectedAt: MonotonicMs;
+  readonly stage: 'sealing' | 'tail' | 'committing' | 'opening';
+  /** When the present stage began. */
+  readonly stageAt: MonotonicMs;
+  /** When the seals were last repeated. */
+  readonly resentAt?: MonotonicMs;
+  /** Appointed earlier in this outage without proof. */
+  readonly failed: readonly string[];
+  readonly choice: Choice | undefined;
+  readonly phases: readonly Phase[];
+}
+
+export interface Choice {
+  readonly member: string;
+  readonly position: Position;
+  readonly candidates: readonly Candidate[];
+  readonly sealed: readonly string[];
+  readonly tail: TailAccount;
+  readonly atLeast: Position;
+}
+
+/** One guarded write at a time per cluster, until its outcome is known (E2, E3). */
+export interface WriteUnderWay {
+  readonly id: number;
+  readonly write: Write;
+  /** Settling an unknown outcome: the first version whose fate is open. */
+  readonly settling: boolean;
+  /** The operator's request that it answers. */
+  readonly request: number | undefined;
+}
+
+/** The plan as it is to be written; the adapter's form of it is made by the loop. */
+export interface Write {
+  readonly guard: Guard;
+  readonly plan: Plan;
+  readonly entry: LedgerEntry | undefined;
+  readonly policy: Policy | undefined;
+  readonly forgetUpTo: Epoch | undefined;
+}
+
+export type Input =
+  | { readonly kind: 'tick' }
+  | {
+      readonly kind: 'elected';
+      readonly term: Term;
+      readonly receivedAt: MonotonicMs;
+      readonly sentAt: MonotonicMs;
+      readonly resigned: Resigned | undefined;
+    }
+  | {
+      readonly kind: 'proof';
+      readonly term: Term;
+      readonly keepaliveSentAt: MonotonicMs;
+      readonly checkSentAt: MonotonicMs;
+    }
+  | { readonly kind: 'deposed'; readonly term: Term; readonly text: string }
+  | {
+      readonly kind: 'loaded';
+      readonly term: Term;
+      readonly clusters: readonly { readonly plan: Plan; readonly revision: Revision; readonly policy: Policy }[];
+    }
+  | { readonly kind: 'load-failed'; readonly term: Term; readonly text: string }
+  | {
+      readonly kind: 'agent-connected';
+      readonly cluster: string;
+      readonly member: PlanMember;
+      readonly incarnation: string;
+      readonly host: string | undefined;
+    }
+  | {
+      readonly kind: 'agent-report';
+      readonly cluster: string;
+      readonly member: string;
+      readonly report: Report;
+      readonly receivedAt: MonotonicMs;
+    }
+  | {
+      readonly kind: 'agent-disconnected';
+      readonly cluster: string;
+      readonly member: string;
+      readonly incarnation: string;
+    }
+  | {
+      readonly kind: 'written';
+      readonly cluster: string;
+      readonly id: number;
+      readonly outcome:
+        | { readonly kind: 'committed'; readonly revision: Revision }
+        | { readonly kind: 'refused' }
+        | { readonly kind: 'unknown'; readonly text: string };
+    }
+  /** The plan as etcd has it after a refused write; undefined: there is none. */
+  | {
+      readonly kind: 'reread';
+      readonly cluster: string;
+      readonly id: number;
+      readonly stored: { readonly plan: Plan; readonly revision: Revision; readonly policy: Policy } | undefined;
+    }
+  | { readonly kind: 'reread-failed'; readonly cluster: string; readonly id: number; readonly text: string }
+  | { readonly kind: 'init'; readonly cluster: string; readonly policy: Policy; readonly request: number }
+  /** Shutting down, or moving the active role elsewhere. */
+  | { readonly kind: 'resign' };
+
+export type Event = Input & { readonly at: MonotonicMs; readonly wall: WallMs };
+
+export type Effect =
+  | { readonly kind: 'load'; readonly term: Term }
+  | { readonly kind: 'write'; readonly cluster: string; readonly id: number; readonly write: Write }
+  | { readonly kind: 'reread'; readonly cluster: string; readonly id: number }
+  | { readonly kind: 'send'; readonly cluster: string; readonly member: string; readonly directive: Directive }
+  | {
+      readonly kind: 'refuse';
+      readonly cluster: string;
+      readonly member: string;
+      readonly code: ErrorCode;
+      readonly text: string;
+    }
+  | { readonly kind: 'resign'; readonly record: Resigned | undefined }
+  | { readonly kind: 'reply'; readonly request: number; readonly answer: Answer }
+  | {
+      readonly kind: 'log';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly cluster: string | undefined;
+      readonly reason: Reason;
+    };
+
+export type Answer =
+  | { readonly kind: 'done'; readonly plan: Plan }
+  | { readonly kind: 'error'; readonly code: ErrorCode; readonly text: string };
+
+/** What one decision sees beside the state: the time, the rules, and where its effects go. */
+export interface Context {
+  readonly now: MonotonicMs;
+  readonly wall: WallMs;
+  readonly controller: string;
+  readonly role: Role;
+  readonly rules: Rules;
+  readonly emit: (effect: Effect) => void;
+}

@@ -1,0 +1,85 @@
+/** The state, as people read it. */
+import { type MonotonicMs, since } from '#core/brand.js';
+import type { Plan } from '#core/plan.js';
+import { bytesAhead, formatPosition, type Position } from '#core/position.js';
+import type { ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
+import { formatTerm } from '#core/term.js';
+import { mayAct } from '#controller/decide/authority.js';
+import type { ClusterState, ControllerState, MemberPicture } from '#controller/decide/state.js';
+import { isSilent } from '#controller/decide/suspect.js';
+
+export function statusOf(state: ControllerState, cluster: string | undefined, now: MonotonicMs): StatusDocument {
+  const active = mayAct(state.role, now);
+  const all = Object.values(state.clusters).filter((c) => cluster === undefined || c.name === cluster);
+  return {
+    controller: state.name,
+    active,
+    term: state.role.kind === 'active' ? formatTerm(state.role.term) : null,
+    clusters: all.sort((a, b) => (a.name < b.name ? -1 : 1)).map((c) => clusterStatus(c, active, now)),
+  };
+}
+
+function clusterStatus(cluster: ClusterState, active: boolean, now: MonotonicMs): ClusterStatus {
+  const plan = cluster.stored?.plan;
+  const named = new Set([...(plan?.members.map((m) => m.name) ?? []), ...Object.keys(cluster.members)]);
+  const leaderPosition = plan === undefined ? undefined : cluster.members[plan.leader]?.report?.database.position;
+  const members = [...named].sort().map((name) => memberStatus(cluster, plan, name, leaderPosition, now));
+  return {
+    name: cluster.name,
+    state: overall(cluster, plan, members, active),
+    epoch: plan === undefined ? null : Number(plan.epoch),
+    version: plan === undefined ? null : Number(plan.version),
+    leader: plan?.leader ?? null,
+    profile: plan?.policy.profile ?? null,
+    reason: cluster.attempt?.reason ?? cluster.suspicion?.reason ?? null,
+    members,
+  };
+}
+
+function overall(
+  cluster: ClusterState,
+  plan: Plan | undefined,
+  members: readonly MemberStatus[],
+  active: boolean,
+): ClusterStatus['state'] {
+  if (!active) return 'unknown';
+  if (plan === undefined) return 'not-in-care';
+  if (cluster.attempt !== undefined || plan.opening.state === 'pending') return 'failing-over';
+  if (cluster.suspicion !== undefined) return 'waiting';
+  const well = members.every((m) => m.problem === null && (m.role === 'leader' || m.streaming));
+  return well ? 'ok' : 'degraded';
+}
+
+function memberStatus(
+  cluster: ClusterState,
+  plan: Plan | undefined,
+  name: string,
+  leaderPosition: Position | undefined,
+  now: MonotonicMs,
+): MemberStatus {
+  const picture: MemberPicture | undefined = cluster.members[name];
+  const planned = plan?.members.find((m) => m.name === name) ?? picture?.member;
+  const database = picture?.report?.database;
+  const heard = picture?.report !== undefined && !(plan !== undefined && isSilent(picture, plan, now));
+  const position = database?.position;
+  const behind =
+    plan?.leader === name || position === undefined || leaderPosition === undefined
+      ? undefined
+      : bytesAhead(leaderPosition, position);
+  return {
+    name,
+    role: plan === undefined ? 'unknown' : plan.leader === name ? 'leader' : 'replica',
+    state: heard ? (database?.state === 'running' ? openness(database.role) : (database?.state ?? 'unknown')) : 'silent',
+    connected: picture?.connected ?? false,
+    eligible: plan?.eligible.includes(name) ?? false,
+    joining: plan?.joining.includes(name) ?? false,
+    address: planned === undefined ? '' : `${planned.databaseHost}:${planned.databasePort}`,
+    position: position === undefined ? null : formatPosition(position),
+    behindBytes: behind === undefined ? null : Math.max(0, Number(behind)),
+    streaming: database?.streaming ?? false,
+    heardMsAgo: picture?.report === undefined ? null : Math.round(since(picture.receivedAt, now)),
+    problem: picture?.report?.problem ?? null,
+  };
+}
+
+const openness = (role: string): string => (role === 'writable' ? 'open' : role === 'replica' ? 'closed' : 'running');

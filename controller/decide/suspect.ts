@@ -1,0 +1,53 @@
+/** DESIGN 6.1: when a leader is suspected, on what evidence, and since when. A forecast only; nothing is decided here. */
+import type { MonotonicMs } from '#core/brand.js';
+import { since } from '#core/brand.js';
+import type { Plan } from '#core/plan.js';
+import { type Reason, reason } from '#core/reasons.js';
+import { timingsOf } from '#core/timings.js';
+import type { ClusterState, MemberPicture, Role, Suspicion } from '#controller/decide/state.js';
+
+/** Undefined: the leader is well, or an administrator shut it down and is waited for (`PLANNED_STOP`). */
+export function suspect(cluster: ClusterState, plan: Plan, role: Role, now: MonotonicMs): Suspicion | undefined {
+  const picture = cluster.members[plan.leader];
+  const found = evidence(picture, plan, role, now);
+  if (found === undefined) return undefined;
+  const known = cluster.suspicion;
+  return known?.reason.code === found.reason.code ? known : found;
+}
+
+/** A leader that is heard and whose agent says that nothing can commit there any more (F2). */
+export const isFenced = (picture: MemberPicture | undefined, plan: Plan): boolean =>
+  picture?.report !== undefined && picture.report.fencedEpoch >= plan.epoch;
+
+export function isSilent(picture: MemberPicture | undefined, plan: Plan, now: MonotonicMs): boolean {
+  return picture === undefined || since(picture.receivedAt, now) >= timingsOf(plan.policy.profile).silenceMs;
+}
+
+function evidence(
+  picture: MemberPicture | undefined,
+  plan: Plan,
+  role: Role,
+  now: MonotonicMs,
+): Suspicion | undefined {
+  if (picture?.report === undefined || isSilent(picture, plan, now)) {
+    const heardAt = picture?.receivedAt ?? (role.kind === 'active' ? role.electedAt : now);
+    const silentMs = Math.round(since(heardAt, now));
+    if (silentMs < timingsOf(plan.policy.profile).silenceMs) return undefined;
+    return { reason: reason('AGENT_SILENT', { leader: plan.leader, silentMs }), since: heardAt };
+  }
+  const { report } = picture;
+  const { state } = report.database;
+  const found = (why: Reason): Suspicion => ({ reason: why, since: now });
+  if (state === 'stopped') return found(reason('PLANNED_STOP', { leader: plan.leader }));
+  if (state === 'crashed') return found(reason('DATABASE_CRASHED', { leader: plan.leader }));
+  if (report.fencedEpoch >= plan.epoch) {
+    return found(reason('LEADER_CLOSED', { leader: plan.leader, fencedEpoch: Number(report.fencedEpoch) }));
+  }
+  if (state === 'hung') {
+    return found(reason('DATABASE_HUNG', { leader: plan.leader, canaryAgeMs: report.database.canaryAgeMs ?? -1 }));
+  }
+  if (report.highestEpoch > plan.epoch) {
+    return found(reason('LEADER_SEALED', { leader: plan.leader, highestEpoch: Number(report.highestEpoch) }));
+  }
+  return undefined;
+}

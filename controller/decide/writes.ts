@@ -1,0 +1,155 @@
+/** Guarded writes and what follows from their outcomes (E1, E2, E3). One at a time per cluster. */
+import type { LedgerEntry } from '#core/ledger.js';
+import type { Plan } from '#core/plan.js';
+import type { Policy } from '#core/policy.js';
+import { asEpoch, asRevision, latest } from '#core/brand.js';
+import { reason } from '#core/reasons.js';
+import { timingsOf } from '#core/timings.js';
+import type { ClusterState, Context, Event, Stored, Write } from '#controller/decide/state.js';
+
+/** Submits the plan as the next one. The caller has checked its authority and that no write is under way. */
+export function submit(
+  cluster: ClusterState,
+  plan: Plan,
+  context: Context,
+  more: { readonly entry?: LedgerEntry; readonly policy?: Policy; readonly request?: number } = {},
+): ClusterState {
+  if (context.role.kind !== 'active') return cluster;
+  const write: Write = {
+    guard: context.rules.E1(context.role.term, cluster.stored?.revision ?? asRevision(0n)),
+    plan,
+    entry: more.entry,
+    policy: more.policy,
+    forgetUpTo: more.entry === undefined ? undefined : forgotten(more.entry, plan.policy.ledgerRetention),
+  };
+  return send(cluster, write, false, more.request, context);
+}
+
+function send(
+  cluster: ClusterState,
+  write: Write,
+  settling: boolean,
+  request: number | undefined,
+  context: Context,
+): ClusterState {
+  const id = cluster.writes + 1;
+  context.emit({ kind: 'write', cluster: cluster.name, id, write });
+  return { ...cluster, writes: id, write: { id, write, settling, request } };
+}
+
+function forgotten(entry: LedgerEntry, retention: number): Write['forgetUpTo'] {
+  const upTo = entry.epoch - BigInt(retention);
+  return upTo > 0n ? asEpoch(upTo) : undefined;
+}
+
+export function written(cluster: ClusterState, event: Event & { kind: 'written' }, context: Context): ClusterState {
+  const under = cluster.write;
+  if (under?.id !== event.id) return cluster;
+  switch (event.outcome.kind) {
+    case 'committed':
+      return adopt(cluster, { plan: under.write.plan, revision: event.outcome.revision }, context);
+    case 'refused':
+      // Either somebody else wrote, or (while settling) the first write did get through: the plan in etcd tells.
+      context.emit({ kind: 'reread', cluster: cluster.name, id: under.id });
+      return cluster;
+    case 'unknown':
+      context.emit({
+        kind: 'log',
+        level: 'warn',
+        cluster: cluster.name,
+        reason: reason('WRITE_UNKNOWN', { epoch: Number(under.write.plan.epoch), because: event.outcome.text }),
+      });
+      return send(
+        cluster,
+        { ...under.write, plan: context.rules.E2(under.write.plan) },
+        true,
+        under.request,
+        context,
+      );
+  }
+}
+
+/** After a refusal etcd's plan is the truth, whoever wrote it. */
+export function reread(cluster: ClusterState, event: Event & { kind: 'reread' }, context: Context): ClusterState {
+  const under = cluster.write;
+  if (under?.id !== event.id || context.role.kind !== 'active') return cluster;
+  if (event.stored === undefined) {
+    return abandon(cluster, 'etcd holds no plan of this cluster any more', context);
+  }
+  const ours = under.settling && event.stored.plan.epoch === under.write.plan.epoch;
+  if (ours) return adopt(cluster, event.stored, context);
+  const stored: Stored = { ...event.stored, readIn: context.role.term };
+  return { ...abandon(cluster, 'the plan or the election changed', context), stored, attempt: undefined };
+}
+
+export function rereadFailed(
+  cluster: ClusterState,
+  event: Event & { kind: 'reread-failed' },
+  context: Context,
+): ClusterState {
+  if (cluster.write?.id === event.id) context.emit({ kind: 'reread', cluster: cluster.name, id: event.id });
+  return cluster;
+}
+
+function abandon(cluster: ClusterState, because: string, context: Context): ClusterState {
+  context.emit({
+    kind: 'log',
+    level: 'warn',
+    cluster: cluster.name,
+    reason: reason('WRITE_REFUSED', { because }),
+  });
+  if (cluster.write?.request !== undefined) {
+    context.emit({
+      kind: 'reply',
+      request: cluster.write.request,
+      answer: { kind: 'error', code: 'NOT_ACTIVE', text: because },
+    });
+  }
+  return { ...cluster, write: undefined };
+}
+
+/** The plan is in etcd: from now on it holds, and every agent is told at once. */
+function adopt(
+  cluster: ClusterState,
+  committed: { readonly plan: Plan; readonly revision: Stored['revision'] },
+  context: Context,
+): ClusterState {
+  if (context.role.kind !== 'active') return cluster;
+  const { plan } = committed;
+  for (const { name } of plan.members) {
+    if (cluster.members[name]?.connected !== true) continue;
+    context.emit({ kind: 'send', cluster: cluster.name, member: name, directive: { kind: 'plan', term: context.role.term, plan } });
+  }
+  if (cluster.write?.request !== undefined) {
+    context.emit({ kind: 'reply', request: cluster.write.request, answer: { kind: 'done', plan } });
+  }
+  const attempt = cluster.attempt;
+  const appointed = attempt?.stage === 'committing' && attempt.epoch === plan.epoch;
+  if (appointed) {
+    context.emit({
+      kind: 'log',
+      level: 'info',
+      cluster: cluster.name,
+      reason: reason('APPOINTED', { leader: plan.leader, epoch: Number(plan.epoch) }),
+    });
+  }
+  return {
+    ...cluster,
+    write: undefined,
+    entry: cluster.write?.write.entry ?? cluster.entry,
+    stored: { plan, revision: committed.revision, policy: plan.policy, readIn: context.role.term },
+    // The first plan of a cluster is committed around a leader that is open already.
+    promise:
+      cluster.stored === undefined
+        ? latest(cluster.promise, context.rules.L2(cluster.promise, context.now, timingsOf(plan.policy.profile).promiseMs))
+        : cluster.promise,
+    attempt: appointed
+      ? {
+          ...attempt,
+          stage: 'opening',
+          stageAt: context.now,
+          phases: [...attempt.phases, { phase: 'committed', ms: Math.round(context.now - attempt.suspectedAt) }],
+        }
+      : attempt,
+  };
+}

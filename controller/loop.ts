@@ -1,0 +1,161 @@
+/**
+ * One loop at our own pace. Ports only enqueue events; this drains them through `decide`, one after the other, and carries the
+ * effects out. Nothing here decides.
+ */
+import { assertNever } from '#core/assert.js';
+import { type MonotonicMs, type WallMs } from '#core/brand.js';
+import type { Policy } from '#core/policy.js';
+import { rules } from '#core/rules/index.js';
+import type { Term } from '#core/term.js';
+import { decide, startState } from '#controller/decide/decide.js';
+import type { Answer, ControllerState, Effect, Input } from '#controller/decide/state.js';
+import type { Agents } from '#controller/ports/agents.js';
+import type { Election } from '#controller/ports/election.js';
+import type { Log } from '#controller/ports/log.js';
+import type { PlanStore } from '#controller/ports/plan-store.js';
+
+export interface ControllerPorts {
+  readonly election: Election;
+  readonly planStore: PlanStore;
+  readonly agents: Agents;
+  readonly log: Log;
+  readonly now: () => MonotonicMs;
+  readonly wall: () => WallMs;
+}
+
+export interface ControllerLoop {
+  /** Begins to listen, to campaign and to decide. Rejects when the address cannot be bound. Resolves to the port. */
+  start(): Promise<number>;
+  /** Resigns, leaving what a successor needs, and ends everything. */
+  stop(): Promise<void>;
+  state(): ControllerState;
+  init(cluster: string, policy: Policy): Promise<Answer>;
+}
+
+/** etcd that refuses at once must not be asked in a tight circle. */
+const STORE_RETRY_MS = 100;
+
+export function createControllerLoop(name: string, ports: ControllerPorts): ControllerLoop {
+  let state = startState(name);
+  let timer: NodeJS.Timeout | undefined;
+  let requests = 0;
+  let stopped = false;
+  const waiting = new Map<number, (answer: Answer) => void>();
+  let resigned: ((ended: Promise<boolean>) => void) | undefined;
+
+  const queue: Input[] = [];
+  let draining = false;
+
+  /** An event that an effect causes is decided after all effects of the one before it. */
+  function take(input: Input): void {
+    if (stopped) return;
+    queue.push(input);
+    if (draining) return;
+    draining = true;
+    try {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) step(next);
+    } finally {
+      draining = false;
+    }
+  }
+
+  function step(input: Input): void {
+    const decision = decide(state, { ...input, at: ports.now(), wall: ports.wall() }, rules);
+    state = decision.state;
+    for (const effect of decision.effects) carryOut(effect);
+    clearTimeout(timer);
+    timer = setTimeout(() => take({ kind: 'tick' }), Math.max(1, decision.wakeAt - ports.now()));
+  }
+
+  function later(input: Input): void {
+    setTimeout(() => take(input), STORE_RETRY_MS);
+  }
+
+  function carryOut(effect: Effect): void {
+    switch (effect.kind) {
+      case 'send':
+        return ports.agents.send(effect.cluster, effect.member, effect.directive);
+      case 'refuse':
+        return ports.agents.refuse(effect.cluster, effect.member, effect.code, effect.text);
+      case 'load':
+        return void load(effect.term);
+      case 'write':
+        return void write(effect);
+      case 'reread':
+        return void reread(effect);
+      case 'resign':
+        return resigned?.(effect.record === undefined ? Promise.resolve(false) : ports.election.resign(effect.record));
+      case 'reply':
+        waiting.get(effect.request)?.(effect.answer);
+        waiting.delete(effect.request);
+        return;
+      case 'log':
+        return ports.log(effect.level, effect.reason.code, {
+          ...(effect.cluster === undefined ? {} : { cluster: effect.cluster }),
+          sentence: effect.reason.sentence,
+          ...effect.reason.evidence,
+        });
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  async function load(term: Term): Promise<void> {
+    try {
+      take({ kind: 'loaded', term, clusters: await ports.planStore.readAll() });
+    } catch (error) {
+      ports.log('error', 'LOAD_FAILED', { because: text(error) });
+      later({ kind: 'load-failed', term, text: text(error) });
+    }
+  }
+
+  async function write(effect: Effect & { kind: 'write' }): Promise<void> {
+    const outcome = await ports.planStore.write(effect.write);
+    const event: Input = { kind: 'written', cluster: effect.cluster, id: effect.id, outcome };
+    if (outcome.kind === 'unknown') later(event);
+    else take(event);
+  }
+
+  async function reread(effect: Effect & { kind: 'reread' }): Promise<void> {
+    const { cluster, id } = effect;
+    try {
+      take({ kind: 'reread', cluster, id, stored: await ports.planStore.read(cluster) });
+    } catch (error) {
+      later({ kind: 'reread-failed', cluster, id, text: text(error) });
+    }
+  }
+
+  return {
+    async start() {
+      const port = await ports.agents.start(take);
+      ports.election.start(take);
+      take({ kind: 'tick' });
+      return port;
+    },
+    async stop() {
+      const handedOver = new Promise<boolean>((resolve) => {
+        resigned = (ended) => resolve(ended.catch(() => false));
+        take({ kind: 'resign' });
+      });
+      await handedOver;
+      stopped = true;
+      clearTimeout(timer);
+      await ports.election.stop();
+      await ports.agents.stop();
+      for (const answer of waiting.values()) {
+        answer({ kind: 'error', code: 'NOT_ACTIVE', text: 'this controller is shutting down' });
+      }
+    },
+    state: () => state,
+    init(cluster, policy) {
+      requests += 1;
+      const request = requests;
+      return new Promise((resolve) => {
+        waiting.set(request, resolve);
+        take({ kind: 'init', cluster, policy, request });
+      });
+    },
+  };
+}
+
+const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));

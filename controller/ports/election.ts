@@ -1,0 +1,44 @@
+/**
+ * The controllers' own election. The adapter campaigns, keeps the lease alive and proves the key; it decides nothing:
+ * whether the controller may act is a function of these events and the time (rules A1, A2).
+ */
+import type { DurationMs, MonotonicMs } from '#core/brand.js';
+import type { Term } from '#core/term.js';
+
+export interface Election {
+  /** Campaigns until `stop`; every event goes to `emit`. Each start is a new candidacy with a key of its own (E4). */
+  start(emit: (event: ElectionEvent) => void): void;
+  /**
+   * Gives the active role up and leaves the rest of the promises for the successor, in one transaction guarded by the election
+   * key. Resolves false when it was not active any more. Afterwards the adapter campaigns again unless stopped.
+   */
+  resign(record: ResignRecord): Promise<boolean>;
+  /** Ends the campaign; revokes the lease if it can within a second. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export type ElectionEvent =
+  /** `receivedAt`: when the answer that elected it came. `resigned`: what the predecessor left, read and deleted. */
+  | {
+      readonly kind: 'elected';
+      readonly term: Term;
+      readonly receivedAt: MonotonicMs;
+      readonly resigned: ResignRecord | undefined;
+      /** The two parts of the first proof. */
+      readonly sentAt: MonotonicMs;
+    }
+  /** A keepalive *and* a check that the key still has its create_revision both succeeded (rule A1). */
+  | {
+      readonly kind: 'proof';
+      readonly term: Term;
+      readonly keepaliveSentAt: MonotonicMs;
+      readonly checkSentAt: MonotonicMs;
+    }
+  /** The key is gone or is another's, or the lease is lost. */
+  | { readonly kind: 'deposed'; readonly term: Term; readonly text: string };
+
+/** Rest of the promise per cluster, in ms at the moment of resigning. */
+export interface ResignRecord {
+  readonly controller: string;
+  readonly promises: Readonly<Record<string, DurationMs>>;
+}

@@ -1,0 +1,48 @@
+/** Plans, policies and the ledger in etcd. Reads are linearizable; writes are guarded and never retried here (E1, E2). */
+import type { Epoch, Revision } from '#core/brand.js';
+import type { LedgerEntry } from '#core/ledger.js';
+import type { Plan } from '#core/plan.js';
+import type { Policy } from '#core/policy.js';
+import type { Guard } from '#core/rules/epochs.js';
+
+export interface PlanStore {
+  /** All clusters in care. Rejects with StoreUnavailable when etcd cannot be reached, StoreCorrupt for a value that is no plan. */
+  readAll(): Promise<readonly StoredCluster[]>;
+  read(cluster: string): Promise<StoredCluster | undefined>;
+  /** One guarded transaction. Never rejects. */
+  write(write: PlanWrite): Promise<WriteOutcome>;
+  /** Newest first, at most `limit`. */
+  ledger(cluster: string, limit: number): Promise<readonly LedgerEntry[]>;
+}
+
+export interface StoredCluster {
+  readonly plan: Plan;
+  /** mod_revision of the plan. */
+  readonly revision: Revision;
+  readonly policy: Policy;
+}
+
+export interface PlanWrite {
+  readonly guard: Guard;
+  readonly plan: Plan;
+  /** Put under the entry's epoch in the same transaction. */
+  readonly entry: LedgerEntry | undefined;
+  /** Set when the operator's policy is written too (init). */
+  readonly policy: Policy | undefined;
+  /** Ledger entries at or below this epoch are deleted in the same transaction. */
+  readonly forgetUpTo: Epoch | undefined;
+}
+
+export type WriteOutcome =
+  | { readonly kind: 'committed'; readonly revision: Revision }
+  /** The guard did not hold: nothing was written. */
+  | { readonly kind: 'refused' }
+  /** It may or may not have been written, now or later. */
+  | { readonly kind: 'unknown'; readonly text: string };
+
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+}
+export class StoreCorrupt extends Error {
+  override readonly name = 'StoreCorrupt';
+}

@@ -1,0 +1,49 @@
+/** Every error that a user can meet, with the code that `docs/errors.md` explains under a heading of the same name. */
+export const ERRORS = {
+  CONFIG_UNREADABLE: 'the configuration file cannot be read',
+  CONFIG_INVALID: 'the configuration is not valid',
+  TIMINGS_UNSAFE: 'the timings break a relation that safety rests on',
+  ETCD_UNREACHABLE: 'etcd cannot be reached',
+  ETCD_REFUSED: 'etcd refused the credentials',
+  STORE_CORRUPT: 'a value in etcd is not what Tanist wrote',
+  CONTROLLER_UNREACHABLE: 'no controller can be reached',
+  ADDRESS_IN_USE: 'the address to listen on is taken',
+  DATABASE_UNREACHABLE: 'the database cannot be reached',
+  DATABASE_REFUSED: 'the database refused the credentials',
+  DATABASE_UNSUPPORTED: 'the database is of a version or setting that cannot be cared for',
+  NOT_A_DATA_DIRECTORY: 'the folder is not a data directory',
+  DATA_DIRECTORY_MISMATCH: 'the server that answers does not run on the configured data directory',
+  DATA_IDENTITY_MISMATCH: "the member's data is not that of the cluster",
+  NAME_TAKEN: 'another agent is connected under this name',
+  NOT_A_MEMBER: 'the plan of the cluster does not name this member',
+  STATE_CORRUPT: "the agent's state file cannot be trusted",
+  STATE_FOREIGN: "the agent's state file belongs to another member",
+  AGENT_BEHIND_PLAN: "the agent's own memory is older than the cluster's plan allows",
+  PLAN_STALE: 'the plan is older than what the agent durably knows',
+  ALREADY_INITIALISED: 'the cluster is in care already',
+  NOT_INITIALISED: 'the cluster is not in care yet',
+  NO_LEADER_FOUND: 'no member accepts writes',
+  TWO_LEADERS_FOUND: 'more than one member accepts writes',
+  NOT_ACTIVE: 'this controller is not the active one',
+  DIVERGED: "the member's log left the leader's history",
+  ENGINE_FAILED: 'a step on the database failed',
+  TAIL_UNAVAILABLE: "the old leader's log cannot be read",
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export class TanistError extends Error {
+  override readonly name = 'TanistError';
+  readonly code: ErrorCode;
+  /** What exactly is wrong, and where. */
+  readonly detail: string;
+  /** What the user can do next. */
+  readonly next: string | undefined;
+
+  constructor(code: ErrorCode, detail: string, next?: string) {
+    super(`${code}: ${ERRORS[code]}: ${detail}${next === undefined ? '' : ` (${next})`}`);
+    this.code = code;
+    this.detail = detail;
+    this.next = next;
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * The durable record of one decision: who leads since when and why, on what evidence, how long each phase took, and
+ * what may be lost. One entry per committed epoch, stored beside the plan in the same transaction.
+ */
+import type { Epoch, WallMs } from '#core/brand.js';
+import type { Comparison, Position } from '#core/position.js';
+import type { Reason } from '#core/reasons.js';
+
+export interface LedgerEntry {
+  readonly cluster: string;
+  readonly epoch: Epoch;
+  readonly kind: 'init' | 'failover' | 'reopen';
+  readonly leader: string;
+  readonly previousLeader: string | undefined;
+  /** When it was committed, on the deciding controller's wall clock; for people. */
+  readonly at: WallMs;
+  readonly controller: string;
+  readonly term: string;
+  readonly reason: Reason;
+  readonly candidates: readonly Candidate[];
+  readonly tail: TailAccount;
+  readonly loss: LossAccount;
+  /** Milliseconds from the first sign of trouble to the end of each phase, in order. */
+  readonly phases: readonly Phase[];
+  readonly outcome: 'pending' | 'proved' | 'failed';
+}
+
+export interface Candidate {
+  readonly member: string;
+  readonly position: Position | undefined;
+  /** How it stood to the chosen one. */
+  readonly compared: Comparison | undefined;
+  readonly verdict: 'chosen' | 'passed-over' | 'refused' | 'silent';
+  readonly reason: Reason;
+}
+
+export type TailAccount =
+  | { readonly kind: 'taken'; readonly from: string; readonly bytes: number }
+  | { readonly kind: 'not-needed' }
+  | { readonly kind: 'failed'; readonly text: string };
+
+/** What the failover may have lost: `none` is proved, `unknown` says why it cannot be. */
+export type LossAccount =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'unknown'; readonly text: string; readonly atLeastBytes: bigint };
+
+export type PhaseName = 'suspected' | 'sealed' | 'tail' | 'committed' | 'proved' | 'followed';
+export interface Phase {
+  readonly phase: PhaseName;
+  readonly ms: number;
+}

@@ -1,0 +1,55 @@
+/**
+ * Every wait, choice and refusal has a code, one sentence and its evidence; the same in log, ledger and command
+ * output. The sentence says what is the case, the evidence holds the numbers it rests on.
+ */
+export const REASONS = {
+  INITIALISED: 'an operator took the running cluster into care',
+  DATABASE_CRASHED: "the leader's database process is gone",
+  DATABASE_HUNG: "the leader's database runs but its canary does not come back",
+  DATABASE_STOPPED: "the leader's database was shut down cleanly and did not come back in time",
+  PLANNED_STOP: "the leader's database was shut down cleanly: an administrator's act, waited for",
+  LEADER_CLOSED: 'the leader is closed at the epoch of the plan and cannot open again at it',
+  LEADER_SEALED: 'the leader durably knows a higher epoch than the plan: an earlier failover was left half done',
+  AGENT_SILENT: "nothing is heard from the leader's agent",
+  OPENING_FAILED: 'the appointed member did not prove writable in time',
+  NO_AUTHORITY: 'this controller is not active or its last proof is too old',
+  STORE_BEHIND: "an agent holds a newer plan than etcd: etcd was restored from a backup",
+  PROMISE_RUNS: 'the old leader may still accept writes: its lease is waited out',
+  WAITING_FOR_SEALS: 'replicas are being sealed',
+  WAITING_FOR_AHEAD: 'a replica that was last known to be ahead has not answered yet',
+  NO_CANDIDATE: 'no member can be appointed',
+  DIVERGED: 'the sealed replicas hold different histories: an operator must choose',
+  MOST_ADVANCED: 'its log is the most advanced of the sealed',
+  PRIORITY: 'equally advanced, and of higher priority, of less backlog or first by name',
+  OLD_LEADER_REOPENED: 'reopening the old leader loses nothing',
+  LESS_ADVANCED: 'its log is behind that of the chosen member',
+  NOT_ELIGIBLE: 'it is not eligible in the plan and the old leader has not confirmed fenced',
+  NOT_SEALED: 'it did not answer the seal in time',
+  FAILED_BEFORE: 'it was appointed in this outage and did not prove writable',
+  TAIL_TAKEN: "it has taken what the old leader's log held beyond its own",
+  TAIL_FAILED: "the rest of the old leader's log could not be fetched",
+  APPOINTED: 'appointed',
+  PROVED: 'the new leader wrote its mark',
+  JOINING: 'a replica follows the leader and is to become eligible',
+  ELIGIBLE: 'a joining replica may now be appointed',
+  WRITE_REFUSED: 'etcd refused the write: the plan or the election changed meanwhile',
+  WRITE_UNKNOWN: 'the outcome of a write to etcd is unknown: it is settled by overwriting (rule E2)',
+  ELECTED: 'this controller is active now',
+  DEPOSED: 'this controller is no longer active',
+  HANDED_OVER: 'the active role leaves the host of a leader (rule A3)',
+} as const;
+
+export type ReasonCode = keyof typeof REASONS;
+export type Evidence = Readonly<Record<string, string | number | boolean>>;
+
+export interface Reason {
+  readonly code: ReasonCode;
+  readonly sentence: string;
+  readonly evidence: Evidence;
+}
+
+export const reason = (code: ReasonCode, evidence: Evidence = {}): Reason => ({
+  code,
+  sentence: REASONS[code],
+  evidence,
+});

@@ -1,0 +1,29 @@
+/**
+ * V4, V5, V7: who may be appointed. The other rules of vouching come with it; these three keep the set of eligible
+ * replicas honest from the first plan on.
+ */
+import { after, type DurationMs, type MonotonicMs } from '#core/brand.js';
+import type { Plan } from '#core/plan.js';
+
+/** V4: a joining member becomes eligible no earlier than D_G after the leader durably acknowledged it as joining. */
+export function V4_mayBecomeEligible(
+  acknowledgedAt: MonotonicMs | undefined,
+  promiseMs: DurationMs,
+  now: MonotonicMs,
+): boolean {
+  return acknowledgedAt !== undefined && now >= after(acknowledgedAt, promiseMs);
+}
+
+/** V5: eligible at a new epoch are those that were eligible before and are sealed for it, less the new leader. */
+export function V5_firstEligible(
+  before: readonly string[],
+  sealed: readonly string[],
+  newLeader: string,
+): readonly string[] {
+  return before.filter((name) => name !== newLeader && sealed.includes(name));
+}
+
+/** V7: only eligible members are appointed, unless the old leader confirmed fenced. */
+export function V7_mayBeAppointed(plan: Plan, member: string, oldLeaderFenced: boolean): boolean {
+  return plan.eligible.includes(member) || oldLeaderFenced;
+}

@@ -1,0 +1,61 @@
+/**
+ * E: who may write what. etcd decides between controllers by guarded transactions; an agent decides for itself by
+ * the epoch it durably knows. Without these, a controller that lost its election or misread an answer appoints twice.
+ */
+import { type Epoch, nextVersion, type Revision, type Version } from '#core/brand.js';
+import { comparePlans, type Plan } from '#core/plan.js';
+import type { Term } from '#core/term.js';
+
+/** What etcd must still find for a write to happen. */
+export interface Guard {
+  /** create_revision of the controller's own election key. */
+  readonly electionRevision: Revision;
+  /** mod_revision of the plan as it was read; 0n: there must be none. */
+  readonly planRevision: Revision;
+}
+
+/** E1: every write of a controller holds only if it is still elected and the plan is still the one it read. */
+export function E1_guardWrite(term: Term, planRevision: Revision): Guard {
+  return { electionRevision: term.revision, planRevision };
+}
+
+/**
+ * E2: an unknown outcome is settled by overwriting the plan (same content, next version, same guard) until the revision has
+ * moved; a read-back that shows the old revision proves nothing, since the first write may still be on its way.
+ */
+export function E2_settle(unknown: Plan): Plan {
+  return { ...unknown, version: nextVersion(unknown.version) };
+}
+
+/** E3: from submitting an appointment until its outcome is known, no grant for the old epoch leaves. */
+export function E3_mayGrant(writeInFlight: { readonly epoch: Epoch } | undefined, planEpoch: Epoch): boolean {
+  return writeInFlight === undefined || writeInFlight.epoch === planEpoch;
+}
+
+/** E4: a controller decides only on a plan that was read in or after the transaction that won its term. */
+export function E4_isCurrent(readInTerm: Term | undefined, term: Term): boolean {
+  return readInTerm?.generation === term.generation && readInTerm.revision === term.revision;
+}
+
+/** E5: an agent refuses a plan below the epoch it durably knows, and any that is not newer than its own. */
+export function E5_acceptsPlan(
+  known: { readonly highestEpoch: Epoch; readonly plan: { readonly epoch: Epoch; readonly version: Version } | undefined },
+  offered: { readonly epoch: Epoch; readonly version: Version },
+): 'accept' | 'known' | 'stale' {
+  if (offered.epoch < known.highestEpoch) return 'stale';
+  if (known.plan === undefined) return 'accept';
+  const order = comparePlans(offered, known.plan);
+  return order > 0 ? 'accept' : order === 0 ? 'known' : 'stale';
+}
+
+/**
+ * E6: an agent that holds a plan newer than etcd's proves that etcd was restored from a backup: nothing is granted or
+ * appointed in that cluster until an operator raises the generation. A bare seal above etcd's epoch is no such proof: a
+ * controller may have died between seal and commit.
+ */
+export function E6_storeIsBehind(
+  stored: { readonly epoch: Epoch; readonly version: Version },
+  heard: { readonly epoch: Epoch; readonly version: Version },
+): boolean {
+  return comparePlans(heard, stored) > 0;
+}

@@ -1,0 +1,36 @@
+/** Every named safety rule, one function each. `decide` receives this record; tests hand it one with a rule replaced. */
+import * as authority from '#core/rules/authority.js';
+import * as eligibility from '#core/rules/eligibility.js';
+import * as epochs from '#core/rules/epochs.js';
+import * as fencing from '#core/rules/fencing.js';
+import * as lease from '#core/rules/lease.js';
+import * as sealing from '#core/rules/sealing.js';
+
+export const rules = {
+  E1: epochs.E1_guardWrite,
+  E2: epochs.E2_settle,
+  E3: epochs.E3_mayGrant,
+  E4: epochs.E4_isCurrent,
+  E5: epochs.E5_acceptsPlan,
+  E6: epochs.E6_storeIsBehind,
+  L1: lease.L1_mayAsk,
+  L2: lease.L2_promise,
+  L3: lease.L3_expiry,
+  L4: lease.L4_mayAcceptWrites,
+  L5: lease.L5_mayAppoint,
+  A1: authority.A1_authorityUntil,
+  A2: authority.A2_inheritedPromise,
+  S1: sealing.S1_acceptsSeal,
+  S2: sealing.S2_ancestry,
+  S2_timeline: sealing.S2_timelineFor,
+  S3: sealing.S3_isProof,
+  S4: sealing.S4_mayFollow,
+  S5: sealing.S5_isLossless,
+  F1: fencing.F1_mayOpen,
+  F2: fencing.F2_isFenced,
+  V4: eligibility.V4_mayBecomeEligible,
+  V5: eligibility.V5_firstEligible,
+  V7: eligibility.V7_mayBeAppointed,
+} as const;
+
+export type Rules = typeof rules;

@@ -1,0 +1,42 @@
+/**
+ * L: the leader's right to accept writes for a bounded time (DESIGN 4). The grantor starts counting no earlier than the
+ * holder did and counts longer by at least the drift of both clocks; delay, loss, duplication and reordering of
+ * messages then cost availability, never safety.
+ */
+import { after, type DurationMs, type Epoch, latest, type MonotonicMs } from '#core/brand.js';
+import { promiseFor } from '#core/timings.js';
+
+/** L1: renewal is asked for only while the database passes the canary; a hung one loses its lease. */
+export function L1_mayAsk(database: { readonly canaryAgeMs: DurationMs; readonly canaryTimeoutMs: DurationMs }): boolean {
+  return database.canaryAgeMs < database.canaryTimeoutMs;
+}
+
+/** L2: the promise is extended *before* the grant is sent. `promiseMs` is D_G. */
+export function L2_promise(promise: MonotonicMs, now: MonotonicMs, promiseMs: DurationMs): MonotonicMs {
+  return latest(promise, after(now, promiseMs));
+}
+
+/** L3: the lease counts from when the granted heartbeat was sent; when the answer came does not matter. */
+export function L3_expiry(expiry: MonotonicMs, sentAt: MonotonicMs, holdMs: DurationMs): MonotonicMs {
+  return latest(expiry, after(sentAt, holdMs));
+}
+
+/** L4: writes are accepted only before the expiry; D_G >= (D_H + F) * drift is computed by `promiseFor`. */
+export function L4_mayAcceptWrites(now: MonotonicMs, expiry: MonotonicMs): boolean {
+  return now < expiry;
+}
+export const L4_promiseMs = promiseFor;
+
+/** L5: another member is appointed only when the old leader can accept no write any more, by one of three proofs. */
+export function L5_mayAppoint(proof: {
+  readonly now: MonotonicMs;
+  readonly promise: MonotonicMs;
+  readonly fencedEpoch: Epoch;
+  readonly planEpoch: Epoch;
+  readonly lossless: boolean;
+}): 'fenced' | 'lapsed' | 'lossless' | undefined {
+  if (proof.fencedEpoch >= proof.planEpoch) return 'fenced';
+  if (proof.lossless) return 'lossless';
+  if (proof.now >= proof.promise) return 'lapsed';
+  return undefined;
+}

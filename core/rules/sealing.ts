@@ -1,0 +1,87 @@
+/**
+ * S: which member leads next and what it takes to open it. A position counts only when it was read after the member had
+ * stopped receiving from the old leader; ancestry counts only by marks; a leader counts only when it wrote.
+ */
+import { type Epoch, nextEpoch } from '#core/brand.js';
+import { isProved, type Plan, type ProvedOpening } from '#core/plan.js';
+import { type Comparison, comparePositions, type Mark, marksAgree, type Position } from '#core/position.js';
+
+/** S1: a seal is taken up only for an epoch above every one this agent durably knows; `again` repeats the answer. */
+export function S1_acceptsSeal(
+  known: { readonly highestEpoch: Epoch; readonly sealedEpoch: Epoch },
+  epoch: Epoch,
+): 'accept' | 'again' | 'stale' {
+  if (epoch > known.highestEpoch) return 'accept';
+  return epoch === known.sealedEpoch && epoch === known.highestEpoch ? 'again' : 'stale';
+}
+
+/**
+ * S2: how a log stands to the newest opening: marks first, then the line of history. `behind` and `equal` may follow; `ahead` and
+ * `diverged` hold writes that the leader lacks.
+ */
+export function S2_ancestry(position: Position, openings: readonly ProvedOpening[]): Comparison {
+  const lastMark = position.marks.at(-1);
+  const lastKnown = openings.at(-1);
+  // A mark newer than every opening that the plan knows was written by a leader that nobody proved.
+  if (lastMark !== undefined && lastKnown !== undefined && lastMark.epoch > lastKnown.epoch) return 'diverged';
+  if (!marksAgree(position.marks, openings)) return 'diverged';
+  const newest = openings.at(-1);
+  if (newest === undefined) return 'equal';
+  const { marks: _, ...line } = newest.position;
+  const compared = comparePositions({ ...position, marks: [] }, { ...line, marks: [] });
+  // Past the opening on its own line is where every follower ends up: it is behind the leader, not ahead of it.
+  return compared === 'ahead' && position.timeline === newest.position.timeline ? 'behind' : compared;
+}
+
+/**
+ * S2, second half: the number that an opening's line of history must take, so that no two openings ever share one. PostgreSQL
+ * takes the next unused number; counting on by epochs reserves one for each, also for an opening that nobody heard of.
+ */
+export function S2_timelineFor(epoch: Epoch, openings: readonly ProvedOpening[]): number | undefined {
+  const newest = openings.at(-1);
+  if (newest === undefined) return undefined;
+  return newest.position.timeline + Number(epoch - newest.epoch);
+}
+
+/** S3: an opening is proved by the mark it wrote locally at exactly this epoch, at or above the committed position. */
+export function S3_isProof(plan: Plan, opened: (Mark & { readonly position: Position }) | undefined): boolean {
+  if (opened?.epoch !== plan.epoch) return false;
+  if (plan.opening.state !== 'pending' || plan.opening.atLeast === undefined) return true;
+  const compared = comparePositions({ ...opened.position, marks: [] }, { ...plan.opening.atLeast, marks: [] });
+  return compared === 'ahead' || compared === 'equal';
+}
+
+/** S4: no replica is pointed at a leader that has not proved writable. */
+export function S4_mayFollow(plan: Plan): boolean {
+  return isProved(plan);
+}
+
+/**
+ * S5: if a write is acknowledged only after `acknowledgements` (k) of the `synchronous` (N) members have it, sealing any N-k+1 of
+ * them holds every acknowledged write and makes further acknowledgements impossible. Needs no clock.
+ */
+export function S5_isLossless(synchronous: number, acknowledgements: number, sealed: number): boolean {
+  return acknowledgements > 0 && synchronous >= acknowledgements && sealed >= synchronous - acknowledgements + 1;
+}
+
+export interface SynchronousSet {
+  readonly members: readonly string[];
+  readonly acknowledgements: number;
+}
+
+/**
+ * S6: the order in which one change of the synchronous set is made. Adding a member or lowering k weakens: etcd first, then the leader.
+ * Removing one or raising k strengthens: the leader applies it and enough members catch up before etcd has it.
+ */
+export function S6_changeOrder(from: SynchronousSet, to: SynchronousSet): 'store-first' | 'leader-first' | 'refuse' {
+  const added = to.members.filter((m) => !from.members.includes(m)).length;
+  const removed = from.members.filter((m) => !to.members.includes(m)).length;
+  const raised = to.acknowledgements - from.acknowledgements;
+  if (added + removed + Math.abs(raised) !== 1) return 'refuse';
+  return added === 1 || raised < 0 ? 'store-first' : 'leader-first';
+}
+
+/** The epoch that the next seal names: above the plan's and above every epoch that an agent durably knows. */
+export function sealEpoch(planEpoch: Epoch, heard: readonly Epoch[]): Epoch {
+  return nextEpoch(heard.reduce((top, epoch) => (epoch > top ? epoch : top), planEpoch));
+}

@@ -1,0 +1,155 @@
+/**
+ * What Tanist stores as JSON, in etcd and in an agent's state file: plans, policies, ledger entries, positions. Every key is
+ * required and no other is allowed. A plan with a key that this version does not know was written by a newer one, which may
+ * mean by it what this one would break; so it is refused, not half understood.
+ */
+import { z } from 'zod';
+import { type ReasonCode, REASONS } from '#core/reasons.js';
+import { PROFILES } from '#core/timings.js';
+import {
+  bigintSchema,
+  durationSchema,
+  epochSchema,
+  lsnSchema,
+  orNull,
+  versionSchema,
+  wallClockSchema,
+} from '#proto/codec/scalars.js';
+
+const name = z.string().min(1);
+const names = z.array(name).readonly();
+const port = z.int().min(0).max(65_535);
+const count = z.int().min(0);
+
+const mark = { epoch: epochSchema, mark: z.string() };
+
+export const positionSchema = z
+  .strictObject({
+    engine: z.literal('postgres'),
+    dataId: z.string(),
+    timeline: count,
+    lsn: lsnSchema,
+    forks: z.array(z.strictObject({ timeline: count, end: lsnSchema }).readonly()).readonly(),
+    marks: z.array(z.strictObject(mark).readonly()).readonly(),
+  })
+  .readonly();
+
+export const policySchema = z
+  .strictObject({
+    profile: z.enum(PROFILES),
+    durability: z.literal('async'),
+    plannedStopWaitMs: durationSchema,
+    tailTimeoutMs: durationSchema,
+    waitForAheadMs: durationSchema,
+    openTimeoutMs: durationSchema,
+    slotRetentionBytes: count,
+    priorities: z.record(name, z.number()).readonly(),
+    ledgerRetention: count,
+  })
+  .readonly();
+
+const openingSchema = z.discriminatedUnion('state', [
+  z
+    .strictObject({
+      state: z.literal('pending'),
+      atLeast: orNull(positionSchema),
+      oldLeader: z.enum(['fenced', 'lapsed', 'lossless', 'none']),
+    })
+    .readonly(),
+  z.strictObject({ state: z.literal('proved') }).readonly(),
+]);
+
+export const planSchema = z
+  .strictObject({
+    cluster: name,
+    engine: z.literal('postgres'),
+    dataId: z.string(),
+    epoch: epochSchema,
+    version: versionSchema,
+    leader: name,
+    members: z
+      .array(
+        z
+          .strictObject({ name, agentAddress: z.string(), databaseHost: z.string(), databasePort: port })
+          .readonly(),
+      )
+      .readonly(),
+    eligible: names,
+    joining: names,
+    opening: openingSchema,
+    openings: z
+      .array(
+        z.strictObject({ ...mark, leader: name, position: positionSchema, lineage: z.string() }).readonly(),
+      )
+      .readonly(),
+    policy: policySchema,
+  })
+  .readonly();
+
+/**
+ * Evidence may hold "never" and "always", the infinities, which JSON would turn into null. A ledger entry that cannot be
+ * written would keep its plan from being written: so they become words.
+ */
+const evidenceValue = z.codec(
+  z.union([z.string(), z.number(), z.boolean()]),
+  z.custom<string | number | boolean>(),
+  {
+    decode: (value) => value,
+    encode: (value) => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : value),
+  },
+);
+
+const reasonSchema = z
+  .strictObject({
+    code: z.enum(Object.keys(REASONS) as [ReasonCode, ...ReasonCode[]]),
+    sentence: z.string(),
+    evidence: z.record(z.string(), evidenceValue).readonly(),
+  })
+  .readonly();
+
+const candidateSchema = z
+  .strictObject({
+    member: z.string(),
+    position: orNull(positionSchema),
+    compared: orNull(z.enum(['ahead', 'equal', 'behind', 'diverged'])),
+    verdict: z.enum(['chosen', 'passed-over', 'refused', 'silent']),
+    reason: reasonSchema,
+  })
+  .readonly();
+
+const tailSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('taken'), from: z.string(), bytes: z.number() }).readonly(),
+  z.strictObject({ kind: z.literal('not-needed') }).readonly(),
+  z.strictObject({ kind: z.literal('failed'), text: z.string() }).readonly(),
+]);
+
+const lossSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }).readonly(),
+  z.strictObject({ kind: z.literal('unknown'), text: z.string(), atLeastBytes: bigintSchema }).readonly(),
+]);
+
+const phaseSchema = z
+  .strictObject({
+    phase: z.enum(['suspected', 'sealed', 'tail', 'committed', 'proved', 'followed']),
+    ms: z.number(),
+  })
+  .readonly();
+
+export const ledgerEntrySchema = z
+  .strictObject({
+    cluster: name,
+    epoch: epochSchema,
+    kind: z.enum(['init', 'failover', 'reopen']),
+    leader: name,
+    previousLeader: orNull(z.string()),
+    at: wallClockSchema,
+    controller: z.string(),
+    term: z.string(),
+    reason: reasonSchema,
+    candidates: z.array(candidateSchema).readonly(),
+    tail: tailSchema,
+    loss: lossSchema,
+    phases: z.array(phaseSchema).readonly(),
+    outcome: z.enum(['pending', 'proved', 'failed']),
+  })
+  .readonly();

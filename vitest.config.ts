@@ -1,0 +1,40 @@
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+
+// Node finds `#core/x.js` in dist/ (package.json); tests run the sources, so here it is core/x.ts and no build is needed
+// to try a change. A test that starts processes of its own starts what is in dist/.
+const alias = [
+  {
+    find: /^#(core|controller|agent|cli|test|proto)\/(.*)\.js$/,
+    replacement: `${import.meta.dirname}/$1/$2.ts`,
+  },
+];
+
+type ProjectOptions = NonNullable<Extract<TestProjectConfiguration, { test?: object }>['test']>;
+
+function project(name: string, include: string[], options: ProjectOptions = {}): TestProjectConfiguration {
+  return { resolve: { alias }, test: { name, include, environment: 'node', ...options } };
+}
+
+export default defineConfig({
+  test: {
+    // The default leaves one processor to others, which on a machine with two means that nothing is parallel.
+    maxWorkers: '100%',
+    projects: [
+      // Values in, values out: any number at once.
+      project('unit', ['test/unit/**/*.test.ts', 'core/**/*.test.ts']),
+      project('scenarios', ['test/scenarios/**/*.test.ts']),
+      // Real servers, real ports and real time: one file after the other, each kind in a group of its own, after those
+      // above, so that no load from another test stretches what is measured here.
+      project('contract', ['test/contract/**/*.test.ts'], {
+        fileParallelism: false,
+        sequence: { groupOrder: 1 },
+      }),
+      project('integration', ['test/integration/**/*.test.ts'], {
+        fileParallelism: false,
+        sequence: { groupOrder: 2 },
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+      }),
+    ],
+  },
+});
