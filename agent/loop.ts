@@ -105,7 +105,7 @@ export function createAgentLoop(durable: DurableState, incarnation: string, port
   return {
     start() {
       ports.engine.setTimings(timingsOf(state.durable.plan?.policy.profile ?? 'balanced'));
-      ports.engine.start(({ observation }) => take({ kind: 'observed', observation }));
+      ports.engine.start(({ at, observation }) => take({ kind: 'observed', lookedAt: at, observation }));
       ports.controllers.start((event) => take(event));
       take({ kind: 'tick' });
     },

@@ -1,7 +1,8 @@
-/** What the database is now, and since when it is down. */
-import type { AgentState, Context, Event } from '#agent/decide/state.js';
+/** What the database is now, and since when it is down; and what a step that has just ended made of it. */
+import type { ActionUnderWay, AgentState, Context, Event, Observed, Result } from '#agent/decide/state.js';
 
 export function observe(state: AgentState, event: Event & { kind: 'observed' }, context: Context): AgentState {
+  if (event.lookedAt < state.actedAt) return state;
   const database = { ...event.observation, at: context.now };
   const down = isDown(database.state);
   return {
@@ -14,4 +15,33 @@ export function observe(state: AgentState, event: Event & { kind: 'observed' }, 
 
 export function isDown(state: string): boolean {
   return state === 'crashed' || state === 'stopped' || state === 'fenced';
+}
+
+/** Between a step's end and the next look the step's own result is the newest knowledge. */
+export function afterStep(
+  database: Observed | undefined,
+  under: ActionUnderWay,
+  result: Result,
+  context: Context,
+): Observed | undefined {
+  if (database === undefined) return undefined;
+  const seen = { ...database, at: context.now };
+  switch (result.kind) {
+    case 'opened':
+      return { ...seen, state: 'running', role: 'writable', canaryAt: context.now, upstream: undefined, streaming: false };
+    case 'started':
+      return { ...seen, state: 'running', role: 'replica', processesGone: false };
+    case 'sealed':
+      return { ...seen, position: result.position, upstream: undefined, streaming: false };
+    case 'following': {
+      const leader = under.action.kind === 'follow' ? under.action.leader : undefined;
+      const upstream = leader === undefined ? undefined : `${leader.databaseHost}:${leader.databasePort}`;
+      return { ...seen, upstream, streaming: true };
+    }
+    case 'fenced':
+      // Closed for certain; whether stopped or in recovery the next look tells.
+      return isDown(seen.state) ? { ...seen, processesGone: true } : { ...seen, state: 'starting', role: 'unknown' };
+    default:
+      return database;
+  }
 }

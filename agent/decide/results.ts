@@ -2,6 +2,7 @@
 import { assertNever } from '#core/assert.js';
 import { after, asDuration, highest } from '#core/brand.js';
 import { isOver } from '#agent/decide/next-action.js';
+import { afterStep } from '#agent/decide/observe.js';
 import type { ActionUnderWay, AgentState, Context, Result } from '#agent/decide/state.js';
 
 const RETRY_AFTER = asDuration(500);
@@ -9,7 +10,11 @@ const RETRY_AFTER = asDuration(500);
 export function takeResult(state: AgentState, id: number, result: Result, context: Context): AgentState {
   const under = state.action;
   if (under?.id !== id) return state;
-  const ended: AgentState = { ...state, action: undefined };
+  const database =
+    result.kind === 'fenced' && !context.rules.F2(result)
+      ? state.database
+      : afterStep(state.database, under, result, context);
+  const ended: AgentState = { ...state, action: undefined, actedAt: context.now, database };
   const ms = Math.round(context.now - under.startedAt);
   if (result.kind !== 'slotsKept') {
     const level = result.kind === 'failed' ? 'warn' : 'info';

@@ -29,6 +29,8 @@ export interface AgentState {
   readonly database: Observed | undefined;
   readonly action: ActionUnderWay | undefined;
   readonly actions: number;
+  /** When the last step ended: what a look that began before it saw is old. */
+  readonly actedAt: MonotonicMs;
   readonly sealed: Sealed | undefined;
   readonly tail: TailReport | undefined;
   readonly tailWanted: TailWanted | undefined;
@@ -133,7 +135,8 @@ export type Result =
 
 export type Input =
   | { readonly kind: 'tick' }
-  | { readonly kind: 'observed'; readonly observation: Omit<Observed, 'at'> }
+  /** `lookedAt`: when the look began; a step that ended later has changed what it saw. */
+  | { readonly kind: 'observed'; readonly lookedAt: MonotonicMs; readonly observation: Omit<Observed, 'at'> }
   | { readonly kind: 'controller-connected'; readonly controller: string }
   | { readonly kind: 'controller-disconnected'; readonly controller: string }
   | { readonly kind: 'directive'; readonly controller: string; readonly directive: Directive }
@@ -192,6 +195,7 @@ export function startState(start: {
     database: undefined,
     action: undefined,
     actions: 0,
+    actedAt: LONG_AGO,
     sealed: undefined,
     tail: undefined,
     tailWanted: undefined,

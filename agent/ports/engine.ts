@@ -42,6 +42,7 @@ export interface Observation extends DatabaseReport {
 
 export type EngineEvent = {
   readonly kind: 'observed';
+  /** When the look began: a step that ended after this has changed what it saw. */
   readonly at: MonotonicMs;
   readonly observation: Observation;
 };

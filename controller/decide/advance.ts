@@ -24,7 +24,8 @@ export function advance(cluster: ClusterState, context: Context): ClusterState {
   if (!isProved(stored.plan) && stored.plan.openings.length === 0) return cluster;
 
   const suspicion = suspect(cluster, stored.plan, context.role, context.now);
-  const seen = suspicion === cluster.suspicion ? cluster : { ...cluster, suspicion };
+  const said = suspicion === undefined && cluster.attempt === undefined ? undefined : cluster.said;
+  const seen = suspicion === cluster.suspicion && said === cluster.said ? cluster : { ...cluster, suspicion, said };
   if (seen.attempt !== undefined) return continueAttempt(seen, seen.attempt, context);
   if (suspicion !== undefined) return startAttempt(seen, suspicion, context);
   return growEligible(seen, context);

@@ -12,7 +12,7 @@ export function suspect(cluster: ClusterState, plan: Plan, role: Role, now: Mono
   const found = evidence(picture, plan, role, now);
   if (found === undefined) return undefined;
   const known = cluster.suspicion;
-  return known?.reason.code === found.reason.code ? known : found;
+  return known?.reason.code === found.reason.code ? { ...found, since: known.since } : found;
 }
 
 /** A leader that is heard and whose agent says that nothing can commit there any more (F2). */

@@ -1,0 +1,209 @@
+/** Plays one agent's `decide` from text. */
+import { asDuration, asEpoch, asMonotonic, asVersion, type MonotonicMs, NO_EPOCH } from '#core/brand.js';
+import type { Directive } from '#core/directive.js';
+import type { Plan } from '#core/plan.js';
+import { DEFAULT_POLICY } from '#core/policy.js';
+import { rules } from '#core/rules/index.js';
+import { timingsOf } from '#core/timings.js';
+import { decide } from '#agent/decide/decide.js';
+import { type Effect, type Input, type Observed, type Result, startState } from '#agent/decide/state.js';
+import { DATA_ID, opening, plan as buildPlan, position, showPosition, TERM } from '#test/scenarios/build.js';
+import type { Options, Scenario } from '#test/scenarios/text.js';
+
+export function agentScenario(): Scenario {
+  let now = 0;
+  let name = 'a';
+  let observed: Omit<Observed, 'at'> | undefined;
+  let begin = start();
+  let canary = true;
+  let lastReport = '';
+
+  function start(): ReturnType<typeof startState> {
+    return startState({
+      durable: {
+        cluster: 'demo',
+        member: name,
+        dataId: DATA_ID,
+        highestEpoch: NO_EPOCH,
+        plan: undefined,
+        sealedEpoch: NO_EPOCH,
+        fencedEpoch: NO_EPOCH,
+        openedEpoch: NO_EPOCH,
+      },
+      incarnation: 'one',
+      controllers: ['k'],
+      now: asMonotonic(now),
+    });
+  }
+
+  function take(input: Input): readonly string[] {
+    const decision = decide(begin, { ...input, at: asMonotonic(now), random: 'random' }, rules);
+    const before = begin.durable;
+    begin = decision.state;
+    // A heartbeat that says what the one before it said is not shown.
+    const lines = decision.effects.map(show).filter((line) => !line.startsWith('report') || line !== lastReport);
+    lastReport = lines.findLast((line) => line.startsWith('report')) ?? lastReport;
+    if (decision.persist === undefined) return lines;
+    const d = decision.persist;
+    const changed = [
+      d.plan !== before.plan && d.plan !== undefined ? `plan ${d.plan.epoch}.${d.plan.version}` : '',
+      d.highestEpoch !== before.highestEpoch ? `highest ${d.highestEpoch}` : '',
+      d.sealedEpoch !== before.sealedEpoch ? `sealed ${d.sealedEpoch}` : '',
+      d.fencedEpoch !== before.fencedEpoch ? `fenced ${d.fencedEpoch}` : '',
+      d.openedEpoch !== before.openedEpoch ? `opened ${d.openedEpoch}` : '',
+    ].filter((c) => c !== '');
+    return [`persist ${changed.join(', ')}`, ...lines];
+  }
+
+  function observe(o: Options): readonly string[] {
+    const old = observed;
+    observed = {
+      state: (o['state'] as Observed['state'] | undefined) ?? old?.state ?? 'running',
+      role: (o['role'] as Observed['role'] | undefined) ?? old?.role ?? 'replica',
+      dataId: DATA_ID,
+      position: position(o['at'] ?? '1:100'),
+      backlogBytes: 0,
+      canaryAgeMs: undefined,
+      canaryAt: canary ? asMonotonic(now) : old?.canaryAt,
+      upstream: o['follows'] === undefined ? old?.upstream : `${o['follows']}:5432`,
+      streaming: o['follows'] === undefined ? (old?.streaming ?? false) : true,
+      tailReadable: false,
+      processesGone: o['orphans'] !== 'yes',
+      bootClosed: true,
+    };
+    return take({ kind: 'observed', lookedAt: asMonotonic(now), observation: observed });
+  }
+
+  function directive(d: Directive): readonly string[] {
+    return take({ kind: 'directive', controller: 'k', directive: d });
+  }
+
+  function planOf(o: Options): Plan {
+    const epoch = BigInt(o['epoch'] ?? '1');
+    const openings =
+      o['openings'] === undefined
+        ? [opening(1n, 'a', '1:50')]
+        : o['openings'].split(';').filter((x) => x !== '').map((text) => {
+            const [e = '1', leader = 'a', at = '1:50'] = text.split('/');
+            return opening(BigInt(e), leader, at);
+          });
+    return buildPlan({
+      epoch: asEpoch(epoch),
+      version: asVersion(BigInt(o['version'] ?? '2')),
+      leader: o['leader'] ?? 'a',
+      openings,
+      ...(o['opening'] === 'pending' ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } as const } : {}),
+    });
+  }
+
+  function result(o: Options): Result {
+    switch (o['0']) {
+      case 'fenced':
+        return { kind: 'fenced', clientSessions: Number(o['sessions'] ?? 0), orphans: Number(o['orphans'] ?? 0) };
+      case 'sealed':
+        return { kind: 'sealed', position: position(o['at'] ?? '1:100') };
+      case 'tailTaken':
+        return { kind: 'tailTaken', atLeast: position(o['at'] ?? '1:120'), bytes: 20 };
+      case 'opened':
+        return {
+          kind: 'opened',
+          opened: { epoch: asEpoch(BigInt(o['epoch'] ?? '1')), mark: 'random', position: position(o['at'] ?? '1:120'), lineage: '' },
+        };
+      case 'failed':
+        return { kind: 'failed', code: 'ENGINE_FAILED', text: 'it did not work' };
+      default:
+        return { kind: (o['0'] ?? 'started') as 'started' | 'following' | 'slotsKept' };
+    }
+  }
+
+  function pass(ms: number, o: Options): readonly string[] {
+    const lines: string[] = [];
+    for (const end = now + ms; now < end; ) {
+      now = Math.min(end, now + 50);
+      if (o['0'] === 'observing') lines.push(...observe({}).map((l) => `${now} ${l}`));
+      lines.push(...take({ kind: 'tick' }).map((line) => `${now} ${line}`));
+    }
+    return lines;
+  }
+
+  return {
+    run(command, o) {
+      if (command.startsWith('+')) return pass(Number(command.slice(1)), o);
+      switch (command) {
+        case 'member':
+          name = o['0'] ?? 'a';
+          begin = start();
+          return [];
+        case 'connect':
+          return take({ kind: 'controller-connected', controller: 'k' });
+        case 'observe':
+          return observe(o);
+        case 'canary':
+          canary = o['0'] !== 'stuck';
+          return [];
+        case 'plan':
+          return directive({ kind: 'plan', term: TERM, plan: planOf(o) });
+        case 'seal':
+          return directive({ kind: 'seal', term: TERM, epoch: asEpoch(BigInt(o['0'] ?? '2')) });
+        case 'take-tail':
+          return directive({
+            kind: 'takeTail',
+            term: TERM,
+            epoch: asEpoch(BigInt(o['0'] ?? '2')),
+            from: 'a',
+            agentAddress: 'a:7401',
+            timeoutMs: asDuration(1000),
+          });
+        case 'grant':
+          return directive({
+            kind: 'grant',
+            term: TERM,
+            incarnation: o['incarnation'] ?? 'one',
+            nonce: o['nonce'] === undefined ? begin.nonce : BigInt(o['nonce']),
+            epoch: asEpoch(BigInt(o['epoch'] ?? '1')),
+            holdMs: timingsOf(DEFAULT_POLICY.profile).holdMs,
+          });
+        case 'old-term':
+          return directive({ kind: 'seal', term: { ...TERM, revision: 1n as never }, epoch: asEpoch(9n) });
+        case 'done':
+          return take({ kind: 'done', id: begin.action?.id ?? 0, result: result(o) });
+        case 'restart':
+          begin = {
+            ...startState({ durable: begin.durable, incarnation: 'two', controllers: ['k'], now: asMonotonic(now) }),
+          };
+          return [];
+        case 'lease':
+          return [`lease of epoch ${begin.lease.epoch} until ${shown(begin.lease.expiry)}, it is ${now}`];
+        default:
+          return [`unknown command ${command}`];
+      }
+    },
+  };
+}
+
+const shown = (at: MonotonicMs): string => (Number.isFinite(at) ? String(Math.round(at)) : 'never held');
+function show(effect: Effect): string {
+  switch (effect.kind) {
+    case 'send': {
+      const r = effect.report;
+      const parts = [
+        `plan ${r.planEpoch}.${r.planVersion}`,
+        `highest ${r.highestEpoch}`,
+        r.fencedEpoch > 0n ? `fenced ${r.fencedEpoch}` : '',
+        r.wantsLease ? 'wants-lease' : '',
+        r.sealed === undefined ? '' : `sealed ${r.sealed.epoch}@${showPosition(r.sealed.position)}`,
+        r.tail === undefined ? '' : `tail ${r.tail.epoch} ${r.tail.result.kind}`,
+        r.opened === undefined ? '' : `opened ${r.opened.epoch}`,
+        `${r.database.state}/${r.database.role}`,
+        r.problem === undefined ? '' : `problem ${r.problem.code}`,
+      ];
+      return `report ${parts.filter((p) => p !== '').join(' ')}`;
+    }
+    case 'run':
+      return `run ${effect.action.kind}${'epoch' in effect.action ? ` ${effect.action.epoch}` : ''}${effect.action.kind === 'open' ? ` timeline ${effect.action.timeline ?? 'any'}` : ''}${effect.action.kind === 'follow' ? ` ${effect.action.leader.name}` : ''}`;
+    case 'log':
+      return `${effect.level} ${effect.code} ${JSON.stringify(effect.fields)}`;
+    case 'exit':
+      return `exit ${effect.code}`;
+  }
+}

@@ -1,0 +1,94 @@
+/** Plans, positions and reports for tests, from the few words that matter to each. */
+import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, type MonotonicMs } from '#core/brand.js';
+import type { Plan, PlanMember, ProvedOpening } from '#core/plan.js';
+import { DEFAULT_POLICY } from '#core/policy.js';
+import type { Fork, Mark, Position } from '#core/position.js';
+import type { Report } from '#core/report.js';
+import type { Term } from '#core/term.js';
+
+export const DATA_ID = '7300000000000000001';
+
+/** `1:100` is timeline 1 at byte 100; `2:150<1@120` left timeline 1 at byte 120. */
+export function position(text: string, marks: readonly Mark[] = []): Position {
+  const [head = '', tail] = text.split('<');
+  const [timeline = '1', lsn = '0'] = head.split(':');
+  const forks: Fork[] =
+    tail === undefined
+      ? []
+      : tail.split(',').map((fork) => {
+          const [t = '1', end = '0'] = fork.split('@');
+          return { timeline: Number(t), end: BigInt(end) };
+        });
+  return { engine: 'postgres', dataId: DATA_ID, timeline: Number(timeline), lsn: BigInt(lsn), forks, marks };
+}
+
+export function showPosition(p: Position | undefined): string {
+  if (p === undefined) return '-';
+  const forks = p.forks.map((f) => `${f.timeline}@${f.end}`).join(',');
+  return `${p.timeline}:${p.lsn}${forks === '' ? '' : `<${forks}`}`;
+}
+
+export const member = (name: string): PlanMember => ({
+  name,
+  agentAddress: `${name}:7401`,
+  databaseHost: name,
+  databasePort: 5432,
+});
+
+export function opening(epoch: bigint, leader: string, at: string): ProvedOpening {
+  return { epoch: asEpoch(epoch), mark: `mark-${epoch}`, leader, position: position(at), lineage: '' };
+}
+
+export const TERM: Term = { generation: 0n, revision: asRevision(10n) };
+
+export function plan(over: Partial<Plan> & { readonly names?: readonly string[] } = {}): Plan {
+  const { names = ['a', 'b', 'c'], ...rest } = over;
+  return {
+    cluster: 'demo',
+    engine: 'postgres',
+    dataId: DATA_ID,
+    epoch: asEpoch(1n),
+    version: asVersion(2n),
+    leader: 'a',
+    members: names.map(member),
+    eligible: names.filter((n) => n !== (over.leader ?? 'a')),
+    joining: [],
+    opening: { state: 'proved' },
+    openings: [opening(1n, 'a', '1:50')],
+    policy: DEFAULT_POLICY,
+    ...rest,
+  };
+}
+
+export function report(over: Partial<Omit<Report, 'database'>> & { readonly database?: Partial<Report['database']> } = {}): Report {
+  const { database, ...rest } = over;
+  return {
+    incarnation: 'one',
+    nonce: 1n,
+    wantsLease: false,
+    highestEpoch: asEpoch(1n),
+    planEpoch: asEpoch(1n),
+    planVersion: asVersion(2n),
+    fencedEpoch: asEpoch(0n),
+    sealed: undefined,
+    tail: undefined,
+    opened: undefined,
+    problem: undefined,
+    ...rest,
+    database: {
+      state: 'running',
+      role: 'replica',
+      dataId: DATA_ID,
+      position: position('1:100'),
+      backlogBytes: 0,
+      canaryAgeMs: undefined,
+      upstream: undefined,
+      streaming: false,
+      tailReadable: false,
+      ...database,
+    },
+  };
+}
+
+export const ms = (value: number): MonotonicMs => asMonotonic(value);
+export const lasting = asDuration;

@@ -1,0 +1,247 @@
+/** Plays one controller's `decide` from text. Time moves by `+MS`; proofs come by themselves unless `cut`. */
+import { asEpoch, asMonotonic, asRevision, asVersion, asWall, NO_EPOCH } from '#core/brand.js';
+import type { Plan } from '#core/plan.js';
+import { DEFAULT_POLICY } from '#core/policy.js';
+import type { Report } from '#core/report.js';
+import { rules } from '#core/rules/index.js';
+import { decide, startState } from '#controller/decide/decide.js';
+import type { Effect, Input } from '#controller/decide/state.js';
+import { member, opening, plan as buildPlan, position, report as buildReport, showPosition, TERM } from '#test/scenarios/build.js';
+import type { Options, Scenario } from '#test/scenarios/text.js';
+
+export function controllerScenario(): Scenario {
+  let state = startState('one');
+  let now = 0;
+  let cut = false;
+  let stored: Plan | undefined;
+  let revision = 100n;
+  let write: (Effect & { kind: 'write' }) | undefined;
+  let term = TERM;
+  const reports: Record<string, Report> = {};
+
+  function take(input: Input): readonly string[] {
+    const decision = decide(state, { ...input, at: asMonotonic(now), wall: asWall(0) }, rules);
+    state = decision.state;
+    return decision.effects.flatMap((effect) => {
+      if (effect.kind === 'write') write = effect;
+      return show(effect);
+    });
+  }
+
+  function loaded(): Input {
+    const clusters =
+      stored === undefined ? [] : [{ plan: stored, revision: asRevision(revision), policy: stored.policy }];
+    return { kind: 'loaded', term, clusters };
+  }
+
+  /** `reporting`: everyone connected goes on saying what it said last, each heartbeat. */
+  function pass(ms: number, o: Options): readonly string[] {
+    const lines: string[] = [];
+    for (const end = now + ms; now < end; ) {
+      now = Math.min(end, now + 20);
+      const proof = { kind: 'proof', term, keepaliveSentAt: asMonotonic(now), checkSentAt: asMonotonic(now) } as const;
+      const heard = o['0'] === 'reporting' && now % 240 === 0 ? Object.keys(reports) : [];
+      const led = [
+        ...(cut ? [] : take(proof)),
+        ...heard.flatMap((name) => scenario.run('report', { 0: name })),
+        ...take({ kind: 'tick' }),
+      ];
+      lines.push(...led.map((line) => `${now} ${line}`));
+    }
+    return lines;
+  }
+
+  function reportOf(name: string, o: Options): Report {
+    const old = reports[name] ?? buildReport({ planEpoch: NO_EPOCH, planVersion: asVersion(0n), highestEpoch: NO_EPOCH });
+    const plan = state.clusters['demo']?.stored?.plan ?? stored;
+    const current = o['plan'] === 'current' && plan !== undefined;
+    const [planEpoch, planVersion] = (o['plan']?.includes('.') === true ? o['plan'] : '').split('.');
+    const [sealedEpoch, sealedAt] = firstAt(o['sealed'] ?? '');
+    const [tailEpoch, tailAt] = firstAt(o['tail'] ?? '');
+    const [openedEpoch, openedAt] = firstAt(o['opened'] ?? '');
+    const next: Report = {
+      ...old,
+      incarnation: o['incarnation'] ?? old.incarnation,
+      nonce: old.nonce + 1n,
+      wantsLease: o['wants'] === undefined ? false : o['wants'] === 'lease',
+      planEpoch: current ? plan.epoch : planEpoch === '' || planEpoch === undefined ? old.planEpoch : asEpoch(BigInt(planEpoch)),
+      planVersion: current ? plan.version : planVersion === undefined ? old.planVersion : asVersion(BigInt(planVersion)),
+      highestEpoch: o['highest'] !== undefined ? asEpoch(BigInt(o['highest'])) : current ? plan.epoch : old.highestEpoch,
+      fencedEpoch: o['fenced'] === undefined ? old.fencedEpoch : asEpoch(BigInt(o['fenced'])),
+      sealed:
+        sealedEpoch === '' || sealedEpoch === undefined
+          ? old.sealed
+          : { epoch: asEpoch(BigInt(sealedEpoch)), position: sealedAt === undefined ? undefined : position(sealedAt) },
+      tail:
+        tailEpoch === '' || tailEpoch === undefined
+          ? old.tail
+          : {
+              epoch: asEpoch(BigInt(tailEpoch)),
+              result:
+                tailAt === undefined
+                  ? { kind: 'failed', text: 'no route' }
+                  : { kind: 'taken', atLeast: position(tailAt), bytes: 40 },
+            },
+      opened:
+        openedEpoch === '' || openedEpoch === undefined
+          ? old.opened
+          : {
+              epoch: asEpoch(BigInt(openedEpoch)),
+              mark: `mark-${openedEpoch}`,
+              position: position(openedAt ?? '2:200<1@150'),
+              lineage: '',
+            },
+      database: {
+        ...old.database,
+        state: (o['state'] as Report['database']['state'] | undefined) ?? old.database.state,
+        role: (o['role'] as Report['database']['role'] | undefined) ?? old.database.role,
+        position: o['at'] === undefined ? old.database.position : position(o['at']),
+        upstream: o['follows'] === undefined ? old.database.upstream : `${o['follows']}:5432`,
+        streaming: o['follows'] === undefined ? old.database.streaming : true,
+        tailReadable: o['tailReadable'] === undefined ? old.database.tailReadable : o['tailReadable'] === 'yes',
+        dataId: o['data'] ?? old.database.dataId,
+      },
+    };
+    reports[name] = next;
+    return next;
+  }
+
+  function outcome(kind: string): readonly string[] {
+    if (write === undefined) return ['no write is under way'];
+    const { id, cluster, write: submitted } = write;
+    write = undefined;
+    if (kind === 'committed') {
+      revision += 1n;
+      stored = submitted.plan;
+      return take({ kind: 'written', cluster, id, outcome: { kind, revision: asRevision(revision) } });
+    }
+    return take({ kind: 'written', cluster, id, outcome: kind === 'refused' ? { kind } : { kind: 'unknown', text: 'deadline' } });
+  }
+
+  const scenario: Scenario = {
+    run(command, o) {
+      if (command.startsWith('+')) return pass(Number(command.slice(1)), o);
+      switch (command) {
+        case 'stored': {
+          const epoch = BigInt(o['epoch'] ?? '1');
+          const leader = o['leader'] ?? 'a';
+          stored = buildPlan({
+            epoch: asEpoch(epoch),
+            leader,
+            ...(o['eligible'] === undefined ? {} : { eligible: o['eligible'].split(',').filter((n) => n !== '') }),
+            ...(o['opening'] === 'pending'
+              ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } }
+              : { openings: [opening(epoch, leader, '1:50')] }),
+          });
+          return [];
+        }
+        case 'elected': {
+          const resigned =
+            o['resigned'] === undefined
+              ? undefined
+              : { controller: 'two', promises: { demo: Number(o['resigned']) as never } };
+          term = { ...term, revision: asRevision(term.revision + 1n) };
+          return take({ kind: 'elected', term, receivedAt: asMonotonic(now), sentAt: asMonotonic(now), resigned });
+        }
+        case 'loaded':
+          return take(loaded());
+        case 'connect':
+          return take({
+            kind: 'agent-connected',
+            cluster: 'demo',
+            member: member(o['0'] ?? ''),
+            incarnation: o['incarnation'] ?? 'one',
+            host: undefined,
+          });
+        case 'disconnect':
+          return take({ kind: 'agent-disconnected', cluster: 'demo', member: o['0'] ?? '', incarnation: 'one' });
+        case 'report':
+          return take({
+            kind: 'agent-report',
+            cluster: 'demo',
+            member: o['0'] ?? '',
+            report: reportOf(o['0'] ?? '', o),
+            receivedAt: asMonotonic(now),
+          });
+        case 'all-well': {
+          const leader = stored?.leader ?? 'a';
+          return ['a', 'b', 'c'].flatMap((name) => [
+            ...scenario.run('connect', { 0: name }),
+            ...scenario.run('report', {
+              0: name,
+              plan: 'current',
+              ...(name === leader ? { role: 'writable' } : { role: 'replica', follows: leader }),
+            }),
+          ]);
+        }
+        case 'written':
+          return outcome(o['0'] ?? 'committed');
+        case 'reread': {
+          const id = state.clusters['demo']?.write?.id ?? 0;
+          const found = stored === undefined ? undefined : { plan: stored, revision: asRevision(revision), policy: stored.policy };
+          return take({ kind: 'reread', cluster: 'demo', id, stored: found });
+        }
+        case 'init':
+          return take({ kind: 'init', cluster: 'demo', policy: DEFAULT_POLICY, request: 1 });
+        case 'cut':
+          cut = true;
+          return [];
+        case 'heal':
+          cut = false;
+          return [];
+        case 'resign':
+          return take({ kind: 'resign' });
+        case 'promise':
+          return [`promise runs until ${Math.round(state.clusters['demo']?.promise ?? 0)}, it is ${now}`];
+        default:
+          return [`unknown command ${command}`];
+      }
+    },
+  };
+  return scenario;
+}
+
+/** `4@1:100<1@50` is epoch 4 at the position behind the first `@`. */
+function firstAt(text: string): readonly [string, string | undefined] {
+  const at = text.indexOf('@');
+  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function show(effect: Effect): string {
+  switch (effect.kind) {
+    case 'load':
+      return 'load all plans';
+    case 'write': {
+      const { plan, guard, entry } = effect.write;
+      const state = plan.opening.state === 'pending' ? `pending (old leader ${plan.opening.oldLeader}, at least ${showPosition(plan.opening.atLeast)})` : 'proved';
+      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]`;
+      const why = entry === undefined ? '' : ` because ${entry.reason.code}, loss ${entry.loss.kind}`;
+      return `write epoch ${plan.epoch} version ${plan.version} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.electionRevision}${why}`;
+    }
+    case 'reread':
+      return 'read the plan again';
+    case 'send':
+      return `to ${effect.member}: ${showDirective(effect)}`;
+    case 'refuse':
+      return `refuse ${effect.member}: ${effect.code}`;
+    case 'resign':
+      return `resign ${effect.record === undefined ? 'without a record' : JSON.stringify(effect.record.promises)}`;
+    case 'reply':
+      return `reply ${effect.answer.kind === 'done' ? 'done' : effect.answer.code}`;
+    case 'log':
+      return `${effect.level} ${effect.reason.code} ${JSON.stringify(effect.reason.evidence)}`;
+  }
+}
+
+function showDirective({ directive }: Effect & { kind: 'send' }): string {
+  switch (directive.kind) {
+    case 'plan':
+      return `plan ${directive.plan.epoch}.${directive.plan.version} leader ${directive.plan.leader} ${directive.plan.opening.state}`;
+    case 'grant':
+      return `grant epoch ${directive.epoch} nonce ${directive.nonce} for ${directive.holdMs} ms`;
+    case 'seal':
+      return `seal ${directive.epoch}`;
+    case 'takeTail':
+      return `take the tail from ${directive.from}`;
+  }
+}

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { asDuration, asEpoch, asMonotonic, asRevision, asVersion } from '#core/brand.js';
+import { A3_shouldHandOver, A4_heldPromise } from '#core/rules/authority.js';
+import { rules } from '#core/rules/index.js';
+import { S6_changeOrder, sealEpoch } from '#core/rules/sealing.js';
+import { opening, plan, position, TERM } from '#test/scenarios/build.js';
+
+const e = asEpoch;
+
+describe('E', () => {
+  it('E1 guards every write by election and plan', () => {
+    expect(rules.E1(TERM, asRevision(7n))).toEqual({ electionRevision: TERM.revision, planRevision: 7n });
+  });
+  it('E2 settles by the same content at the next version', () => {
+    const p = plan();
+    expect(rules.E2(p)).toEqual({ ...p, version: p.version + 1n });
+  });
+  it('E3 grants nothing for the old epoch while an appointment is on its way', () => {
+    expect(rules.E3({ epoch: e(4n) }, e(3n))).toBe(false);
+    expect(rules.E3({ epoch: e(3n) }, e(3n))).toBe(true);
+    expect(rules.E3(undefined, e(3n))).toBe(true);
+  });
+  it('E4 takes no plan read before the term was won', () => {
+    expect(rules.E4(undefined, TERM)).toBe(false);
+    expect(rules.E4({ ...TERM, revision: asRevision(9n) }, TERM)).toBe(false);
+    expect(rules.E4(TERM, TERM)).toBe(true);
+  });
+  it('E5 refuses lower epochs and versions', () => {
+    const known = { highestEpoch: e(5n), plan: { epoch: e(4n), version: asVersion(9n) } };
+    expect(rules.E5(known, { epoch: e(4n), version: asVersion(10n) })).toBe('stale');
+    expect(rules.E5(known, { epoch: e(5n), version: asVersion(10n) })).toBe('accept');
+    expect(rules.E5({ ...known, highestEpoch: e(4n) }, { epoch: e(4n), version: asVersion(9n) })).toBe('known');
+    expect(rules.E5({ ...known, highestEpoch: e(4n) }, { epoch: e(4n), version: asVersion(8n) })).toBe('stale');
+  });
+  it('E6 finds a restored etcd by a plan newer than its own', () => {
+    const stored = { epoch: e(3n), version: asVersion(9n) };
+    expect(rules.E6(stored, { epoch: e(3n), version: asVersion(10n) })).toBe(true);
+    expect(rules.E6(stored, { epoch: e(3n), version: asVersion(9n) })).toBe(false);
+  });
+});
+
+describe('A', () => {
+  const elected = { receivedAt: asMonotonic(100), ttlMs: asDuration(2000), promiseMs: asDuration(3056) };
+  it('A2 waits TTL + D_G, or what a predecessor that resigned left', () => {
+    expect(rules.A2({ ...elected, resignedRemainderMs: undefined })).toBe(5156);
+    expect(rules.A2({ ...elected, resignedRemainderMs: asDuration(700) })).toBe(800);
+  });
+  it('A3 leaves the host of a leader only for a standby elsewhere', () => {
+    expect(A3_shouldHandOver('h1', new Set(['h1']), ['h1', 'h2'])).toBe(true);
+    expect(A3_shouldHandOver('h1', new Set(['h1']), ['h1', undefined])).toBe(false);
+    expect(A3_shouldHandOver('h2', new Set(['h1']), ['h3'])).toBe(false);
+  });
+  it('A4 honours the hold as it honours the lease', () => {
+    expect(A4_heldPromise(asDuration(10_000), asDuration(500))).toBeGreaterThanOrEqual(10_500 * (1.1 / 0.9));
+  });
+});
+
+describe('L5', () => {
+  const proof = { now: asMonotonic(10), promise: asMonotonic(20), fencedEpoch: e(2n), planEpoch: e(3n), lossless: false };
+  it('appoints on the end of the promise, a fence at this epoch, or the lossless rule, and on nothing else', () => {
+    expect(rules.L5(proof)).toBeUndefined();
+    expect(rules.L5({ ...proof, now: asMonotonic(20) })).toBe('lapsed');
+    expect(rules.L5({ ...proof, fencedEpoch: e(3n) })).toBe('fenced');
+    expect(rules.L5({ ...proof, lossless: true })).toBe('lossless');
+  });
+});
+
+describe('S', () => {
+  it('S1 takes a seal only above everything known, and repeats its answer', () => {
+    expect(rules.S1({ highestEpoch: e(3n), sealedEpoch: e(0n) }, e(4n))).toBe('accept');
+    expect(rules.S1({ highestEpoch: e(4n), sealedEpoch: e(4n) }, e(4n))).toBe('again');
+    expect(rules.S1({ highestEpoch: e(4n), sealedEpoch: e(3n) }, e(4n))).toBe('stale');
+    expect(rules.S1({ highestEpoch: e(5n), sealedEpoch: e(4n) }, e(4n))).toBe('stale');
+  });
+  it('S3 takes as proof only a mark of this epoch at or above the committed position', () => {
+    const pending = plan({ epoch: e(2n), opening: { state: 'pending', atLeast: position('1:100'), oldLeader: 'fenced' } });
+    const opened = opening(2n, 'b', '2:130<1@120');
+    expect(rules.S3(pending, opened)).toBe(true);
+    expect(rules.S3(pending, opening(1n, 'b', '2:130<1@120'))).toBe(false);
+    expect(rules.S3(pending, opening(2n, 'b', '2:95<1@90'))).toBe(false);
+    expect(rules.S3(pending, undefined)).toBe(false);
+  });
+  it('S4 lets nobody follow before the proof', () => {
+    expect(rules.S4(plan({ opening: { state: 'pending', atLeast: undefined, oldLeader: 'none' } }))).toBe(false);
+    expect(rules.S4(plan())).toBe(true);
+  });
+  it('S5: sealing any N-k+1 of the synchronous members meets every acknowledging k', () => {
+    for (let n = 1; n <= 6; n++) {
+      for (let k = 1; k <= n; k++) {
+        for (let sealed = 0; sealed <= n; sealed++) {
+          // Some k unsealed members could still acknowledge exactly when n - sealed >= k.
+          expect(rules.S5(n, k, sealed)).toBe(n - sealed < k);
+        }
+      }
+    }
+    expect(rules.S5(3, 0, 3)).toBe(false);
+  });
+  it('S6: adding or lowering goes to etcd first, removing or raising to the leader, one change at a time', () => {
+    const set = (members: string, acknowledgements: number) => ({ members: members.split(''), acknowledgements });
+    expect(S6_changeOrder(set('ab', 1), set('abc', 1))).toBe('store-first');
+    expect(S6_changeOrder(set('abc', 2), set('abc', 1))).toBe('store-first');
+    expect(S6_changeOrder(set('abc', 1), set('ab', 1))).toBe('leader-first');
+    expect(S6_changeOrder(set('abc', 1), set('abc', 2))).toBe('leader-first');
+    expect(S6_changeOrder(set('ab', 1), set('abc', 2))).toBe('refuse');
+    expect(S6_changeOrder(set('ab', 1), set('ac', 1))).toBe('refuse');
+  });
+  it('the seal names an epoch above the plan and above all that was heard', () => {
+    expect(sealEpoch(e(3n), [e(1n), e(5n), e(3n)])).toBe(6n);
+    expect(sealEpoch(e(3n), [])).toBe(4n);
+  });
+});
+
+describe('F and V', () => {
+  it('F1: closed is closed', () => {
+    expect(rules.F1({ fencedEpoch: e(3n), highestEpoch: e(3n) }, e(3n))).toBe(false);
+    expect(rules.F1({ fencedEpoch: e(2n), highestEpoch: e(4n) }, e(3n))).toBe(false);
+    expect(rules.F1({ fencedEpoch: e(3n), highestEpoch: e(4n) }, e(4n))).toBe(true);
+  });
+  it('F2: fenced with neither session nor orphan', () => {
+    expect(rules.F2({ clientSessions: 0, orphans: 0 })).toBe(true);
+    expect(rules.F2({ clientSessions: 0, orphans: 1 })).toBe(false);
+    expect(rules.F2({ clientSessions: 1, orphans: 0 })).toBe(false);
+  });
+  it('V4: eligible no earlier than D_G after the leader acknowledged', () => {
+    expect(rules.V4(undefined, asDuration(100), asMonotonic(1e9))).toBe(false);
+    expect(rules.V4(asMonotonic(0), asDuration(100), asMonotonic(99))).toBe(false);
+    expect(rules.V4(asMonotonic(0), asDuration(100), asMonotonic(100))).toBe(true);
+  });
+  it('V5: the first eligible set is who was eligible and sealed, less the leader', () => {
+    expect(rules.V5(['b', 'c', 'd'], ['a', 'b', 'c'], 'b')).toEqual(['c']);
+  });
+  it('V7: only eligible members, unless the old leader is fenced', () => {
+    const p = plan({ eligible: ['b'] });
+    expect(rules.V7(p, 'b', false)).toBe(true);
+    expect(rules.V7(p, 'c', false)).toBe(false);
+    expect(rules.V7(p, 'c', true)).toBe(true);
+  });
+});
