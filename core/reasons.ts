@@ -10,6 +10,7 @@ export const REASONS = {
   PLANNED_STOP: "the leader's database was shut down cleanly: an administrator's act, waited for",
   LEADER_CLOSED: 'the leader is closed at the epoch of the plan and cannot open again at it',
   LEADER_SEALED: 'the leader durably knows a higher epoch than the plan: an earlier failover was left half done',
+  REPLICAS_SEALED: 'replicas are sealed for an epoch that was never committed: the leader goes on at a new one',
   AGENT_SILENT: "nothing is heard from the leader's agent",
   OPENING_FAILED: 'the appointed member did not prove writable in time',
   NO_AUTHORITY: 'this controller is not active or its last proof is too old',

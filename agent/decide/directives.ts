@@ -56,8 +56,7 @@ function takeGrant(state: AgentState, grant: Directive & { kind: 'grant' }, cont
   if (grant.incarnation !== state.incarnation || answered === undefined) return state;
   if (plan?.leader !== state.member || plan.epoch !== grant.epoch) return state;
   if (!context.rules.F1(state.durable, grant.epoch)) return state;
-  const held = state.lease.epoch === grant.epoch ? state.lease.expiry : answered.sentAt;
-  return { ...state, lease: { epoch: grant.epoch, expiry: context.rules.L3(held, answered.sentAt, grant.holdMs) } };
+  return { ...state, lease: { epoch: grant.epoch, expiry: context.rules.L3(state.lease.expiry, answered.sentAt, grant.holdMs) } };
 }
 
 /** S1: durable before anything is cut or answered; a leader that is sealed ends its lease here and now. */

@@ -49,11 +49,15 @@ function run(state: AgentState, action: Action, context: Context): AgentState {
 /** L4 and F1: whether this member may accept writes at this instant. */
 export function mayBeOpen(state: AgentState, plan: Plan, context: Context): boolean {
   if (plan.leader !== state.member || !context.rules.F1(state.durable, plan.epoch)) return false;
-  return leaseHeld(state, plan, context) || isBeingAdopted(state, plan);
+  return leaseHeld(state, context) || isBeingAdopted(state, plan);
 }
 
-function leaseHeld(state: AgentState, plan: Plan, context: Context): boolean {
-  return state.lease.epoch === plan.epoch && context.rules.L4(context.now, state.lease.expiry);
+/**
+ * A lease is a right for a time: it goes on under a higher epoch that names the same leader, unless the member was closed since
+ * it was granted.
+ */
+function leaseHeld(state: AgentState, context: Context): boolean {
+  return state.lease.epoch > state.durable.fencedEpoch && context.rules.L4(context.now, state.lease.expiry);
 }
 
 /** Epoch 1 is committed around an open leader, and no controller appoints another before it has proved itself. */
@@ -119,7 +123,7 @@ function planStep(state: AgentState, plan: Plan, database: Observed, context: Co
 }
 
 function leadStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
-  if (!context.rules.F1(state.durable, plan.epoch) || !leaseHeld(state, plan, context)) return undefined;
+  if (!context.rules.F1(state.durable, plan.epoch) || !leaseHeld(state, context)) return undefined;
   const replicas = plan.members.map((member) => member.name).filter((name) => name !== state.member);
   if (state.opened === undefined) {
     return {

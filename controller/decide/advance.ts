@@ -8,9 +8,10 @@ import { storeIsBehind } from '#controller/decide/agents.js';
 import { growEligible } from '#controller/decide/eligibility.js';
 import { continueAttempt, startAttempt } from '#controller/decide/failover.js';
 import { proveOpening } from '#controller/decide/prove.js';
+import { renew } from '#controller/decide/renew.js';
 import { say } from '#controller/decide/say.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
-import { suspect } from '#controller/decide/suspect.js';
+import { isFenced, suspect } from '#controller/decide/suspect.js';
 
 export function advance(cluster: ClusterState, context: Context): ClusterState {
   const { stored } = cluster;
@@ -20,13 +21,14 @@ export function advance(cluster: ClusterState, context: Context): ClusterState {
 
   const proved = proveOpening(cluster, context);
   if (proved !== undefined) return proved;
-  // Adoption: until the running leader proved its first opening nothing is known that could be appointed from.
-  if (!isProved(stored.plan) && stored.plan.openings.length === 0) return cluster;
+  // Adoption: the running leader had no lease before its plan, so only its own word that it is closed ends its first epoch.
+  const adopting = !isProved(stored.plan) && stored.plan.openings.length === 0;
+  if (adopting && !isFenced(cluster.members[stored.plan.leader], stored.plan)) return cluster;
 
   const suspicion = suspect(cluster, stored.plan, context.role, context.now);
   const said = suspicion === undefined && cluster.attempt === undefined ? undefined : cluster.said;
   const seen = suspicion === cluster.suspicion && said === cluster.said ? cluster : { ...cluster, suspicion, said };
   if (seen.attempt !== undefined) return continueAttempt(seen, seen.attempt, context);
   if (suspicion !== undefined) return startAttempt(seen, suspicion, context);
-  return growEligible(seen, context);
+  return renew(seen, context) ?? growEligible(seen, context);
 }

@@ -22,6 +22,10 @@ export function initialise(cluster: ClusterState, event: Event & { kind: 'init' 
   if (cluster.stored !== undefined || cluster.write !== undefined) {
     return refuse('ALREADY_INITIALISED', `cluster ${cluster.name} is at epoch ${cluster.stored?.plan.epoch ?? 1n}`);
   }
+  const ahead = Object.values(cluster.members).filter((m) => m.connected && (m.report?.planEpoch ?? 0n) > 0n);
+  if (ahead.length > 0) {
+    return refuse('ALREADY_INITIALISED', `${names(ahead)} hold a plan that etcd does not have: was etcd restored or replaced?`);
+  }
   const live = Object.values(cluster.members).filter((m) => m.connected && m.report !== undefined);
   const writable = live.filter((m) => m.report?.database.role === 'writable' && m.report.database.state === 'running');
   const [leader, second] = writable;

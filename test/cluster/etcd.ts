@@ -64,7 +64,8 @@ export async function startEtcd({
       );
     },
     stop: async () => {
-      await Promise.all(members.map((member) => member.stop()));
+      // One after the other: a leader that stops looks for a successor, for seconds if all the others are stopping too.
+      for (const member of members) await member.stop();
     },
   };
   await Promise.all(members.map((member) => member.start()));

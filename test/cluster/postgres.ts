@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
-import { freePorts } from '#test/cluster/ports.js';
+import { freePort } from '#test/cluster/ports.js';
 import {
   afterStop,
   processesIn,
@@ -144,7 +144,7 @@ export async function cloneReplica(
   const { uid, gid, password } = primary;
   const server = await describeServer({ dir, name, port: options.port, uid, gid, password });
   makeFolder(server.dir, server);
-  // It writes standby.signal and primary_conninfo, with the name by which the primary will know this replica
+  // It writes standby.signal and primary_conninfo, with the name by which the primary will know this replica.
   const source = `${primary.conninfo} application_name=${name}`;
   const contents = [`--dbname=${source}`, '--write-recovery-conf', '--wal-method=stream'];
   const haste = ['--checkpoint=fast', '--no-sync'];
@@ -166,15 +166,17 @@ interface ServerPlace {
 
 async function describeServer(place: ServerPlace): Promise<PostgresServer> {
   const { dir, name, uid, gid, password } = place;
-  const port = place.port ?? (await freePorts(1))[0]!;
+  const port = place.port ?? (await freePort());
   const dataDir = join(dir, name);
   const socketDir = join(dir, 'sockets');
   const logFile = join(dir, `${name}.log`);
   const binDir = newestBinDir();
   const socketPath = join(socketDir, `.s.PGSQL.${port}`);
   if (Buffer.byteLength(socketPath) > LONGEST_SOCKET_PATH)
-    throw new Error(`${socketPath} is too long for a unix socket`);
+    throw new Error(`socket path too long: ${socketPath}`);
   makeFolder(socketDir, { uid, gid });
+  appendFileSync(logFile, '');
+  give(logFile, { uid, gid }); // so that an agent, who runs as the server's user, may append too
   afterStop(() => releaseSharedMemory(dataDir));
 
   const identity = [`--port=${port}`, `--unix_socket_directories=${socketDir}`, `--cluster_name=${name}`];
@@ -204,7 +206,7 @@ async function describeServer(place: ServerPlace): Promise<PostgresServer> {
     client.on('error', () => undefined); // the server ended; the query itself fails too
     await client.connect();
     const { rows } = await client.query<Row>(sql, [...values]).catch((error: unknown) => {
-      void client.end(); // not awaited: a paused server never says goodbye
+      client.end().catch(() => undefined); // not awaited: a paused server never says goodbye
       throw error;
     });
     await client.end();
@@ -220,7 +222,7 @@ async function describeServer(place: ServerPlace): Promise<PostgresServer> {
   };
   return {
     ...{ name, dir: dataDir, port, socketDir, binDir, logFile, uid, gid, password, startCommand },
-    conninfo: `host=${HOST} port=${port} user=${SUPERUSER} dbname=postgres${password === undefined ? '' : ` password=${password}`}`,
+    conninfo: conninfo({ host: HOST, port: String(port), user: SUPERUSER, dbname: 'postgres', password }),
     ...{ pid, processes, kill, query },
     start: async ({ awaitReady = true } = {}) => {
       if (pid() !== undefined) throw new Error(`${name} runs already`);
@@ -268,6 +270,14 @@ async function describeServer(place: ServerPlace): Promise<PostgresServer> {
       await waitFor(hasReplayed, { timeoutMs: STREAM_WITHIN_MS, what });
     },
   };
+}
+
+function conninfo(parts: Readonly<Record<string, string | undefined>>): string {
+  const quoted = (value: string): string =>
+    /^[\w.]+$/.test(value) ? value : `'${value.replace(/['\\]/g, '\\$&')}'`;
+  return Object.entries(parts)
+    .flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${quoted(value)}`]))
+    .join(' ');
 }
 
 /** Appended, and the last line of a name counts: so a replica's own follow those that it has copied. */

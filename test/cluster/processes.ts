@@ -22,6 +22,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const RUN_FOLDERS_PREFIX = '/tmp/tanist-';
 const POLITE_STOP_MS = 5_000;
 const FORCED_STOP_MS = 5_000;
+/** To programs to which SIGTERM means to wait for others: a postmaster for its clients, an etcd for a successor (5 s). */
+const STOP_SIGNALS: Readonly<Record<string, NodeJS.Signals>> = { postgres: 'SIGQUIT', etcd: 'SIGKILL' };
 
 export interface ProcessOptions {
   /** What messages call it. */
@@ -53,7 +55,7 @@ export interface StartedProcess {
   obituary(): string | undefined;
   /** Signals the process alone, not its group. Nothing happens when it has ended. */
   kill(signal: NodeJS.Signals): void;
-  /** SIGTERM; SIGKILL for the group if it is not gone in time. */
+  /** SIGTERM; SIGKILL for the group if it has not ended in time. */
   stop(options?: { readonly timeoutMs?: number }): Promise<Exit>;
 }
 
@@ -72,10 +74,7 @@ export function createRunFolder(label: string): string {
 /** Starts a program in a session and group of its own. */
 export function startProcess(options: ProcessOptions): StartedProcess {
   const { name, command, args, cwd, logFile, env = process.env, uid, gid } = options;
-  if (!isInRunFolder(cwd))
-    throw new Error(
-      `${name}: its working directory ${cwd} lies in no run folder; make one with createRunFolder`,
-    );
+  if (!isInRunFolder(cwd)) throw new Error(`${name}: ${cwd} lies in no run folder (see createRunFolder)`);
   const log = openSync(logFile, 'a');
   const user = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
   const child = spawn(command, args, { cwd, env, ...user, detached: true, stdio: ['ignore', log, log] });
@@ -175,8 +174,7 @@ export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitO
  */
 export async function stopAll(): Promise<void> {
   for (const { pid, program } of membersOfRuns()) {
-    // To a postmaster SIGTERM means to wait for its clients; SIGQUIT ends it at once, and it tidies up still.
-    sendSignal(pid, program === 'postgres' ? 'SIGQUIT' : 'SIGTERM');
+    sendSignal(pid, STOP_SIGNALS[program] ?? 'SIGTERM');
     sendSignal(pid, 'SIGCONT'); // a paused process hears nothing else
   }
   const allGone = (): boolean => membersOfRuns().length === 0;

@@ -30,6 +30,7 @@ export const CALL_DEADLINE = asDuration(1500);
 const FAILURE_PACE = asDuration(100);
 
 export interface Watch {
+  readonly endpoint: string;
   isOpen(): boolean;
   close(): void;
 }
@@ -71,7 +72,9 @@ export class EtcdClient {
 
   async grantLease(ttlMs: DurationMs, deadlineMs: DurationMs): Promise<string> {
     const request = { TTL: Math.ceil(ttlMs / 1000) };
-    const { ID } = await this.#call(deadlineMs, ({ etcd }, options) => etcd.leaseClient.leaseGrant(request, options));
+    const { ID } = await this.#call(deadlineMs, ({ etcd }, options) =>
+      etcd.leaseClient.leaseGrant(request, options),
+    );
     return ID;
   }
 
@@ -101,7 +104,8 @@ export class EtcdClient {
       close();
       onHint();
     };
-    this.#current.etcd.watchClient.watch().then((stream) => {
+    const { etcd, url } = this.#current;
+    etcd.watchClient.watch().then((stream) => {
       stream.on('error', broken);
       stream.on('end', broken);
       cancel = () => {
@@ -118,14 +122,17 @@ export class EtcdClient {
       });
       stream.write({ create_request: { key: Buffer.from(key) } });
     }, broken);
-    return { isOpen: () => isOpen, close };
+    return { endpoint: url, isOpen: () => isOpen, close };
   }
 
   close(): void {
     for (const { etcd } of this.#endpoints) etcd.close();
   }
 
-  async #call<T>(deadlineMs: DurationMs, run: (at: Endpoint, options: CallOptions) => Promise<T>): Promise<T> {
+  async #call<T>(
+    deadlineMs: DurationMs,
+    run: (at: Endpoint, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
     const at = this.#current;
     const calledAt = performance.now();
     try {
@@ -170,8 +177,10 @@ async function inTime<T>(answer: Promise<T>, deadlineMs: DurationMs): Promise<T>
 // --- options of the package, all of them
 
 type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
-/** No retries, no circuit breaker: calls go straight through. Nothing but `execute` is ever asked of it. */
-const HANDS_OFF = { execute: async (call: (context: never) => unknown) => call({} as never) } as unknown as Policy;
+/** No retries, no circuit breaker. Nothing but `execute` is ever asked of it; what that throws has to come as a rejection. */
+const HANDS_OFF = {
+  execute: async (call: (context: object) => unknown) => await call({}),
+} as unknown as Policy;
 
 function packageOptions(url: string, { tls, user }: EtcdConfig): IOptions {
   const { protocol, host } = new URL(url);
@@ -214,4 +223,3 @@ function credentials(tls: NonNullable<EtcdConfig['tls']>): NonNullable<IOptions[
     ...(key !== undefined && { privateKey: readFileSync(key) }),
   };
 }
-

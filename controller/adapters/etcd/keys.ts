@@ -9,7 +9,7 @@
  *     <prefix>/clusters/<name>/ledger/<epoch, 20 digits>
  */
 import { assert } from '#core/assert.js';
-import { asEpoch, type Epoch } from '#core/brand.js';
+import type { Epoch } from '#core/brand.js';
 
 export type Keys = ReturnType<typeof keysUnder>;
 
@@ -28,10 +28,11 @@ export function keysUnder(prefix: string) {
     controller: (name: string): string => controllers + segment(name),
     /** All clusters' keys begin with it. */
     clusters,
-    /** All keys of the cluster begin with it. */
-    cluster: inCluster,
-    /** Which cluster a key below `clusters` belongs to. */
-    clusterOf: (key: string): string => key.slice(clusters.length).split('/', 1)[0] ?? '',
+    /** Which cluster a key below `clusters` belongs to, and where the next one's keys begin. */
+    clusterOf: (key: string): { readonly cluster: string; readonly next: Buffer } => {
+      const cluster = key.slice(clusters.length).split('/', 1)[0] ?? '';
+      return { cluster, next: endOf(`${clusters}${cluster}/`) };
+    },
     plan: (cluster: string): string => `${inCluster(cluster)}plan`,
     policy: (cluster: string): string => `${inCluster(cluster)}policy`,
     /** All ledger entries' keys of the cluster begin with it. */
@@ -46,9 +47,6 @@ export function endOf(prefix: string): Buffer {
   end[end.length - 1] = (end.at(-1) ?? 0) + 1;
   return end;
 }
-
-/** The epoch that follows: as the end of a range it takes the ledger entry of this one in. */
-export const behind = (epoch: Epoch): Epoch => asEpoch(epoch + 1n);
 
 /** Names are checked where they come in; one with a slash would reach into another cluster's keys. */
 function segment(name: string): string {

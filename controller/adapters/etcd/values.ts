@@ -13,7 +13,9 @@ export interface ControllerIdentity {
 }
 
 const leaderSchema = z.strictObject({ controller: z.string(), address: z.string() }).readonly();
-const presenceSchema = z.strictObject({ name: z.string(), host: orNull(z.string()), address: z.string() }).readonly();
+const presenceSchema = z
+  .strictObject({ name: z.string(), host: orNull(z.string()), address: z.string() })
+  .readonly();
 const resignedSchema = z
   .strictObject({
     controller: z.string(),
@@ -25,22 +27,36 @@ const resignedSchema = z
 export const leaderToJson = ({ name, address }: ControllerIdentity): string =>
   encodeJson('election key', leaderSchema, { controller: name, address });
 
+/** For messages; a value that is none of ours is told as it is. */
+export function leaderFromJson(text: string): string {
+  try {
+    const { controller, address } = decodeJson('election key', leaderSchema, text);
+    return `${controller} (${address})`;
+  } catch {
+    return JSON.stringify(text.slice(0, 100));
+  }
+}
+
 export const presenceToJson = (controller: ControllerIdentity): string =>
   encodeJson('presence', presenceSchema, controller);
-export const presenceFromJson = (text: string): ControllerIdentity => decodeJson('presence', presenceSchema, text);
+export const presenceFromJson = (text: string): ControllerIdentity =>
+  decodeJson('presence', presenceSchema, text);
 
 /** The record is worth something only in the generation in which it was written; see election.ts. */
 export const resignedToJson = (record: ResignRecord, generation: bigint): string =>
   encodeJson('resign record', resignedSchema, { ...record, generation: Number(generation) });
 
-export function resignedFromJson(text: string): { readonly record: ResignRecord; readonly generation: bigint } {
+export function resignedFromJson(text: string): {
+  readonly record: ResignRecord;
+  readonly generation: bigint;
+} {
   const { generation, ...record } = decodeJson('resign record', resignedSchema, text);
   return { record, generation: BigInt(generation) };
 }
 
-/** The one value that an operator writes: `etcdctl put /tanist/v1/generation 1`. Absent means 0. */
-export function generationFrom(text: string | undefined): bigint {
+/** The one value that an operator writes: `etcdctl put /tanist/v1/generation 1`. Absent: 0. undefined: it is no number. */
+export function generationFrom(text: string | undefined): bigint | undefined {
   if (text === undefined) return 0n;
-  if (!/^\s*\d{1,15}\s*$/.test(text)) throw new Error(`expected a number, found ${JSON.stringify(text.slice(0, 40))}`);
-  return BigInt(text.trim());
+  const digits = /^\s*(\d{1,15})\s*$/.exec(text)?.[1];
+  return digits === undefined ? undefined : BigInt(digits);
 }

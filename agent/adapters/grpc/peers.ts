@@ -1,0 +1,81 @@
+/** Answers what other agents ask of this one: the tail of its database's log (DESIGN 6.4). */
+import { type ServerWritableStream, status } from '@grpc/grpc-js';
+import type { TailAnswer, TailChunk } from '#agent/ports/engine.js';
+import type { ReadTailRequest__Output } from '#proto/generated/tanist/v1/ReadTailRequest.js';
+import type { ReadTailResponse } from '#proto/generated/tanist/v1/ReadTailResponse.js';
+import { MalformedMessage, readTailQuestion, type TailMessage, type TailQuestion, writeTailMessage } from '#proto/codec/tail.js';
+import { wire } from '#proto/load.js';
+import { createServer, listen, type ListenAddress, shutDown } from '#proto/server.js';
+
+export { createTailSource } from '#agent/adapters/grpc/tail-source.js';
+
+export interface PeerHandler {
+  readTail(question: TailQuestion): Promise<TailAnswer>;
+}
+
+export interface PeerServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+type TailCall = ServerWritableStream<ReadTailRequest__Output, ReadTailResponse>;
+
+/** A piece of a file on the wire; a WAL segment is 64 of them. */
+const PIECE_BYTES = 256 * 1024;
+const STOP_GRACE_MS = 250;
+const LIMITS = { maxMessageBytes: 64 * 1024 };
+
+/** Rejects with ADDRESS_IN_USE when the address is taken. */
+export async function createPeerServer(options: ListenAddress & { readonly handler: PeerHandler }): Promise<PeerServer> {
+  const server = createServer(LIMITS);
+  server.addService(wire.AgentToAgent.service, {
+    ReadTail: (call: TailCall) => void answer(call, options.handler),
+  });
+  const port = await listen(server, options);
+  return { port, stop: () => shutDown(server, STOP_GRACE_MS) };
+}
+
+async function answer(call: TailCall, handler: PeerHandler): Promise<void> {
+  const over = new AbortController();
+  for (const sign of ['cancelled', 'error', 'close']) call.once(sign, () => over.abort());
+  try {
+    const tail = await handler.readTail(readTailQuestion(call.request));
+    for await (const message of messagesOf(tail)) {
+      if (!(await sent(call, message, over.signal))) return;
+    }
+    call.end();
+  } catch (error) {
+    const code = error instanceof MalformedMessage ? status.INVALID_ARGUMENT : status.UNAVAILABLE;
+    const details = error instanceof Error ? error.message : String(error);
+    call.emit('error', Object.assign(new Error(details), { code, details })); // how grpc-js sends a status
+  }
+}
+
+async function* messagesOf(tail: TailAnswer): AsyncGenerator<TailMessage> {
+  if (tail.kind === 'refused') return yield { kind: 'refused', text: tail.text };
+  yield { kind: 'head', atLeast: tail.atLeast };
+  for await (const chunk of tail.files) yield* piecesOf(chunk);
+}
+
+/** An empty file is a message too: the asker has to make it. */
+function* piecesOf({ name, size, offset, data }: TailChunk): Generator<TailMessage> {
+  for (let start = 0; start === 0 || start < data.length; start += PIECE_BYTES) {
+    yield { kind: 'chunk', name, size, offset: offset + start, data: data.subarray(start, start + PIECE_BYTES) };
+  }
+}
+
+/**
+ * Waits until the message has left, so that no more than one piece of a log is in memory, however slowly the asker reads.
+ * False once nobody waits for it: the callback of a cancelled call never comes.
+ */
+function sent(call: TailCall, message: TailMessage, over: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (over.aborted) return resolve(false);
+    const giveUp = (): void => resolve(false);
+    over.addEventListener('abort', giveUp, { once: true });
+    call.write(writeTailMessage(message), () => {
+      over.removeEventListener('abort', giveUp);
+      resolve(true);
+    });
+  });
+}

@@ -1,0 +1,127 @@
+/**
+ * The agent's durable memory (rule E5): one JSON file that a person can read. It is never changed in place: the new content goes to
+ * a file beside it, is fsynced, takes the old one's name, and the folder is fsynced; so after a crash at any point the file
+ * is the old one or the new one. A checksum tells a file that rotted or was edited from one that was written here: an epoch
+ * lowered by hand would undo promises that were given to others.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { TanistError } from '#core/errors.js';
+import { type Durable, StateCorrupt, type StateFile } from '#agent/ports/state-file.js';
+import { takeLock } from '#agent/adapters/state-file/lock.js';
+import { decodeJson, encodeJson, epochSchema, orNull, planSchema } from '#proto/codec/json.js';
+
+export interface OpenStateFile extends StateFile {
+  /** Lets another agent use the folder. */
+  close(): Promise<void>;
+}
+
+const FORMAT = 1;
+
+const durableSchema = z
+  .strictObject({
+    cluster: z.string(),
+    member: z.string(),
+    dataId: z.string(),
+    highestEpoch: epochSchema,
+    plan: orNull(planSchema),
+    sealedEpoch: epochSchema,
+    fencedEpoch: epochSchema,
+    openedEpoch: epochSchema,
+  })
+  .readonly();
+
+const envelopeSchema = z.strictObject({ format: z.literal(FORMAT), checksum: z.string(), state: z.unknown() });
+
+/** Makes `folder` if only its parent exists. Rejects with NAME_TAKEN while another agent uses it. */
+export async function openStateFile(folder: string): Promise<OpenStateFile> {
+  await makeFolder(folder);
+  const lock = await takeLock(folder);
+  const file = path.join(folder, 'state.json');
+  let lastWrite: Promise<void> = Promise.resolve();
+
+  return {
+    async read() {
+      const text = await readIfThere(file);
+      return text === undefined ? undefined : parse(file, text);
+    },
+    /** One at a time, in the order of the calls: two at once would share the file beside. */
+    write(durable) {
+      const text = format(durable);
+      lastWrite = lastWrite.catch(() => undefined).then(() => replace(file, text));
+      return lastWrite;
+    },
+    async close() {
+      await lastWrite.catch(() => undefined);
+      await lock.release();
+    },
+  };
+}
+
+function format(durable: Durable): string {
+  const state: unknown = JSON.parse(encodeJson('state', durableSchema, durable));
+  return `${JSON.stringify({ format: FORMAT, checksum: checksumOf(state), state }, undefined, 2)}\n`;
+}
+
+function parse(file: string, text: string): Durable {
+  try {
+    const { checksum, state } = decodeJson('state file', envelopeSchema, text);
+    if (checksum !== checksumOf(state)) throw new Error('its checksum does not fit its content');
+    return decodeJson('state', durableSchema, JSON.stringify(state));
+  } catch (error) {
+    throw new StateCorrupt(
+      `${file} cannot be trusted: ${(error as Error).message}. It was torn, edited, or written by a newer version. ` +
+        'Put the file back as it was; if that cannot be done, move it away: the agent then joins as a new member, ' +
+        'and is not eligible until a controller has added it again',
+    );
+  }
+}
+
+/** Of the content, not of its layout: JSON.stringify writes what JSON.parse read in the same order. */
+function checksumOf(state: unknown): string {
+  return createHash('sha256').update(JSON.stringify({ state })).digest('hex');
+}
+
+async function replace(file: string, text: string): Promise<void> {
+  const beside = `${file}.new`;
+  const handle = await open(beside, 'w', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(beside, file);
+  await syncFolder(path.dirname(file));
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Never the folders above: where one is missing the volume is not mounted, and an empty memory would be taken for a new member's. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    await syncFolder(path.dirname(folder));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    throw new TanistError('CONFIG_INVALID', `stateDir ${folder} cannot be made: ${(error as Error).message}`);
+  }
+}

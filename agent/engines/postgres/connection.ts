@@ -1,0 +1,137 @@
+/**
+ * Sessions on the local server. One lives as long as the server does: it is there already when every further one is
+ * refused. A session that does not answer in time is cut off, because nothing can be known about it any more.
+ */
+import { Socket } from 'node:net';
+import { Client, DatabaseError, type QueryResultRow } from 'pg';
+import type { PostgresConfig } from '#agent/config.js';
+
+/** A refusal is an answer, a silence is none (rule S3). */
+export type Answer =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'refused'; readonly code: string; readonly text: string }
+  | { readonly kind: 'silent'; readonly text: string };
+
+/** SQLSTATE of a server that starts, stops, or recovers. */
+export const NOT_NOW = '57P03';
+
+export interface Connection {
+  isReady(): boolean;
+  /** Makes the long-lived session unless it is there. */
+  connect(timeoutMs: number): Promise<Answer>;
+  /** Logs in once more, and out again: does the server still take new clients? */
+  tryLogin(timeoutMs: number): Promise<Answer>;
+  /** One statement on the long-lived session; rejects at the deadline, and when there is no session. */
+  query<Row extends QueryResultRow>(sql: string, options?: QueryOptions): Promise<Row[]>;
+  close(): void;
+}
+
+export interface QueryOptions {
+  readonly values?: readonly (string | number | boolean)[];
+  readonly timeoutMs?: number;
+  /** Prepared under this name. */
+  readonly name?: string;
+}
+
+export class NoSession extends Error {
+  override readonly name = 'NoSession';
+}
+
+const QUERY_WITHIN_MS = 5_000;
+
+/**
+ * Tanist's own writes wait for nobody (rule S3), its statements hang on no lock, and no setting of the database or the
+ * user gets in their way.
+ */
+const SESSION_SETTINGS = [
+  'synchronous_commit=local',
+  'lock_timeout=1000',
+  'statement_timeout=0',
+  'idle_session_timeout=0',
+  'default_transaction_read_only=off',
+  'search_path=pg_catalog',
+];
+
+export function createConnection(config: PostgresConfig, onLost: () => void): Connection {
+  let session: Session | undefined;
+  let connecting: Promise<Answer> | undefined;
+
+  async function connectNow(timeoutMs: number): Promise<Answer> {
+    const dialled = await dial(config, timeoutMs);
+    if (!('session' in dialled)) return dialled;
+    const mine = dialled.session;
+    session = mine;
+    mine.client.once('end', () => {
+      if (session !== mine) return;
+      session = undefined;
+      onLost();
+    });
+    return { kind: 'ready' };
+  }
+
+  return {
+    isReady: () => session !== undefined,
+    async connect(timeoutMs) {
+      if (session !== undefined) return { kind: 'ready' };
+      connecting ??= connectNow(timeoutMs).finally(() => (connecting = undefined));
+      return connecting;
+    },
+    async tryLogin(timeoutMs) {
+      const dialled = await dial(config, timeoutMs);
+      if (!('session' in dialled)) return dialled;
+      void dialled.session.client.end().catch(() => undefined);
+      return { kind: 'ready' };
+    },
+    async query<Row extends QueryResultRow>(sql: string, { values = [], timeoutMs = QUERY_WITHIN_MS, name }: QueryOptions = {}) {
+      const mine = session;
+      if (mine === undefined) throw new NoSession('there is no session on the server');
+      const timer = setTimeout(() => mine.socket.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)), timeoutMs);
+      try {
+        const query = { text: sql, values: [...values], ...(name !== undefined && { name }) };
+        return (await mine.client.query<Row>(query)).rows;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    close() {
+      const mine = session;
+      session = undefined;
+      mine?.socket.destroy();
+    },
+  };
+}
+
+interface Session {
+  readonly client: Client;
+  /** Ours, since a client's own end() waits for a server that may be stopped. */
+  readonly socket: Socket;
+}
+
+async function dial(config: PostgresConfig, timeoutMs: number): Promise<Answer | { readonly session: Session }> {
+  const socket = new Socket();
+  const client = new Client({
+    host: config.host,
+    port: config.port,
+    user: config.user,
+    database: config.database,
+    ...(config.password !== undefined && { password: config.password }),
+    application_name: 'tanist',
+    options: SESSION_SETTINGS.map((setting) => `-c ${setting}`).join(' '),
+    keepAlive: false,
+    stream: () => socket,
+  });
+  client.on('error', () => undefined); // the session's end follows, and tells
+  const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)), timeoutMs);
+  try {
+    await client.connect();
+    return { session: { client, socket } };
+  } catch (error) {
+    socket.destroy();
+    if (error instanceof DatabaseError && error.code !== undefined) {
+      return { kind: 'refused', code: error.code, text: error.message };
+    }
+    return { kind: 'silent', text: error instanceof Error ? error.message : String(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Files that must still be there, whole, after the machine lost power: written beside, fsynced, renamed, and the folder
+ * fsynced. What lies in the data directory belongs to its owner, also when the agent runs as root.
+ */
+import { type FileHandle, chown, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const MODE = 0o600;
+
+export async function writeDurably(path: string, content: string, owner: Owner): Promise<void> {
+  const beside = join(dirname(path), `.${basename(path)}.tanist`);
+  const file = await open(beside, 'w', MODE);
+  try {
+    await file.writeFile(content);
+    await give(file, owner);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(beside, path);
+  await syncFolder(dirname(path));
+}
+
+export async function removeDurably(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await syncFolder(dirname(path));
+}
+
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Only root can give a file away; anybody else who gets this far is the owner already. */
+export async function give(file: FileHandle | string, owner: Owner): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  if (typeof file === 'string') await chown(file, owner.uid, owner.gid);
+  else await file.chown(owner.uid, owner.gid);
+}

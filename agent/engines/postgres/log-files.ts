@@ -1,0 +1,98 @@
+/**
+ * The files of the log (WAL). Their names and the header of each page are read here; what a record is, and which is the last
+ * valid one, only PostgreSQL's own pg_waldump says.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { TanistError } from '#core/errors.js';
+import { formatLsn, parseLsn } from '#core/position.js';
+import { hex8, isLine } from '#agent/engines/postgres/lineage.js';
+
+/** Sizes are settled by initdb and by the build: 16 MB and 8 kB as a rule. */
+export interface Sizes {
+  readonly segmentBytes: number;
+  readonly pageBytes: number;
+}
+
+export const SEGMENT_NAME = /^[0-9A-F]{24}$/;
+
+export const segmentOf = (lsn: bigint, sizes: Sizes): bigint => lsn / BigInt(sizes.segmentBytes);
+
+export function segmentName(timeline: number, segment: bigint, sizes: Sizes): string {
+  const perFile = 0x1_0000_0000n / BigInt(sizes.segmentBytes);
+  return hex8(timeline) + hex8(Number(segment / perFile)) + hex8(Number(segment % perFile));
+}
+
+/** Where in its segment the page lies that holds the byte at `lsn`. */
+export const pageOffset = (lsn: bigint, sizes: Sizes): number => {
+  const offset = Number(lsn % BigInt(sizes.segmentBytes));
+  return offset - (offset % sizes.pageBytes);
+};
+
+/** A page is the one that belongs there only if its header says so: a recycled file holds pages of an older time. */
+export function isPageAt(page: Buffer, address: bigint): boolean {
+  // magic u16, flags u16, timeline u32, address u64; a page never written is zero throughout
+  return page.length >= 16 && page.readUInt16LE(0) !== 0 && page.readBigUInt64LE(8) === address;
+}
+
+/**
+ * The line of history on which a server's own files hold the byte before `lsn`: the newest line that has that page. A
+ * server that waits has no name for it: its control file lags, and its receiver is gone.
+ */
+export function timelineAt(logDir: string, lsn: bigint, sizes: Sizes): number | undefined {
+  const last = lsn - 1n;
+  const segment = segmentName(0, segmentOf(last, sizes), sizes).slice(8);
+  const timelines = readdirSync(logDir)
+    .filter((name) => SEGMENT_NAME.test(name) && name.endsWith(segment))
+    .map((name) => Number.parseInt(name.slice(0, 8), 16))
+    .sort((a, b) => b - a);
+  return timelines.find((timeline) => isLine(logDir, timeline) && hasPage(logDir, timeline, last, sizes));
+}
+
+function hasPage(logDir: string, timeline: number, lsn: bigint, sizes: Sizes): boolean {
+  const offset = pageOffset(lsn, sizes);
+  const header = Buffer.alloc(16);
+  let file: number;
+  try {
+    file = openSync(join(logDir, segmentName(timeline, segmentOf(lsn, sizes), sizes)), 'r');
+  } catch {
+    return false; // recycled meanwhile
+  }
+  try {
+    readSync(file, header, 0, header.length, offset);
+  } finally {
+    closeSync(file);
+  }
+  return isPageAt(header, segmentOf(lsn, sizes) * BigInt(sizes.segmentBytes) + BigInt(offset));
+}
+
+/**
+ * Where the last valid record at or after `from` starts; undefined when there is none. Every record in between is read
+ * and its checksum checked, since after a loss of power a hole may lie before pages that look well.
+ */
+export async function lastRecordStart(
+  binDir: string,
+  logDir: string,
+  timeline: number,
+  from: bigint,
+  signal: AbortSignal,
+): Promise<bigint | undefined> {
+  const args = ['--path', logDir, '--timeline', String(timeline), '--start', formatLsn(from)];
+  const env = { LC_ALL: 'C', PATH: process.env['PATH'] };
+  const dump = spawn(join(binDir, 'pg_waldump'), args, { env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
+  let records = '';
+  let complaint = '';
+  dump.stdout.setEncoding('latin1').on('data', (text: string) => (records = (records + text).slice(-KEPT)));
+  dump.stderr.setEncoding('latin1').on('data', (text: string) => (complaint = (complaint + text).slice(-KEPT)));
+  await new Promise<void>((resolve, reject) => dump.once('error', reject).once('close', () => resolve()));
+  // It always ends with an error; one that does not mean the end of the log means that the log was not read.
+  if (!ENDS_OF_LOG.test(complaint)) throw new TanistError('TAIL_UNAVAILABLE', `pg_waldump says: ${complaint.trim()}`);
+  const last = [...records.matchAll(RECORD)].at(-1)?.[1];
+  return last === undefined ? undefined : parseLsn(last);
+}
+
+const RECORD = /^rmgr: \S+ +len \(rec\/tot\): +\d+\/ *\d+, tx: +\d+, lsn: ([0-9A-F]+\/[0-9A-F]+), prev /gm;
+const ENDS_OF_LOG = /error in WAL record at|could not find a valid record after|could not find file|No such file or directory/;
+/** More than the longest line can be up to its description. */
+const KEPT = 1 << 16;

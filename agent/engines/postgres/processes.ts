@@ -1,0 +1,110 @@
+/**
+ * The server as the kernel sees it. A postmaster that was killed leaves children behind that can still commit (rule F2), and
+ * its pid may soon be somebody else's: so processes are found by the folder they run in, and known by pid and start.
+ */
+import { existsSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+export interface ProcessId {
+  readonly pid: number;
+  /** Clock ticks since boot, as the kernel writes them. */
+  readonly startedAt: string;
+}
+
+export interface ServerProcess extends ProcessId {
+  readonly parent: number;
+  /** Stopped by SIGSTOP: it hears nothing but SIGKILL. */
+  readonly paused: boolean;
+}
+
+/** Undefined once it is gone; a zombie is gone. */
+export function readProcess(pid: number): ServerProcess | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return undefined;
+  }
+  // pid (name) state parent …; the name may hold spaces and parentheses; the start is field 22
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, parent] = fields;
+  const startedAt = fields[19];
+  if (state === undefined || startedAt === undefined || state === 'Z' || state === 'X') return undefined;
+  return { pid, startedAt, parent: Number(parent), paused: state === 'T' };
+}
+
+export function isAlive(id: ProcessId): boolean {
+  return readProcess(id.pid)?.startedAt === id.startedAt;
+}
+
+/** The living postmaster of this data directory. */
+export function findPostmaster(dataDir: string): ServerProcess | undefined {
+  const pid = recordedPid(dataDir);
+  const folder = identify(dataDir);
+  return pid !== undefined && folder !== undefined && runsIn(pid, folder) ? readProcess(pid) : undefined;
+}
+
+/** What postmaster.pid says, dead or alive. A single-user server writes its pid with a minus sign. */
+export function recordedPid(dataDir: string): number | undefined {
+  try {
+    const pid = Math.abs(Number.parseInt(readFileSync(join(dataDir, 'postmaster.pid'), 'latin1'), 10));
+    return pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every process of PostgreSQL that runs on this data directory, whoever started it. */
+export function serverProcesses(dataDir: string): ServerProcess[] {
+  const folder = identify(dataDir);
+  if (folder === undefined) return [];
+  return readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name);
+    return Number.isInteger(pid) && runsIn(pid, folder) ? (readProcess(pid) ?? []) : [];
+  });
+}
+
+/** Processes whose postmaster is dead. */
+export function findOrphans(dataDir: string): ServerProcess[] {
+  const postmaster = findPostmaster(dataDir);
+  return serverProcesses(dataDir).filter(({ pid, parent }) => postmaster === undefined || (pid !== postmaster.pid && parent !== postmaster.pid));
+}
+
+/** Signals it if it still is the same process; one that is gone is fine. */
+export function signal(id: ProcessId, name: NodeJS.Signals): void {
+  if (!isAlive(id)) return;
+  try {
+    process.kill(id.pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** Where a running server's programs lie. */
+export function binDirOf({ pid }: ProcessId): string | undefined {
+  try {
+    const folder = readlinkSync(`/proc/${pid}/exe`).replace(/\/[^/]*$/, '');
+    return existsSync(join(folder, 'pg_controldata')) ? folder : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** By device and inode, not by name: in another mount namespace the same folder is called otherwise. */
+function identify(path: string): { readonly dev: number; readonly ino: number } | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function runsIn(pid: number, folder: { readonly dev: number; readonly ino: number }): boolean {
+  const cwd = identify(`/proc/${pid}/cwd`);
+  if (cwd?.ino !== folder.ino || cwd.dev !== folder.dev) return false;
+  try {
+    return /^post(gres|master)\b/.test(basename(readlinkSync(`/proc/${pid}/exe`)));
+  } catch {
+    return false; // gone meanwhile
+  }
+}

@@ -1,0 +1,83 @@
+/** The server beside which this agent runs: what every step needs to know of it, and the way to its data. */
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, stat } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import type { MonotonicMs } from '#core/brand.js';
+import { TanistError } from '#core/errors.js';
+import type { PostgresConfig } from '#agent/config.js';
+import type { Connection } from '#agent/engines/postgres/connection.js';
+import { type ControlFile, readControlFile } from '#agent/engines/postgres/control-file.js';
+import { type Owner, give } from '#agent/engines/postgres/durable-files.js';
+import { binDirOf, findPostmaster } from '#agent/engines/postgres/processes.js';
+import type { TailSource } from '#agent/ports/engine.js';
+import type { Log } from '#agent/ports/log.js';
+
+export interface ServerDeps {
+  /** The name by which the cluster knows this member. */
+  readonly member: string;
+  /** For what outlives the agent; exists. */
+  readonly stateDir: string;
+  readonly tailSource: TailSource;
+  readonly now: () => MonotonicMs;
+  readonly log: Log;
+}
+
+export interface Server extends ServerDeps {
+  readonly config: PostgresConfig;
+  readonly dataDir: string;
+  readonly logDir: string;
+  /** Received files of another member's log. */
+  readonly tailDir: string;
+  readonly connection: Connection;
+  binDir(): string;
+  owner(): Promise<Owner>;
+  controlFile(): Promise<ControlFile>;
+  /** What never changes as long as the data is the same, read once. */
+  facts(): Promise<Pick<ControlFile, 'dataId' | 'segmentBytes' | 'pageBytes'>>;
+  makeTailDir(): Promise<void>;
+}
+
+export function describeServer(config: PostgresConfig, deps: ServerDeps, connection: Connection): Server {
+  const { dataDir } = config;
+  let binDir = config.binDir;
+  let facts: Promise<ControlFile> | undefined;
+  const server: Server = {
+    ...deps,
+    config,
+    dataDir,
+    logDir: join(dataDir, 'pg_wal'),
+    tailDir: join(deps.stateDir, 'tail'),
+    connection,
+    binDir: () => (binDir ??= findBinDir(dataDir)),
+    async owner() {
+      const { uid, gid } = await stat(dataDir);
+      return { uid, gid };
+    },
+    controlFile: () => readControlFile(dataDir, server.binDir()),
+    facts() {
+      facts ??= server.controlFile().catch((error: unknown) => {
+        facts = undefined;
+        throw error;
+      });
+      return facts;
+    },
+    async makeTailDir() {
+      await mkdir(server.tailDir, { recursive: true, mode: 0o700 });
+      await give(server.tailDir, await server.owner()); // the server reads from it
+    },
+  };
+  return server;
+}
+
+/** From the running server, or else from where distributions put programs of this version. */
+function findBinDir(dataDir: string): string {
+  const postmaster = findPostmaster(dataDir);
+  const running = postmaster === undefined ? undefined : binDirOf(postmaster);
+  if (running !== undefined) return running;
+  const version = readFileSync(join(dataDir, 'PG_VERSION'), 'latin1').trim();
+  const usual = [`/usr/lib/postgresql/${version}/bin`, `/usr/pgsql-${version}/bin`, `/usr/lib/postgresql${version}/bin`];
+  const inPath = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const found = [...usual, ...inPath].find((folder) => existsSync(join(folder, 'pg_controldata')));
+  if (found !== undefined) return found;
+  throw new TanistError('CONFIG_INVALID', `no programs of PostgreSQL ${version} are found, and no server runs on ${dataDir} to tell where they are`, 'set engine.binDir');
+}

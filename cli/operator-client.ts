@@ -1,0 +1,105 @@
+/**
+ * Asks the controllers for a person or a script. Any of them may be down, frozen or not the active one; so they are asked in turn,
+ * each within its own time, until one answers.
+ */
+import { type ClientUnaryCall, type ServiceError, status } from '@grpc/grpc-js';
+import { ERRORS, type ErrorCode, TanistError } from '#core/errors.js';
+import type { OperatorClient } from '#proto/generated/tanist/v1/Operator.js';
+import type { OperatorError__Output } from '#proto/generated/tanist/v1/OperatorError.js';
+import { openConnection } from '#proto/client.js';
+import { wire } from '#proto/load.js';
+
+/** What can be asked, and the JSON that comes back. */
+export interface OperatorMethods {
+  init: { readonly request: { readonly cluster: string; readonly policyJson: string }; readonly answer: string };
+  /** `cluster` undefined: all. */
+  status: { readonly request: { readonly cluster: string | undefined }; readonly answer: string };
+  /** One document per entry, newest first. `limit` 0: as many as the controller thinks right. */
+  history: { readonly request: { readonly cluster: string; readonly limit: number }; readonly answer: readonly string[] };
+}
+
+const ANSWER_WITHIN_MS = 2000;
+/** A history of a thousand entries. */
+const LIMITS = { maxMessageBytes: 64 * 1024 * 1024, windowBytes: 64 * 1024 };
+
+/**
+ * `addresses`: `host:port` of every controller. Rejects with the error that a controller answered; with NOT_ACTIVE when all
+ * answered that; with CONTROLLER_UNREACHABLE and what was tried when none that could help answered.
+ */
+export async function callOperator<Method extends keyof OperatorMethods>(
+  addresses: readonly string[],
+  method: Method,
+  request: OperatorMethods[Method]['request'],
+): Promise<OperatorMethods[Method]['answer']> {
+  const tried: string[] = [];
+  let allAnswered = addresses.length > 0;
+  for (const address of addresses) {
+    const reply = await ask(address, METHODS[method], request);
+    if (reply.kind === 'answer') return reply.answer;
+    if (reply.kind === 'error' && reply.error.code !== 'NOT_ACTIVE') throw asTanistError(address, reply.error);
+    allAnswered &&= reply.kind === 'error';
+    tried.push(`${address}: ${reply.kind === 'error' ? 'not active' : reply.text}`);
+  }
+  const detail = tried.length === 0 ? 'no address was given' : tried.join('; ');
+  if (allAnswered) throw new TanistError('NOT_ACTIVE', detail, 'an election may be under way; try again');
+  throw new TanistError('CONTROLLER_UNREACHABLE', detail);
+}
+
+type Reply<Answer> =
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  | { readonly kind: 'error'; readonly error: OperatorError__Output }
+  | { readonly kind: 'none'; readonly text: string };
+
+type Response = { readonly error: OperatorError__Output | null };
+type Callback<Wire> = (error: ServiceError | null, response?: Wire) => void;
+
+/** How a method is called on the wire, and where in its response the answer lies. */
+type CallMethod<Method extends keyof OperatorMethods> = (
+  client: OperatorClient,
+  request: OperatorMethods[Method]['request'],
+  done: (error: ServiceError | null, response?: Response, answer?: OperatorMethods[Method]['answer']) => void,
+) => ClientUnaryCall;
+
+const METHODS: { readonly [Method in keyof OperatorMethods]: CallMethod<Method> } = {
+  init: (client, request, done) => client.init(request, (error, response) => done(error, response, response?.planJson)),
+  status: (client, { cluster }, done) =>
+    client.status({ cluster: cluster ?? '' }, (error, response) => done(error, response, response?.statusJson)),
+  history: (client, request, done) =>
+    client.history(request, (error, response) => done(error, response, response?.entriesJson)),
+};
+
+/** Never rejects. */
+function ask<Method extends keyof OperatorMethods>(
+  address: string,
+  callMethod: CallMethod<Method>,
+  request: OperatorMethods[Method]['request'],
+): Promise<Reply<OperatorMethods[Method]['answer']>> {
+  const connection = openConnection(wire.Operator, address, LIMITS);
+  return new Promise((resolve) => {
+    const finish = (reply: Reply<OperatorMethods[Method]['answer']>): void => {
+      clearTimeout(timer);
+      connection.close();
+      resolve(reply);
+    };
+    const call = callMethod(connection.client, request, (error, response, answer) => {
+      if (error !== null || response === undefined || answer === undefined) finish({ kind: 'none', text: describe(error) });
+      else if (response.error !== null) finish({ kind: 'error', error: response.error });
+      else finish({ kind: 'answer', answer });
+    });
+    const timer = setTimeout(() => {
+      call.cancel();
+      finish({ kind: 'none', text: `no answer within ${ANSWER_WITHIN_MS} ms` });
+    }, ANSWER_WITHIN_MS);
+  });
+}
+
+function describe(error: ServiceError | null): string {
+  if (error === null) return 'no answer';
+  if (error.code === status.UNIMPLEMENTED) return 'no controller of this version listens there';
+  return error.details;
+}
+
+function asTanistError(address: string, { code, text }: OperatorError__Output): TanistError {
+  if (Object.hasOwn(ERRORS, code)) return new TanistError(code as ErrorCode, text);
+  return new TanistError('CONTROLLER_UNREACHABLE', `${address} answered ${code}, which this version does not know: ${text}`);
+}

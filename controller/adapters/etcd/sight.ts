@@ -1,0 +1,50 @@
+/** What one linearizable look at the election finds, and what that means for whoever believes to be active. */
+import type { Term } from '#core/term.js';
+import { type EtcdClient, PROOF_DEADLINE } from '#controller/adapters/etcd/client.js';
+import type { Keys } from '#controller/adapters/etcd/keys.js';
+import { get, got } from '#controller/adapters/etcd/requests.js';
+import { generationFrom, leaderFromJson } from '#controller/adapters/etcd/values.js';
+
+export interface Sight {
+  /** undefined: the election key is free. */
+  readonly holder: Holder | undefined;
+  /** undefined: somebody has put something else than a number there. */
+  readonly generation: bigint | undefined;
+}
+
+export interface Holder {
+  /** create_revision of the election key. */
+  readonly revision: bigint;
+  readonly lease: string;
+  readonly controller: string;
+}
+
+/** What etcd says of a key without a lease. */
+export const NO_LEASE = '0';
+
+/** Rejects with EtcdFailure. */
+export async function look(client: EtcdClient, keys: Keys): Promise<Sight> {
+  const answer = await client.txn({ success: [get(keys.leader), get(keys.generation)] }, PROOF_DEADLINE);
+  const key = got(answer, 0);
+  return {
+    holder: key && {
+      revision: BigInt(key.create_revision),
+      lease: key.lease,
+      controller: leaderFromJson(key.value.toString()),
+    },
+    generation: generationFrom(got(answer, 1)?.value.toString()),
+  };
+}
+
+/** Why the term is over; undefined while it is not. */
+export function whyDeposed({ holder, generation }: Sight, term: Term, lease: string): string | undefined {
+  if (holder === undefined) return 'the election key is gone';
+  if (holder.revision !== term.revision) return `the election key is that of ${holder.controller}`;
+  // Somebody wrote it over by hand: it would outlive us, and then nobody could be elected.
+  if (holder.lease !== lease) return 'the election key does not hang on our lease any more';
+  // E6: raising the generation raises the term of whoever is elected next, so there has to be a next.
+  if (generation !== undefined && generation !== term.generation) {
+    return `the generation is ${generation} now, not ${term.generation}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,83 @@
+/** Composes a controller from its ports and runs it until it is told to stop. */
+import pino from 'pino';
+import type { MonotonicMs } from '#core/brand.js';
+import { TanistError } from '#core/errors.js';
+import { createEtcd, checkEtcd } from '#controller/adapters/etcd/index.js';
+import { monotonicNow, wallNow } from '#controller/adapters/clock.js';
+import { createAgents, type OperatorHandlers } from '#controller/adapters/grpc/agents.js';
+import type { ControllerConfig } from '#controller/config.js';
+import { statusOf } from '#controller/decide/status.js';
+import { type ControllerLoop, createControllerLoop } from '#controller/loop.js';
+import type { Log } from '#controller/ports/log.js';
+import { type PlanStore, StoreCorrupt } from '#controller/ports/plan-store.js';
+import { ledgerEntryToJson, planToJson, policyFromJson } from '#proto/codec/json.js';
+
+/** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start. */
+export async function runController(config: ControllerConfig): Promise<void> {
+  const logger = pino({ level: config.logLevel, base: { controller: config.name } });
+  const log: Log = (level, code, fields) => {
+    logger[level]({ code, ...fields });
+  };
+  await checkEtcd(config.etcd);
+  const address = `${config.listen.host}:${config.listen.port}`;
+  const etcd = createEtcd(config.etcd, {
+    controller: { name: config.name, host: config.host, address },
+    now: monotonicNow,
+    log,
+  });
+  const agents = createAgents(config.listen, {
+    controller: config.name,
+    now: monotonicNow,
+    log,
+    operator: operatorHandlers(() => loop, etcd.planStore, monotonicNow),
+  });
+  const loop: ControllerLoop = createControllerLoop(config.name, {
+    election: etcd.election,
+    planStore: etcd.planStore,
+    agents,
+    log,
+    now: monotonicNow,
+    wall: wallNow,
+  });
+  const stopped = nextSignal();
+  const port = await loop.start();
+  log('info', 'LISTENING', { address: `${config.listen.host}:${port}` });
+  log('info', 'STOPPING', { signal: await stopped });
+  await loop.stop();
+  await etcd.close();
+}
+
+function operatorHandlers(loop: () => ControllerLoop, store: PlanStore, now: () => MonotonicMs): OperatorHandlers {
+  return {
+    async init(cluster, policyJson) {
+      const answer = await loop().init(cluster, policyFromJson(policyJson));
+      if (answer.kind === 'error') throw new TanistError(answer.code, answer.text);
+      return planToJson(answer.plan);
+    },
+    status(cluster) {
+      return Promise.resolve(JSON.stringify(statusOf(loop().state(), cluster, now())));
+    },
+    async history(cluster, limit) {
+      return (await readLedger(store, cluster, limit)).map(ledgerEntryToJson);
+    },
+  };
+}
+
+async function readLedger(store: PlanStore, cluster: string, limit: number): ReturnType<PlanStore['ledger']> {
+  try {
+    const entries = await store.ledger(cluster, limit);
+    if (entries.length === 0) throw new TanistError('NOT_INITIALISED', `no ledger of cluster ${cluster} in etcd`);
+    return entries;
+  } catch (error) {
+    if (error instanceof TanistError) throw error;
+    const text = error instanceof Error ? error.message : String(error);
+    throw new TanistError(error instanceof StoreCorrupt ? 'STORE_CORRUPT' : 'ETCD_UNREACHABLE', text);
+  }
+}
+
+/** The first of SIGTERM and SIGINT; a second one ends the process as it always would. */
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+}

@@ -1,0 +1,100 @@
+/** What a controller says to an agent, on the wire. */
+import { assertNever } from '#core/assert.js';
+import { asRevision } from '#core/brand.js';
+import type { Directive } from '#core/directive.js';
+import type { Plan } from '#core/plan.js';
+import type { Term } from '#core/term.js';
+import type { Directive as WireDirective, Directive__Output } from '#proto/generated/tanist/v1/Directive.js';
+import type { Grant__Output } from '#proto/generated/tanist/v1/Grant.js';
+import type { TakeTail__Output } from '#proto/generated/tanist/v1/TakeTail.js';
+import type { Term as WireTerm, Term__Output } from '#proto/generated/tanist/v1/Term.js';
+import {
+  MalformedMessage,
+  readAddress,
+  readDuration,
+  readEpoch,
+  readName,
+  readText,
+  readUint64,
+  required,
+  writeMilliseconds,
+} from '#proto/codec/fields.js';
+import { planFromJson, planToJson } from '#proto/codec/json.js';
+
+export function readDirective(wire: Directive__Output): Directive {
+  const term = readTerm('directive.term', required('directive.term', wire.term));
+  switch (wire.directive) {
+    case 'plan':
+      return { kind: 'plan', term, plan: readPlan('directive.plan.json', required('directive.plan', wire.plan).json) };
+    case 'grant':
+      return { kind: 'grant', term, ...readGrant('directive.grant', required('directive.grant', wire.grant)) };
+    case 'seal':
+      return { kind: 'seal', term, epoch: readEpoch('directive.seal.epoch', required('directive.seal', wire.seal).epoch) };
+    case 'takeTail':
+      return { kind: 'takeTail', term, ...readTakeTail('directive.take_tail', required('directive.take_tail', wire.takeTail)) };
+    case undefined:
+      throw new MalformedMessage('directive', 'a directive that this version knows');
+    default:
+      return assertNever(wire.directive);
+  }
+}
+
+export function writeDirective(directive: Directive): WireDirective {
+  const term = writeTerm(directive.term);
+  switch (directive.kind) {
+    case 'plan':
+      return { term, plan: { json: planToJson(directive.plan) } };
+    case 'grant': {
+      const { incarnation, nonce, epoch, holdMs } = directive;
+      // Rounded down: the holder must never count longer than it was granted (L3).
+      const grant = { incarnation, nonce: nonce.toString(), epoch: epoch.toString(), holdMs: writeMilliseconds(holdMs, Math.floor) };
+      return { term, grant };
+    }
+    case 'seal':
+      return { term, seal: { epoch: directive.epoch.toString() } };
+    case 'takeTail': {
+      const { epoch, from, agentAddress, timeoutMs } = directive;
+      return { term, takeTail: { epoch: epoch.toString(), from, agentAddress, timeoutMs: writeMilliseconds(timeoutMs, Math.ceil) } };
+    }
+    default:
+      return assertNever(directive);
+  }
+}
+
+function readTerm(field: string, wire: Term__Output): Term {
+  return {
+    generation: readUint64(`${field}.generation`, wire.generation),
+    revision: asRevision(readUint64(`${field}.revision`, wire.revision)),
+  };
+}
+
+function writeTerm({ generation, revision }: Term): WireTerm {
+  return { generation: generation.toString(), revision: revision.toString() };
+}
+
+/** The plan's own codec says what is wrong with it; here it only gets the name of the field. */
+function readPlan(field: string, json: string): Plan {
+  try {
+    return planFromJson(json);
+  } catch (error) {
+    throw new MalformedMessage(field, `a plan (${error instanceof Error ? error.message : String(error)})`);
+  }
+}
+
+function readGrant(field: string, wire: Grant__Output): Omit<Directive & { kind: 'grant' }, 'kind' | 'term'> {
+  return {
+    incarnation: readText(`${field}.incarnation`, wire.incarnation),
+    nonce: readUint64(`${field}.nonce`, wire.nonce),
+    epoch: readEpoch(`${field}.epoch`, wire.epoch),
+    holdMs: readDuration(wire.holdMs),
+  };
+}
+
+function readTakeTail(field: string, wire: TakeTail__Output): Omit<Directive & { kind: 'takeTail' }, 'kind' | 'term'> {
+  return {
+    epoch: readEpoch(`${field}.epoch`, wire.epoch),
+    from: readName(`${field}.from`, wire.from),
+    agentAddress: readAddress(`${field}.agent_address`, wire.agentAddress),
+    timeoutMs: readDuration(wire.timeoutMs),
+  };
+}

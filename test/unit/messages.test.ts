@@ -1,0 +1,310 @@
+// What agents and controllers say to each other survives the wire unchanged, through the real protobuf; and whatever else
+// arrives there is a MalformedMessage that names the field, never another error: nothing else may end a session.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { asDuration, asEpoch, asRevision, asVersion } from '#core/brand.js';
+import type { Directive } from '#core/directive.js';
+import type { Plan } from '#core/plan.js';
+import { DEFAULT_POLICY } from '#core/policy.js';
+import type { Position } from '#core/position.js';
+import { DATABASE_ROLES, DATABASE_STATES, type Report } from '#core/report.js';
+import {
+  type AgentMessage,
+  type ControllerMessage,
+  MalformedMessage,
+  readAgentMessage,
+  readControllerMessage,
+  writeAgentMessage,
+  writeControllerMessage,
+} from '#proto/codec/messages.js';
+import {
+  readTailMessage,
+  readTailQuestion,
+  type TailMessage,
+  type TailQuestion,
+  writeTailMessage,
+  writeTailQuestion,
+} from '#proto/codec/tail.js';
+import { wire } from '#proto/load.js';
+
+const session = wire.AgentSession.service.Connect;
+const readTail = wire.AgentToAgent.service.ReadTail;
+
+const text = fc.string({ unit: 'binary', maxLength: 40 });
+const someText = text.filter((value) => value !== '');
+const uint64 = fc.bigInt(0n, 2n ** 64n - 1n);
+const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+const counter = fc.bigInt(0n, BigInt(Number.MAX_SAFE_INTEGER));
+const epoch = counter.map(asEpoch);
+const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
+const port = fc.integer({ min: 1, max: 65_535 });
+const address = fc
+  .tuple(fc.constantFrom('10.0.0.1', 'db-1.example', '[fe80::1]'), port)
+  .map(([host, number]) => `${host}:${number}`);
+const mark = fc.record({ epoch, mark: someText });
+const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
+
+const position: fc.Arbitrary<Position> = fc.record({
+  engine: fc.constant('postgres'),
+  dataId: uint64.map(String),
+  timeline: uint32,
+  lsn: uint64,
+  forks: fc.array(fc.record({ timeline: uint32, end: uint64 }), { maxLength: 4 }),
+  marks: fc.array(mark, { maxLength: 4 }),
+});
+
+const report: fc.Arbitrary<Report> = fc.record({
+  incarnation: someText,
+  nonce: uint64,
+  wantsLease: fc.boolean(),
+  highestEpoch: epoch,
+  planEpoch: epoch,
+  planVersion: counter.map(asVersion),
+  fencedEpoch: epoch,
+  sealed: maybe(fc.record({ epoch, position: maybe(position) })),
+  tail: maybe(
+    fc.record({
+      epoch,
+      result: fc.oneof(
+        fc.record({ kind: fc.constant('taken'), atLeast: position, bytes: fc.maxSafeNat() }),
+        fc.record({ kind: fc.constant('failed'), text }),
+      ),
+    }),
+  ),
+  opened: maybe(fc.record({ epoch, mark: someText, position, lineage: text })),
+  database: fc.record({
+    state: fc.constantFrom(...DATABASE_STATES),
+    role: fc.constantFrom(...DATABASE_ROLES),
+    dataId: text,
+    position: maybe(position),
+    backlogBytes: fc.maxSafeNat(),
+    canaryAgeMs: maybe(uint32),
+    upstream: maybe(someText),
+    streaming: fc.boolean(),
+    tailReadable: fc.boolean(),
+  }),
+  problem: maybe(fc.record({ code: someText, text })),
+});
+
+const hello: fc.Arbitrary<AgentMessage> = fc.record({
+  kind: fc.constant('hello'),
+  protocol: uint32,
+  hello: fc.record({
+    cluster: name,
+    member: name,
+    incarnation: someText,
+    agentAddress: address,
+    databaseHost: someText,
+    databasePort: port,
+    host: maybe(someText),
+  }),
+});
+const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
+  hello,
+  report.map((value) => ({ kind: 'report' as const, report: value })),
+);
+
+const plan: fc.Arbitrary<Plan> = fc.record({
+  cluster: name,
+  engine: fc.constant('postgres'),
+  dataId: uint64.map(String),
+  epoch,
+  version: counter.map(asVersion),
+  leader: name,
+  members: fc.array(fc.record({ name, agentAddress: address, databaseHost: someText, databasePort: port }), { maxLength: 3 }),
+  eligible: fc.array(name, { maxLength: 3 }),
+  joining: fc.array(name, { maxLength: 3 }),
+  opening: fc.oneof(
+    fc.record({
+      state: fc.constant('pending'),
+      atLeast: maybe(position),
+      oldLeader: fc.constantFrom('fenced', 'lapsed', 'lossless', 'none'),
+    }),
+    fc.record({ state: fc.constant('proved') }),
+  ),
+  openings: fc.array(fc.record({ epoch, mark: someText, leader: name, position, lineage: text }), { maxLength: 3 }),
+  policy: fc.constant(DEFAULT_POLICY),
+});
+
+const term = fc.record({ generation: uint64, revision: uint64.map(asRevision) });
+const milliseconds = uint32.map(asDuration);
+const directive: fc.Arbitrary<Directive> = fc.oneof(
+  fc.record({ kind: fc.constant('plan'), term, plan }),
+  fc.record({ kind: fc.constant('grant'), term, incarnation: someText, nonce: uint64, epoch, holdMs: milliseconds }),
+  fc.record({ kind: fc.constant('seal'), term, epoch }),
+  fc.record({ kind: fc.constant('takeTail'), term, epoch, from: name, agentAddress: address, timeoutMs: milliseconds }),
+);
+const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
+  fc.record({ kind: fc.constant('welcome'), controller: someText, protocol: uint32 }),
+  directive.map((value) => ({ kind: 'directive' as const, directive: value })),
+  fc.record({ kind: fc.constant('refused'), code: someText, text }),
+);
+
+const question: fc.Arbitrary<TailQuestion> = fc.record({ cluster: name, member: name, epoch, from: position });
+const tailMessage: fc.Arbitrary<TailMessage> = fc.oneof(
+  position.map((atLeast) => ({ kind: 'head' as const, atLeast })),
+  fc
+    .tuple(name, fc.uint8Array({ maxLength: 64 }), fc.nat(), fc.nat())
+    .map(([file, bytes, offset, rest]) => ({
+      kind: 'chunk' as const,
+      name: file,
+      size: offset + bytes.length + rest,
+      offset,
+      data: Buffer.from(bytes),
+    })),
+  text.map((value) => ({ kind: 'refused' as const, text: value })),
+);
+
+const overAgentWire = (message: AgentMessage): Buffer => session.requestSerialize(writeAgentMessage(message));
+const overControllerWire = (message: ControllerMessage): Buffer => session.responseSerialize(writeControllerMessage(message));
+
+describe('messages survive the wire unchanged', () => {
+  it('from an agent', () => {
+    fc.assert(
+      fc.property(agentMessage, (message) => {
+        expect(readAgentMessage(session.requestDeserialize(overAgentWire(message)))).toEqual(message);
+      }),
+    );
+  });
+
+  it('from a controller', () => {
+    fc.assert(
+      fc.property(controllerMessage, (message) => {
+        expect(readControllerMessage(session.responseDeserialize(overControllerWire(message)))).toEqual(message);
+      }),
+    );
+  });
+
+  it('between agents', () => {
+    fc.assert(
+      fc.property(question, tailMessage, (asked, answered) => {
+        const request = readTail.requestDeserialize(readTail.requestSerialize(writeTailQuestion(asked)));
+        expect(readTailQuestion(request)).toEqual(asked);
+        const response = readTail.responseDeserialize(readTail.responseSerialize(writeTailMessage(answered)));
+        expect(readTailMessage(response)).toEqual(answered);
+      }),
+    );
+  });
+});
+
+describe('numbers that a field cannot hold', () => {
+  const example = fc.sample(report, { numRuns: 1, seed: 1 })[0]!;
+  const grant = { kind: 'grant', incarnation: 'i', nonce: 1n, epoch: asEpoch(1n), term: { generation: 0n, revision: asRevision(1n) } } as const;
+
+  function sentReport(database: Partial<Report['database']>): Report['database'] {
+    const message = { kind: 'report' as const, report: { ...example, database: { ...example.database, ...database } } };
+    const read = readAgentMessage(session.requestDeserialize(overAgentWire(message)));
+    if (read.kind !== 'report') throw new Error(read.kind);
+    return read.report.database;
+  }
+
+  it('a canary never looks younger than it is', () => {
+    expect(sentReport({ canaryAgeMs: 12.1 }).canaryAgeMs).toBe(13);
+    expect(sentReport({ canaryAgeMs: Number.POSITIVE_INFINITY }).canaryAgeMs).toBe(2 ** 32 - 1);
+  });
+
+  it('a lag that an engine computed to be negative is none', () => {
+    expect(sentReport({ backlogBytes: -5 }).backlogBytes).toBe(0);
+  });
+
+  it('a hold is never longer than it was granted', () => {
+    const sent: ControllerMessage = { kind: 'directive', directive: { ...grant, holdMs: asDuration(1999.9) } };
+    const read = readControllerMessage(session.responseDeserialize(overControllerWire(sent)));
+    expect(read).toMatchObject({ directive: { holdMs: 1999 } });
+  });
+});
+
+describe('what is no message of ours', () => {
+  /** Runs a reader on what protobuf makes of some bytes, if it makes anything of them. */
+  function door<Wire>(deserialize: (bytes: Buffer) => Wire, read: (message: Wire) => unknown): (bytes: Buffer) => void {
+    return (bytes) => {
+      let message: Wire;
+      try {
+        message = deserialize(bytes);
+      } catch {
+        return; // grpc-js ends the call by itself
+      }
+      onlyMalformed(() => read(message));
+    };
+  }
+
+  function onlyMalformed(read: () => unknown): void {
+    try {
+      read();
+    } catch (error) {
+      expect(error).toBeInstanceOf(MalformedMessage);
+      expect((error as MalformedMessage).field).not.toBe('');
+    }
+  }
+
+  const doors = [
+    door(session.requestDeserialize, readAgentMessage),
+    door(session.responseDeserialize, readControllerMessage),
+    door(readTail.requestDeserialize, readTailQuestion),
+    door(readTail.responseDeserialize, readTailMessage),
+  ];
+
+  it('random bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        for (const enter of doors) enter(Buffer.from(bytes));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('messages with bytes changed, lost and added', () => {
+    const bytes = fc.oneof(
+      agentMessage.map(overAgentWire),
+      controllerMessage.map(overControllerWire),
+      question.map((asked) => readTail.requestSerialize(writeTailQuestion(asked))),
+      tailMessage.map((answered) => readTail.responseSerialize(writeTailMessage(answered))),
+    );
+    const edits = fc.array(fc.tuple(fc.nat(), fc.nat(3), fc.uint8Array({ maxLength: 3 })), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(bytes, edits, (original, changes) => {
+        let edited = [...original];
+        for (const [at, removed, added] of changes) edited = edited.toSpliced(at % (edited.length + 1), removed, ...added);
+        for (const enter of doors) enter(Buffer.from(edited));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it.each<[field: string, message: Parameters<typeof session.requestSerialize>[0]]>([
+    ['message', {}],
+    ['hello.cluster', { hello: {} }],
+    ['hello.cluster', { hello: { cluster: '../x' } }],
+    ['hello.agent_address', { hello: { cluster: 'a', member: 'b', agentAddress: 'host:99999' } }],
+    ['hello.database_port', { hello: { cluster: 'a', member: 'b', agentAddress: 'h:1', databaseHost: 'h' } }],
+    ['report.incarnation', { report: {} }],
+    ['report.highest_epoch', { report: { incarnation: 'i', highestEpoch: '18446744073709551615' } }],
+    ['report.sealed.position.engine', { report: { incarnation: 'i', sealed: { position: {} } } }],
+    ['report.tail', { report: { incarnation: 'i', tail: { atLeast: { postgres: { dataId: '1' } }, failed: 'x' } } }],
+    ['report.database', { report: { incarnation: 'i' } }],
+    ['report.database.state', { report: { incarnation: 'i', database: { state: 'melting' } } }],
+  ])('%s is named: %j', (field, message) => {
+    const bytes = session.requestSerialize(message);
+    expect(() => readAgentMessage(session.requestDeserialize(bytes))).toThrow(expect.objectContaining({ field }) as Error);
+  });
+
+  it.each<[field: string, message: Parameters<typeof session.responseSerialize>[0]]>([
+    ['directive.term', { directive: { seal: { epoch: 1 } } }],
+    ['directive', { directive: { term: {} } }],
+    ['directive.plan.json', { directive: { term: {}, plan: { json: '{"cluster":' } } }],
+    ['directive.plan.json', { directive: { term: {}, plan: { json: '{"cluster":"c"}' } } }],
+    ['directive.take_tail.agent_address', { directive: { term: {}, takeTail: { from: 'a', agentAddress: 'nowhere' } } }],
+    ['refused.code', { refused: {} }],
+  ])('%s is named: %j', (field, message) => {
+    const bytes = session.responseSerialize(message);
+    expect(() => readControllerMessage(session.responseDeserialize(bytes))).toThrow(expect.objectContaining({ field }) as Error);
+  });
+
+  it.each(['', '.', '..', '../pg_hba.conf', '/etc/passwd', 'a/b', 'a\\b', '.hidden', `a${'x'.repeat(255)}`])(
+    'a log file that would be called %j',
+    (file) => {
+      const bytes = readTail.responseSerialize({ chunk: { name: file, size: 0 } });
+      expect(() => readTailMessage(readTail.responseDeserialize(bytes))).toThrow('chunk.name');
+    },
+  );
+});
