@@ -11,11 +11,17 @@ import { wire } from '#proto/load.js';
 
 /** What can be asked, and the JSON that comes back. */
 export interface OperatorMethods {
-  init: { readonly request: { readonly cluster: string; readonly policyJson: string }; readonly answer: string };
+  init: {
+    readonly request: { readonly cluster: string; readonly policyJson: string };
+    readonly answer: string;
+  };
   /** `cluster` undefined: all. */
   status: { readonly request: { readonly cluster: string | undefined }; readonly answer: string };
   /** One document per entry, newest first. `limit` 0: as many as the controller thinks right. */
-  history: { readonly request: { readonly cluster: string; readonly limit: number }; readonly answer: readonly string[] };
+  history: {
+    readonly request: { readonly cluster: string; readonly limit: number };
+    readonly answer: readonly string[];
+  };
 }
 
 const ANSWER_WITHIN_MS = 2000;
@@ -36,7 +42,8 @@ export async function callOperator<Method extends keyof OperatorMethods>(
   for (const address of addresses) {
     const reply = await ask(address, METHODS[method], request);
     if (reply.kind === 'answer') return reply.answer;
-    if (reply.kind === 'error' && reply.error.code !== 'NOT_ACTIVE') throw asTanistError(address, reply.error);
+    if (reply.kind === 'error' && reply.error.code !== 'NOT_ACTIVE')
+      throw asTanistError(address, reply.error);
     allAnswered &&= reply.kind === 'error';
     tried.push(`${address}: ${reply.kind === 'error' ? 'not active' : reply.text}`);
   }
@@ -50,23 +57,41 @@ type Reply<Answer> =
   | { readonly kind: 'error'; readonly error: OperatorError__Output }
   | { readonly kind: 'none'; readonly text: string };
 
-type Response = { readonly error: OperatorError__Output | null };
-type Callback<Wire> = (error: ServiceError | null, response?: Wire) => void;
+/** How each method is called on the wire, and where in its response the answer lies. */
+const METHODS: { readonly [Method in keyof OperatorMethods]: CallMethod<Method> } = {
+  init: (client, request, done) =>
+    client.init(
+      request,
+      replyTo(done, ({ planJson }) => planJson),
+    ),
+  status: (client, { cluster }, done) =>
+    client.status(
+      { cluster: cluster ?? '' },
+      replyTo(done, ({ statusJson }) => statusJson),
+    ),
+  history: (client, request, done) =>
+    client.history(
+      request,
+      replyTo(done, ({ entriesJson }) => entriesJson),
+    ),
+};
 
-/** How a method is called on the wire, and where in its response the answer lies. */
 type CallMethod<Method extends keyof OperatorMethods> = (
   client: OperatorClient,
   request: OperatorMethods[Method]['request'],
-  done: (error: ServiceError | null, response?: Response, answer?: OperatorMethods[Method]['answer']) => void,
+  done: (reply: Reply<OperatorMethods[Method]['answer']>) => void,
 ) => ClientUnaryCall;
 
-const METHODS: { readonly [Method in keyof OperatorMethods]: CallMethod<Method> } = {
-  init: (client, request, done) => client.init(request, (error, response) => done(error, response, response?.planJson)),
-  status: (client, { cluster }, done) =>
-    client.status({ cluster: cluster ?? '' }, (error, response) => done(error, response, response?.statusJson)),
-  history: (client, request, done) =>
-    client.history(request, (error, response) => done(error, response, response?.entriesJson)),
-};
+function replyTo<Response extends { readonly error: OperatorError__Output | null }, Answer>(
+  done: (reply: Reply<Answer>) => void,
+  answerOf: (response: Response) => Answer,
+): (error: ServiceError | null, response?: Response) => void {
+  return (error, response) => {
+    if (error !== null || response === undefined) done({ kind: 'none', text: describe(error) });
+    else if (response.error !== null) done({ kind: 'error', error: response.error });
+    else done({ kind: 'answer', answer: answerOf(response) });
+  };
+}
 
 /** Never rejects. */
 function ask<Method extends keyof OperatorMethods>(
@@ -81,11 +106,7 @@ function ask<Method extends keyof OperatorMethods>(
       connection.close();
       resolve(reply);
     };
-    const call = callMethod(connection.client, request, (error, response, answer) => {
-      if (error !== null || response === undefined || answer === undefined) finish({ kind: 'none', text: describe(error) });
-      else if (response.error !== null) finish({ kind: 'error', error: response.error });
-      else finish({ kind: 'answer', answer });
-    });
+    const call = callMethod(connection.client, request, finish);
     const timer = setTimeout(() => {
       call.cancel();
       finish({ kind: 'none', text: `no answer within ${ANSWER_WITHIN_MS} ms` });
@@ -101,5 +122,8 @@ function describe(error: ServiceError | null): string {
 
 function asTanistError(address: string, { code, text }: OperatorError__Output): TanistError {
   if (Object.hasOwn(ERRORS, code)) return new TanistError(code as ErrorCode, text);
-  return new TanistError('CONTROLLER_UNREACHABLE', `${address} answered ${code}, which this version does not know: ${text}`);
+  return new TanistError(
+    'CONTROLLER_UNREACHABLE',
+    `${address} answered ${code}, which this version does not know: ${text}`,
+  );
 }

@@ -15,6 +15,7 @@ export const REASONS = {
   OPENING_FAILED: 'the appointed member did not prove writable in time',
   NO_AUTHORITY: 'this controller is not active or its last proof is too old',
   STORE_BEHIND: "an agent holds a newer plan than etcd: etcd was restored from a backup",
+  AGENT_BEHIND_PLAN: 'a member is writable under an older plan than etcd has: it is sent the plan and closes itself',
   PROMISE_RUNS: 'the old leader may still accept writes: its lease is waited out',
   WAITING_FOR_SEALS: 'replicas are being sealed',
   WAITING_FOR_AHEAD: 'a replica that was last known to be ahead has not answered yet',

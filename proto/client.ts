@@ -33,7 +33,11 @@ export function openConnection<C extends Client>(
   const sockets = new OwnedSockets(address);
   const client = new Constructor(address, sockets, {
     'grpc.use_local_subchannel_pool': 1, // a TCP connection of its own, so that nothing else delays what it carries
-    'grpc.enable_retries': 0, // no hidden copy of what was sent, and no second attempt that nobody asked for
+    'grpc.enable_retries': 0, // no second attempt that nobody asked for
+    // Though retries are off, up to these sizes (1 MB a call) a message counts as written as soon as it was copied: whoever
+    // waits for one to leave before writing the next would queue an hour of heartbeats for a controller that does not read.
+    'grpc.per_rpc_retry_buffer_size': 0,
+    'grpc.retry_buffer_size': 0,
     'grpc.enable_channelz': 0,
     'grpc.enable_http_proxy': 0, // http_proxy in the environment is not meant for this
     'grpc.service_config_disable_resolution': 1,

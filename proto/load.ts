@@ -4,11 +4,14 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { type GrpcObject, loadPackageDefinition } from '@grpc/grpc-js';
+import { type GrpcObject, loadPackageDefinition, logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { ProtoGrpcType as AgentSession } from '#proto/generated/agent_session.js';
 import type { ProtoGrpcType as AgentToAgent } from '#proto/generated/agent_to_agent.js';
 import type { ProtoGrpcType as Operator } from '#proto/generated/operator.js';
+
+// grpc-js writes lines of its own to stderr, among ours; what goes wrong is also told to whoever called.
+if (process.env['GRPC_VERBOSITY'] === undefined) setLogVerbosity(logVerbosity.NONE);
 
 const PROTO_FOLDER = path.join(packageRoot(import.meta.dirname), 'proto');
 
@@ -37,6 +40,7 @@ function load(): AgentSession & AgentToAgent & Operator {
 function packageRoot(from: string): string {
   if (existsSync(path.join(from, 'package.json'))) return from;
   const parent = path.dirname(from);
-  if (parent === from) throw new Error(`${import.meta.filename} lies in no package: its .proto files cannot be found`);
+  if (parent === from)
+    throw new Error(`${import.meta.filename} lies in no package: its .proto files cannot be found`);
   return packageRoot(parent);
 }

@@ -1,6 +1,7 @@
 /** The picture of the agents, and the answer that a leader's heartbeat gets. */
 import { asMonotonic } from '#core/brand.js';
 import { comparePlans, type Plan } from '#core/plan.js';
+import { reason } from '#core/reasons.js';
 import type { Report } from '#core/report.js';
 import { timingsOf } from '#core/timings.js';
 import { mayAct } from '#controller/decide/authority.js';
@@ -51,7 +52,7 @@ export function agentReported(
 function answer(cluster: ClusterState, member: string, report: Report, context: Context): ClusterState {
   if (!mayAct(context.role, context.now) || context.role.kind !== 'active') return cluster;
   const plan = cluster.stored?.plan;
-  if (plan === undefined || !plan.members.some((m) => m.name === member)) return cluster;
+  if (plan === undefined) return cluster;
   if (report.database.dataId !== '' && report.database.dataId !== plan.dataId) {
     context.emit({
       kind: 'refuse',
@@ -62,8 +63,13 @@ function answer(cluster: ClusterState, member: string, report: Report, context: 
     });
     return cluster;
   }
+  if (!plan.members.some((m) => m.name === member)) return cluster;
   const reported = { epoch: report.planEpoch, version: report.planVersion };
   if (comparePlans(reported, plan) < 0) {
+    if (report.planEpoch < plan.epoch && report.database.role === 'writable') {
+      const evidence = { member, planEpoch: Number(report.planEpoch), epoch: Number(plan.epoch) };
+      context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: reason('AGENT_BEHIND_PLAN', evidence) });
+    }
     context.emit({ kind: 'send', cluster: cluster.name, member, directive: { kind: 'plan', term: context.role.term, plan } });
   }
   return mayGrant(cluster, plan, member, report, context) ? grant(cluster, plan, member, report, context) : cluster;

@@ -10,7 +10,10 @@ export interface Election {
   start(emit: (event: ElectionEvent) => void): void;
   /**
    * Gives the active role up and leaves the rest of the promises for the successor, in one transaction guarded by the election
-   * key. Resolves false when it was not active any more. Afterwards the adapter campaigns again unless stopped.
+   * key. The term is over with the call itself: `deposed` is emitted before anything is sent, and no proof of it follows, whatever
+   * becomes of the transaction; nothing may be granted from the moment at which the record was made. Resolves false when it was
+   * not active any more, or when nobody knows whether the record reached etcd; a successor that finds none waits in full (A2).
+   * Afterwards the adapter stands aside for a TTL, so that somebody else is elected, and then campaigns again unless stopped.
    */
   resign(record: ResignRecord): Promise<boolean>;
   /** Ends the campaign; revokes the lease if it can within a second. Idempotent. */
@@ -34,7 +37,10 @@ export type ElectionEvent =
       readonly keepaliveSentAt: MonotonicMs;
       readonly checkSentAt: MonotonicMs;
     }
-  /** The key is gone or is another's, or the lease is lost. */
+  /**
+   * The key is gone or is another's, the lease is lost, the generation was changed, or this controller resigned. Once per
+   * `elected`, and not after `stop`. An etcd that does not answer is no event: authority runs out by itself (A1).
+   */
   | { readonly kind: 'deposed'; readonly term: Term; readonly text: string };
 
 /** Rest of the promise per cluster, in ms at the moment of resigning. */

@@ -6,12 +6,17 @@ import type { Policy } from '#core/policy.js';
 import type { Guard } from '#core/rules/epochs.js';
 
 export interface PlanStore {
-  /** All clusters in care. Rejects with StoreUnavailable when etcd cannot be reached, StoreCorrupt for a value that is no plan. */
+  /**
+   * All clusters in care. One whose plan or policy is not valid is left out, so that it does not hide the others, and logged
+   * (STORE_CORRUPT): nothing is granted, sealed or appointed in it, its leader lives on vouches, and `read` of it tells what is
+   * wrong. Rejects with StoreUnavailable when etcd cannot be reached.
+   */
   readAll(): Promise<readonly StoredCluster[]>;
+  /** undefined: not in care. Rejects with StoreUnavailable, or with StoreCorrupt, which names the key and what is wrong with it. */
   read(cluster: string): Promise<StoredCluster | undefined>;
   /** One guarded transaction. Never rejects. */
   write(write: PlanWrite): Promise<WriteOutcome>;
-  /** Newest first, at most `limit`. */
+  /** Newest first, at most `limit`. Rejects like `read`; also when a single entry is corrupt, since a gap would say nothing. */
   ledger(cluster: string, limit: number): Promise<readonly LedgerEntry[]>;
 }
 
@@ -35,7 +40,7 @@ export interface PlanWrite {
 
 export type WriteOutcome =
   | { readonly kind: 'committed'; readonly revision: Revision }
-  /** The guard did not hold: nothing was written. */
+  /** Nothing was written, nor will be: the guard did not hold, or etcd would not take it (logged as STORE_REFUSED). */
   | { readonly kind: 'refused' }
   /** It may or may not have been written, now or later. */
   | { readonly kind: 'unknown'; readonly text: string };

@@ -25,13 +25,29 @@ export function readDirective(wire: Directive__Output): Directive {
   const term = readTerm('directive.term', required('directive.term', wire.term));
   switch (wire.directive) {
     case 'plan':
-      return { kind: 'plan', term, plan: readPlan('directive.plan.json', required('directive.plan', wire.plan).json) };
+      return {
+        kind: 'plan',
+        term,
+        plan: readPlan('directive.plan.json', required('directive.plan', wire.plan).json),
+      };
     case 'grant':
-      return { kind: 'grant', term, ...readGrant('directive.grant', required('directive.grant', wire.grant)) };
+      return {
+        kind: 'grant',
+        term,
+        ...readGrant('directive.grant', required('directive.grant', wire.grant)),
+      };
     case 'seal':
-      return { kind: 'seal', term, epoch: readEpoch('directive.seal.epoch', required('directive.seal', wire.seal).epoch) };
+      return {
+        kind: 'seal',
+        term,
+        epoch: readEpoch('directive.seal.epoch', required('directive.seal', wire.seal).epoch),
+      };
     case 'takeTail':
-      return { kind: 'takeTail', term, ...readTakeTail('directive.take_tail', required('directive.take_tail', wire.takeTail)) };
+      return {
+        kind: 'takeTail',
+        term,
+        ...readTakeTail('directive.take_tail', required('directive.take_tail', wire.takeTail)),
+      };
     case undefined:
       throw new MalformedMessage('directive', 'a directive that this version knows');
     default:
@@ -47,14 +63,27 @@ export function writeDirective(directive: Directive): WireDirective {
     case 'grant': {
       const { incarnation, nonce, epoch, holdMs } = directive;
       // Rounded down: the holder must never count longer than it was granted (L3).
-      const grant = { incarnation, nonce: nonce.toString(), epoch: epoch.toString(), holdMs: writeMilliseconds(holdMs, Math.floor) };
+      const grant = {
+        incarnation,
+        nonce: nonce.toString(),
+        epoch: epoch.toString(),
+        holdMs: writeMilliseconds(holdMs, Math.floor),
+      };
       return { term, grant };
     }
     case 'seal':
       return { term, seal: { epoch: directive.epoch.toString() } };
     case 'takeTail': {
       const { epoch, from, agentAddress, timeoutMs } = directive;
-      return { term, takeTail: { epoch: epoch.toString(), from, agentAddress, timeoutMs: writeMilliseconds(timeoutMs, Math.ceil) } };
+      return {
+        term,
+        takeTail: {
+          epoch: epoch.toString(),
+          from,
+          agentAddress,
+          timeoutMs: writeMilliseconds(timeoutMs, Math.ceil),
+        },
+      };
     }
     default:
       return assertNever(directive);
@@ -90,7 +119,10 @@ function readGrant(field: string, wire: Grant__Output): Omit<Directive & { kind:
   };
 }
 
-function readTakeTail(field: string, wire: TakeTail__Output): Omit<Directive & { kind: 'takeTail' }, 'kind' | 'term'> {
+function readTakeTail(
+  field: string,
+  wire: TakeTail__Output,
+): Omit<Directive & { kind: 'takeTail' }, 'kind' | 'term'> {
   return {
     epoch: readEpoch(`${field}.epoch`, wire.epoch),
     from: readName(`${field}.from`, wire.from),

@@ -36,7 +36,8 @@ export function optional<T, Read>(value: T | null | undefined, read: (value: T) 
 
 export function readUint64(field: string, text: string): bigint {
   const value = UINT64.test(text) ? BigInt(text) : undefined;
-  if (value === undefined || value > UINT64_MAX) throw new MalformedMessage(field, 'a number of 64 bits without sign');
+  if (value === undefined || value > UINT64_MAX)
+    throw new MalformedMessage(field, 'a number of 64 bits without sign');
   return value;
 }
 
@@ -62,13 +63,15 @@ export function readText(field: string, text: string): string {
 export const readOptionalText = (text: string): string | undefined => (text === '' ? undefined : text);
 
 export function readName(field: string, text: string): string {
-  if (!NAME.test(text)) throw new MalformedMessage(field, 'a name of 1 to 63 letters, digits, dots, dashes or underscores');
+  if (!NAME.test(text))
+    throw new MalformedMessage(field, 'a name of 1 to 63 letters, digits, dots, dashes or underscores');
   return text;
 }
 
 export function readAddress(field: string, text: string): string {
   const port = ADDRESS.exec(text)?.[1];
-  if (port === undefined || Number(port) > 65_535) throw new MalformedMessage(field, 'an address of the form host:port');
+  if (port === undefined || Number(port) > 65_535)
+    throw new MalformedMessage(field, 'an address of the form host:port');
   return text;
 }
 

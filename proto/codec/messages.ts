@@ -5,7 +5,10 @@
 import { assertNever } from '#core/assert.js';
 import type { Directive } from '#core/directive.js';
 import type { Report } from '#core/report.js';
-import type { AgentMessage as WireAgentMessage, AgentMessage__Output } from '#proto/generated/tanist/v1/AgentMessage.js';
+import type {
+  AgentMessage as WireAgentMessage,
+  AgentMessage__Output,
+} from '#proto/generated/tanist/v1/AgentMessage.js';
 import type {
   ControllerMessage as WireControllerMessage,
   ControllerMessage__Output,

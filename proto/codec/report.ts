@@ -82,7 +82,10 @@ function readTail(wire: TailReport__Output): TailReport {
   const bytes = readCount('report.tail.bytes', wire.bytes);
   if (wire.atLeast === null) return { epoch, result: { kind: 'failed', text: wire.failed } };
   if (wire.failed !== '') throw new MalformedMessage('report.tail', 'either at_least or failed');
-  return { epoch, result: { kind: 'taken', atLeast: readPosition('report.tail.at_least', wire.atLeast), bytes } };
+  return {
+    epoch,
+    result: { kind: 'taken', atLeast: readPosition('report.tail.at_least', wire.atLeast), bytes },
+  };
 }
 
 function writeTail({ epoch, result }: TailReport): WireTail {

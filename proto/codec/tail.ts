@@ -2,10 +2,20 @@
 import type { Epoch } from '#core/brand.js';
 import type { Position } from '#core/position.js';
 import type { ReadTailRequest, ReadTailRequest__Output } from '#proto/generated/tanist/v1/ReadTailRequest.js';
-import type { ReadTailResponse, ReadTailResponse__Output } from '#proto/generated/tanist/v1/ReadTailResponse.js';
+import type {
+  ReadTailResponse,
+  ReadTailResponse__Output,
+} from '#proto/generated/tanist/v1/ReadTailResponse.js';
 import type { TailChunk__Output } from '#proto/generated/tanist/v1/TailChunk.js';
 import { assertNever } from '#core/assert.js';
-import { MalformedMessage, readCount, readEpoch, readName, required, writeCount } from '#proto/codec/fields.js';
+import {
+  MalformedMessage,
+  readCount,
+  readEpoch,
+  readName,
+  required,
+  writeCount,
+} from '#proto/codec/fields.js';
 import { readPosition, writePosition } from '#proto/codec/position.js';
 
 export { MalformedMessage } from '#proto/codec/fields.js';
@@ -22,7 +32,13 @@ export interface TailQuestion {
 
 export type TailMessage =
   | { readonly kind: 'head'; readonly atLeast: Position }
-  | { readonly kind: 'chunk'; readonly name: string; readonly size: number; readonly offset: number; readonly data: Buffer }
+  | {
+      readonly kind: 'chunk';
+      readonly name: string;
+      readonly size: number;
+      readonly offset: number;
+      readonly data: Buffer;
+    }
   | { readonly kind: 'refused'; readonly text: string };
 
 /** The receiver writes a file of this name into a folder of its own: it must not be able to name another folder. */
@@ -77,6 +93,7 @@ function readChunk(wire: TailChunk__Output): TailMessage {
   if (!FILE_NAME.test(wire.name)) throw new MalformedMessage('chunk.name', 'a plain file name');
   const size = readCount('chunk.size', wire.size);
   const offset = readCount('chunk.offset', wire.offset);
-  if (offset + wire.data.length > size) throw new MalformedMessage('chunk.data', 'to end within the size of its file');
+  if (offset + wire.data.length > size)
+    throw new MalformedMessage('chunk.data', 'to end within the size of its file');
   return { kind: 'chunk', name: wire.name, size, offset, data: wire.data };
 }

@@ -62,6 +62,8 @@ export interface Program {
 }
 
 export interface TanistCluster {
+  /** Where the built package is run from. */
+  readonly home: string;
   readonly name: string;
   readonly folder: string;
   readonly etcd: EtcdCluster;

@@ -178,7 +178,7 @@ describe('election on etcd', { timeout: 20_000 }, () => {
     await line.lost();
     const operator = etcdctl(config);
     await waitFor(() => operator.get('election/leader'), { ...soon, what: 'the key that nobody knows of' });
-    await candidate.waitForLog('CAMPAIGN_UNKNOWN');
+    await candidate.waitForLog('CAMPAIGN_FAILED');
     await waitFor(async () => (await operator.get('election/leader')) === undefined, {
       ...soon,
       what: 'the revocation',

@@ -9,7 +9,7 @@ import { monotonicNow } from '#controller/adapters/clock.js';
 import { createEtcd, type Etcd } from '#controller/adapters/etcd/index.js';
 import type { EtcdConfig } from '#controller/config.js';
 import type { ElectionEvent } from '#controller/ports/election.js';
-import type { MonotonicMs } from '#core/brand.js';
+import { asRevision, type MonotonicMs, type Revision } from '#core/brand.js';
 import { freePort } from '#test/cluster/ports.js';
 import { waitFor } from '#test/cluster/processes.js';
 
@@ -79,8 +79,12 @@ export function etcdctl({ endpoints, prefix }: EtcdConfig) {
   const root = etcd.namespace(`${prefix}/`);
   return {
     get: async (key: string): Promise<string | undefined> => (await root.get(key).string()) ?? undefined,
-    put: async (key: string, value: string): Promise<void> => void (await root.put(key).value(value)),
-    delete: async (key: string): Promise<void> => void (await root.delete().key(key)),
+    /** Answers the revision: for a key that was not there, its create_revision. */
+    put: async (key: string, value: string): Promise<Revision> =>
+      asRevision(BigInt((await root.put(key).value(value)).header.revision)),
+    delete: async (key: string): Promise<void> => {
+      await root.delete().key(key);
+    },
     keys: () => root.getAll().keys(),
   };
 }

@@ -42,7 +42,8 @@ const address = fc
   .tuple(fc.constantFrom('10.0.0.1', 'db-1.example', '[fe80::1]'), port)
   .map(([host, number]) => `${host}:${number}`);
 const mark = fc.record({ epoch, mark: someText });
-const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
+const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(arbitrary, { nil: undefined });
 
 const position: fc.Arbitrary<Position> = fc.record({
   engine: fc.constant('postgres'),
@@ -111,7 +112,9 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   epoch,
   version: counter.map(asVersion),
   leader: name,
-  members: fc.array(fc.record({ name, agentAddress: address, databaseHost: someText, databasePort: port }), { maxLength: 3 }),
+  members: fc.array(fc.record({ name, agentAddress: address, databaseHost: someText, databasePort: port }), {
+    maxLength: 3,
+  }),
   eligible: fc.array(name, { maxLength: 3 }),
   joining: fc.array(name, { maxLength: 3 }),
   opening: fc.oneof(
@@ -122,7 +125,9 @@ const plan: fc.Arbitrary<Plan> = fc.record({
     }),
     fc.record({ state: fc.constant('proved') }),
   ),
-  openings: fc.array(fc.record({ epoch, mark: someText, leader: name, position, lineage: text }), { maxLength: 3 }),
+  openings: fc.array(fc.record({ epoch, mark: someText, leader: name, position, lineage: text }), {
+    maxLength: 3,
+  }),
   policy: fc.constant(DEFAULT_POLICY),
 });
 
@@ -130,9 +135,23 @@ const term = fc.record({ generation: uint64, revision: uint64.map(asRevision) })
 const milliseconds = uint32.map(asDuration);
 const directive: fc.Arbitrary<Directive> = fc.oneof(
   fc.record({ kind: fc.constant('plan'), term, plan }),
-  fc.record({ kind: fc.constant('grant'), term, incarnation: someText, nonce: uint64, epoch, holdMs: milliseconds }),
+  fc.record({
+    kind: fc.constant('grant'),
+    term,
+    incarnation: someText,
+    nonce: uint64,
+    epoch,
+    holdMs: milliseconds,
+  }),
   fc.record({ kind: fc.constant('seal'), term, epoch }),
-  fc.record({ kind: fc.constant('takeTail'), term, epoch, from: name, agentAddress: address, timeoutMs: milliseconds }),
+  fc.record({
+    kind: fc.constant('takeTail'),
+    term,
+    epoch,
+    from: name,
+    agentAddress: address,
+    timeoutMs: milliseconds,
+  }),
 );
 const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
   fc.record({ kind: fc.constant('welcome'), controller: someText, protocol: uint32 }),
@@ -140,23 +159,27 @@ const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
   fc.record({ kind: fc.constant('refused'), code: someText, text }),
 );
 
-const question: fc.Arbitrary<TailQuestion> = fc.record({ cluster: name, member: name, epoch, from: position });
+const question: fc.Arbitrary<TailQuestion> = fc.record({
+  cluster: name,
+  member: name,
+  epoch,
+  from: position,
+});
 const tailMessage: fc.Arbitrary<TailMessage> = fc.oneof(
   position.map((atLeast) => ({ kind: 'head' as const, atLeast })),
-  fc
-    .tuple(name, fc.uint8Array({ maxLength: 64 }), fc.nat(), fc.nat())
-    .map(([file, bytes, offset, rest]) => ({
-      kind: 'chunk' as const,
-      name: file,
-      size: offset + bytes.length + rest,
-      offset,
-      data: Buffer.from(bytes),
-    })),
+  fc.tuple(name, fc.uint8Array({ maxLength: 64 }), fc.nat(), fc.nat()).map(([file, bytes, offset, rest]) => ({
+    kind: 'chunk' as const,
+    name: file,
+    size: offset + bytes.length + rest,
+    offset,
+    data: Buffer.from(bytes),
+  })),
   text.map((value) => ({ kind: 'refused' as const, text: value })),
 );
 
 const overAgentWire = (message: AgentMessage): Buffer => session.requestSerialize(writeAgentMessage(message));
-const overControllerWire = (message: ControllerMessage): Buffer => session.responseSerialize(writeControllerMessage(message));
+const overControllerWire = (message: ControllerMessage): Buffer =>
+  session.responseSerialize(writeControllerMessage(message));
 
 describe('messages survive the wire unchanged', () => {
   it('from an agent', () => {
@@ -170,7 +193,9 @@ describe('messages survive the wire unchanged', () => {
   it('from a controller', () => {
     fc.assert(
       fc.property(controllerMessage, (message) => {
-        expect(readControllerMessage(session.responseDeserialize(overControllerWire(message)))).toEqual(message);
+        expect(readControllerMessage(session.responseDeserialize(overControllerWire(message)))).toEqual(
+          message,
+        );
       }),
     );
   });
@@ -189,10 +214,19 @@ describe('messages survive the wire unchanged', () => {
 
 describe('numbers that a field cannot hold', () => {
   const example = fc.sample(report, { numRuns: 1, seed: 1 })[0]!;
-  const grant = { kind: 'grant', incarnation: 'i', nonce: 1n, epoch: asEpoch(1n), term: { generation: 0n, revision: asRevision(1n) } } as const;
+  const grant = {
+    kind: 'grant',
+    incarnation: 'i',
+    nonce: 1n,
+    epoch: asEpoch(1n),
+    term: { generation: 0n, revision: asRevision(1n) },
+  } as const;
 
   function sentReport(database: Partial<Report['database']>): Report['database'] {
-    const message = { kind: 'report' as const, report: { ...example, database: { ...example.database, ...database } } };
+    const message = {
+      kind: 'report' as const,
+      report: { ...example, database: { ...example.database, ...database } },
+    };
     const read = readAgentMessage(session.requestDeserialize(overAgentWire(message)));
     if (read.kind !== 'report') throw new Error(read.kind);
     return read.report.database;
@@ -208,7 +242,10 @@ describe('numbers that a field cannot hold', () => {
   });
 
   it('a hold is never longer than it was granted', () => {
-    const sent: ControllerMessage = { kind: 'directive', directive: { ...grant, holdMs: asDuration(1999.9) } };
+    const sent: ControllerMessage = {
+      kind: 'directive',
+      directive: { ...grant, holdMs: asDuration(1999.9) },
+    };
     const read = readControllerMessage(session.responseDeserialize(overControllerWire(sent)));
     expect(read).toMatchObject({ directive: { holdMs: 1999 } });
   });
@@ -216,7 +253,10 @@ describe('numbers that a field cannot hold', () => {
 
 describe('what is no message of ours', () => {
   /** Runs a reader on what protobuf makes of some bytes, if it makes anything of them. */
-  function door<Wire>(deserialize: (bytes: Buffer) => Wire, read: (message: Wire) => unknown): (bytes: Buffer) => void {
+  function door<Wire>(
+    deserialize: (bytes: Buffer) => Wire,
+    read: (message: Wire) => unknown,
+  ): (bytes: Buffer) => void {
     return (bytes) => {
       let message: Wire;
       try {
@@ -260,11 +300,15 @@ describe('what is no message of ours', () => {
       question.map((asked) => readTail.requestSerialize(writeTailQuestion(asked))),
       tailMessage.map((answered) => readTail.responseSerialize(writeTailMessage(answered))),
     );
-    const edits = fc.array(fc.tuple(fc.nat(), fc.nat(3), fc.uint8Array({ maxLength: 3 })), { minLength: 1, maxLength: 4 });
+    const edits = fc.array(fc.tuple(fc.nat(), fc.nat(3), fc.uint8Array({ maxLength: 3 })), {
+      minLength: 1,
+      maxLength: 4,
+    });
     fc.assert(
       fc.property(bytes, edits, (original, changes) => {
         let edited = [...original];
-        for (const [at, removed, added] of changes) edited = edited.toSpliced(at % (edited.length + 1), removed, ...added);
+        for (const [at, removed, added] of changes)
+          edited = edited.toSpliced(at % (edited.length + 1), removed, ...added);
         for (const enter of doors) enter(Buffer.from(edited));
       }),
       { numRuns: 2000 },
@@ -280,12 +324,17 @@ describe('what is no message of ours', () => {
     ['report.incarnation', { report: {} }],
     ['report.highest_epoch', { report: { incarnation: 'i', highestEpoch: '18446744073709551615' } }],
     ['report.sealed.position.engine', { report: { incarnation: 'i', sealed: { position: {} } } }],
-    ['report.tail', { report: { incarnation: 'i', tail: { atLeast: { postgres: { dataId: '1' } }, failed: 'x' } } }],
+    [
+      'report.tail',
+      { report: { incarnation: 'i', tail: { atLeast: { postgres: { dataId: '1' } }, failed: 'x' } } },
+    ],
     ['report.database', { report: { incarnation: 'i' } }],
     ['report.database.state', { report: { incarnation: 'i', database: { state: 'melting' } } }],
   ])('%s is named: %j', (field, message) => {
     const bytes = session.requestSerialize(message);
-    expect(() => readAgentMessage(session.requestDeserialize(bytes))).toThrow(expect.objectContaining({ field }) as Error);
+    expect(() => readAgentMessage(session.requestDeserialize(bytes))).toThrow(
+      expect.objectContaining({ field }) as Error,
+    );
   });
 
   it.each<[field: string, message: Parameters<typeof session.responseSerialize>[0]]>([
@@ -293,11 +342,16 @@ describe('what is no message of ours', () => {
     ['directive', { directive: { term: {} } }],
     ['directive.plan.json', { directive: { term: {}, plan: { json: '{"cluster":' } } }],
     ['directive.plan.json', { directive: { term: {}, plan: { json: '{"cluster":"c"}' } } }],
-    ['directive.take_tail.agent_address', { directive: { term: {}, takeTail: { from: 'a', agentAddress: 'nowhere' } } }],
+    [
+      'directive.take_tail.agent_address',
+      { directive: { term: {}, takeTail: { from: 'a', agentAddress: 'nowhere' } } },
+    ],
     ['refused.code', { refused: {} }],
   ])('%s is named: %j', (field, message) => {
     const bytes = session.responseSerialize(message);
-    expect(() => readControllerMessage(session.responseDeserialize(bytes))).toThrow(expect.objectContaining({ field }) as Error);
+    expect(() => readControllerMessage(session.responseDeserialize(bytes))).toThrow(
+      expect.objectContaining({ field }) as Error,
+    );
   });
 
   it.each(['', '.', '..', '../pg_hba.conf', '/etc/passwd', 'a/b', 'a\\b', '.hidden', `a${'x'.repeat(255)}`])(

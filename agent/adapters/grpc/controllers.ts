@@ -42,7 +42,11 @@ interface Link {
   stop(): Promise<void>;
 }
 
-function openLink(controller: string, { hello, now, log }: ControllersOptions, emit: (event: ControllerEvent) => void): Link {
+function openLink(
+  controller: string,
+  { hello, now, log }: ControllersOptions,
+  emit: (event: ControllerEvent) => void,
+): Link {
   let session: Session | undefined;
   let retry: NodeJS.Timeout | undefined;
   let stopped = false;

@@ -3,9 +3,15 @@ import { type ServerWritableStream, status } from '@grpc/grpc-js';
 import type { TailAnswer, TailChunk } from '#agent/ports/engine.js';
 import type { ReadTailRequest__Output } from '#proto/generated/tanist/v1/ReadTailRequest.js';
 import type { ReadTailResponse } from '#proto/generated/tanist/v1/ReadTailResponse.js';
-import { MalformedMessage, readTailQuestion, type TailMessage, type TailQuestion, writeTailMessage } from '#proto/codec/tail.js';
+import {
+  MalformedMessage,
+  readTailQuestion,
+  type TailMessage,
+  type TailQuestion,
+  writeTailMessage,
+} from '#proto/codec/tail.js';
 import { wire } from '#proto/load.js';
-import { createServer, listen, type ListenAddress, shutDown } from '#proto/server.js';
+import { createServer, type ListenAddress } from '#proto/server.js';
 
 export { createTailSource } from '#agent/adapters/grpc/tail-source.js';
 
@@ -26,13 +32,16 @@ const STOP_GRACE_MS = 250;
 const LIMITS = { maxMessageBytes: 64 * 1024 };
 
 /** Rejects with ADDRESS_IN_USE when the address is taken. */
-export async function createPeerServer(options: ListenAddress & { readonly handler: PeerHandler }): Promise<PeerServer> {
-  const server = createServer(LIMITS);
-  server.addService(wire.AgentToAgent.service, {
-    ReadTail: (call: TailCall) => void answer(call, options.handler),
+export async function createPeerServer(
+  options: ListenAddress & { readonly handler: PeerHandler },
+): Promise<PeerServer> {
+  const server = createServer(LIMITS, (services) => {
+    services.addService(wire.AgentToAgent.service, {
+      ReadTail: (call: TailCall) => void answer(call, options.handler),
+    });
   });
-  const port = await listen(server, options);
-  return { port, stop: () => shutDown(server, STOP_GRACE_MS) };
+  const port = await server.listen(options);
+  return { port, stop: () => server.stop(STOP_GRACE_MS) };
 }
 
 async function answer(call: TailCall, handler: PeerHandler): Promise<void> {
@@ -51,8 +60,11 @@ async function answer(call: TailCall, handler: PeerHandler): Promise<void> {
   }
 }
 
-async function* messagesOf(tail: TailAnswer): AsyncGenerator<TailMessage> {
-  if (tail.kind === 'refused') return yield { kind: 'refused', text: tail.text };
+async function* messagesOf(tail: TailAnswer): AsyncGenerator<TailMessage, void, void> {
+  if (tail.kind === 'refused') {
+    yield tail;
+    return;
+  }
   yield { kind: 'head', atLeast: tail.atLeast };
   for await (const chunk of tail.files) yield* piecesOf(chunk);
 }
@@ -60,7 +72,13 @@ async function* messagesOf(tail: TailAnswer): AsyncGenerator<TailMessage> {
 /** An empty file is a message too: the asker has to make it. */
 function* piecesOf({ name, size, offset, data }: TailChunk): Generator<TailMessage> {
   for (let start = 0; start === 0 || start < data.length; start += PIECE_BYTES) {
-    yield { kind: 'chunk', name, size, offset: offset + start, data: data.subarray(start, start + PIECE_BYTES) };
+    yield {
+      kind: 'chunk',
+      name,
+      size,
+      offset: offset + start,
+      data: data.subarray(start, start + PIECE_BYTES),
+    };
   }
 }
 

@@ -52,7 +52,10 @@ export function openSession(address: string, hello: Hello, listener: SessionList
   const over = new Promise<void>((resolve) => {
     settle = resolve;
   });
-  const welcomeTimer = setTimeout(() => finish(`no welcome within ${WELCOME_WITHIN_MS} ms`), WELCOME_WITHIN_MS);
+  const welcomeTimer = setTimeout(
+    () => finish(`no welcome within ${WELCOME_WITHIN_MS} ms`),
+    WELCOME_WITHIN_MS,
+  );
 
   call.on('data', take);
   call.on('error', ({ details, message }: ServiceError) => finish(details === '' ? message : details));

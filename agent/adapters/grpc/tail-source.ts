@@ -1,4 +1,5 @@
 /** Asks another agent for the tail of its database's log (DESIGN 6.4), within a time that covers all of it. */
+import type { ServiceError } from '@grpc/grpc-js';
 import type { DurationMs, Epoch } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { TailChunk, TailSource } from '#agent/ports/engine.js';
@@ -26,7 +27,8 @@ export function createTailSource(asker: {
         return { kind: 'tail', atLeast: first.value.atLeast, files: chunksOf(messages, agentAddress) };
       }
       await messages.return();
-      if (first.done !== true && first.value.kind === 'refused') return { kind: 'refused', text: first.value.text };
+      if (first.done !== true && first.value.kind === 'refused')
+        return { kind: 'refused', text: first.value.text };
       throw unavailable(agentAddress, 'it did not begin with a head');
     },
   };
@@ -39,19 +41,23 @@ async function* ask(
   timeoutMs: DurationMs,
 ): AsyncGenerator<TailMessage, void, void> {
   const connection = openConnection(wire.AgentToAgent, address, LIMITS);
-  let late = false;
+  const deadline = { passed: false };
   // Not the deadline of gRPC, which a step of the wall clock moves.
   const timer = setTimeout(() => {
-    late = true;
+    deadline.passed = true;
     connection.close();
     call.cancel();
   }, timeoutMs);
   const call = connection.client.readTail(question);
   call.on('error', () => undefined); // the loop below gets it; without a listener it would end the process
   try {
-    for await (const message of call as AsyncIterable<ReadTailResponse__Output>) yield readTailMessage(message);
+    for await (const message of call as AsyncIterable<ReadTailResponse__Output>)
+      yield readTailMessage(message);
   } catch (error) {
-    throw unavailable(address, late ? `not all of it came within ${timeoutMs} ms` : errorText(error));
+    throw unavailable(
+      address,
+      deadline.passed ? `not all of it came within ${timeoutMs} ms` : errorText(error),
+    );
   } finally {
     clearTimeout(timer);
     call.cancel(); // leaving the loop ends the stream, not the call
@@ -59,7 +65,10 @@ async function* ask(
   }
 }
 
-async function* chunksOf(messages: AsyncGenerator<TailMessage, void, void>, address: string): AsyncGenerator<TailChunk> {
+async function* chunksOf(
+  messages: AsyncGenerator<TailMessage, void, void>,
+  address: string,
+): AsyncGenerator<TailChunk> {
   for await (const message of messages) {
     if (message.kind !== 'chunk') throw unavailable(address, `it sent a ${message.kind} among the chunks`);
     const { name, size, offset, data } = message;
@@ -71,4 +80,8 @@ function unavailable(address: string, text: string): TanistError {
   return new TanistError('TAIL_UNAVAILABLE', `agent ${address}: ${text}`);
 }
 
-const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** `details` of an error of gRPC is what the other side said; its message has a status in front. */
+function errorText(error: unknown): string {
+  const { details, message } = error as Partial<ServiceError>;
+  return details ?? message ?? String(error);
+}

@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, readdir, readFile, readlink, rename, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { TanistError } from '#core/errors.js';
 
 export interface Lock {
@@ -55,13 +56,18 @@ async function take(folder: string, number: number, me: Holder): Promise<boolean
     await unlinkIfThere(lockFile(folder, number));
     return false;
   }
-  for (const older of await lockNumbers(folder)) if (older < number) await unlinkIfThere(lockFile(folder, older));
+  for (const older of await lockNumbers(folder))
+    if (older < number) await unlinkIfThere(lockFile(folder, older));
   return true;
 }
 
-/** The number stays; without a holder it is stale. */
+/** The number stays; without a holder it is stale. Should this fail, it is when the process ends. */
 async function release(folder: string, number: number): Promise<void> {
-  await rename(await writeDraft(folder, undefined), lockFile(folder, number));
+  try {
+    await rename(await writeDraft(folder, undefined), lockFile(folder, number));
+  } catch {
+    return;
+  }
 }
 
 async function writeDraft(folder: string, holder: Holder | undefined): Promise<string> {
@@ -91,13 +97,7 @@ async function readLock(folder: string, number: number): Promise<Holder | undefi
 
 /** A process in another container cannot be seen: its lock counts as stale, and the controllers' NAME_TAKEN remains. */
 async function isAlive(holder: Holder): Promise<boolean> {
-  const running = await holderOf(holder.pid);
-  return (
-    running !== undefined &&
-    running.startTime === holder.startTime &&
-    running.bootId === holder.bootId &&
-    running.pidNamespace === holder.pidNamespace
-  );
+  return isDeepStrictEqual(await holderOf(holder.pid), holder);
 }
 
 /** Undefined when there is no such process. */

@@ -33,7 +33,11 @@ const durableSchema = z
   })
   .readonly();
 
-const envelopeSchema = z.strictObject({ format: z.literal(FORMAT), checksum: z.string(), state: z.unknown() });
+const envelopeSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  checksum: z.string(),
+  state: z.unknown(),
+});
 
 /** Makes `folder` if only its parent exists. Rejects with NAME_TAKEN while another agent uses it. */
 export async function openStateFile(folder: string): Promise<OpenStateFile> {

@@ -5,6 +5,7 @@
 import { parseLsn } from '#core/position.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import type { Server } from '#agent/engines/postgres/server.js';
+import { neutralize, readSettings, reload } from '#agent/engines/postgres/settings.js';
 
 export interface Apply {
   readonly closed: boolean;
@@ -18,6 +19,7 @@ export interface Apply {
 /** No log is left in its folder, and none is to be had elsewhere: it looks again every wal_retrieve_retry_interval. */
 const END_OF_LOG = 'RecoveryRetrieveRetryInterval';
 const PAUSED = 'RecoveryPause';
+const DELAYED = 'RecoveryApplyDelay';
 /** For a snapshot, a tablespace, a page, a lock that a session holds. */
 const BLOCKED = /^(RecoveryConflict|BufferPin$|Lock:)/;
 
@@ -58,7 +60,7 @@ export async function readApply(server: Server, timeoutMs: number): Promise<Appl
 export const isAtEndOfLog = ({ startup, receiver }: Apply): boolean => startup?.waitsFor === END_OF_LOG && receiver === undefined;
 
 /**
- * Until `isDone`, ending what holds the log up: sessions, a pause. A session that was there before goes on after a promotion,
+ * Until `isDone`, ending what holds the log up: sessions, a pause, a delay. A session that was there before goes on after a promotion,
  * so only those in a transaction are ended, and only while they are in the way.
  */
 export async function applyUntil(server: Server, bounds: Bounds, everyMs: number, isDone: (apply: Apply) => boolean): Promise<boolean> {
@@ -67,6 +69,7 @@ export async function applyUntil(server: Server, bounds: Bounds, everyMs: number
     if (isDone(apply)) return true;
     const waitsFor = apply.startup?.waitsFor ?? '';
     if (BLOCKED.test(waitsFor)) await endReaders(server, bounds);
+    if (waitsFor === DELAYED) await endDelay(server, bounds);
     if (waitsFor === PAUSED) await server.connection.query('select pg_wal_replay_resume()', { timeoutMs: bounds.left() });
     return false;
   }, everyMs);
@@ -79,4 +82,9 @@ async function endReaders(server: Server, bounds: Bounds): Promise<void> {
     { timeoutMs: bounds.left() },
   );
   if (ended.length > 0) server.log('warn', 'READERS_ENDED', { sessions: ended.length });
+}
+
+async function endDelay(server: Server, bounds: Bounds): Promise<void> {
+  const settings = await readSettings(server, bounds.left());
+  if (await neutralize(server, settings, 'recovery_min_apply_delay', bounds.left())) await reload(server, bounds.left());
 }

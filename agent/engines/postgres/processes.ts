@@ -60,7 +60,7 @@ export function serverProcesses(dataDir: string): ServerProcess[] {
   if (folder === undefined) return [];
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name);
-    return Number.isInteger(pid) && runsIn(pid, folder) ? (readProcess(pid) ?? []) : [];
+    return pid > 0 && runsIn(pid, folder) ? (readProcess(pid) ?? []) : [];
   });
 }
 
@@ -68,6 +68,10 @@ export function serverProcesses(dataDir: string): ServerProcess[] {
 export function findOrphans(dataDir: string): ServerProcess[] {
   const postmaster = findPostmaster(dataDir);
   return serverProcesses(dataDir).filter(({ pid, parent }) => postmaster === undefined || (pid !== postmaster.pid && parent !== postmaster.pid));
+}
+
+export function hasChildren(pid: number): boolean {
+  return readdirSync('/proc').some((name) => /^\d+$/.test(name) && readProcess(Number(name))?.parent === pid);
 }
 
 /** Signals it if it still is the same process; one that is gone is fine. */

@@ -8,9 +8,10 @@ import { escapeLiteral } from 'pg';
 import { writeDurably } from '#agent/engines/postgres/durable-files.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
-/** The ways by which log arrives (rule S1), and what goes with them. */
-export const SETTINGS = ['primary_conninfo', 'primary_slot_name', 'restore_command'] as const;
-export type SettingName = (typeof SETTINGS)[number];
+/** The ways by which log arrives (rule S1), what goes with them, and the value by which each does nothing. */
+const NEUTRAL = { primary_conninfo: '', primary_slot_name: '', restore_command: '', recovery_min_apply_delay: '0' } as const;
+export type SettingName = keyof typeof NEUTRAL;
+const NAMES = Object.keys(NEUTRAL) as readonly SettingName[];
 
 export interface Original {
   readonly value: string;
@@ -19,20 +20,34 @@ export interface Original {
 
 export const AUTO_CONF = 'postgresql.auto.conf';
 
-export type Settings = Readonly<Record<SettingName, string>>;
+export type Settings = Readonly<Record<SettingName, Original>>;
 
-export async function readSettings(server: Server, timeoutMs: number): Promise<Settings & { readonly inAutoConf: readonly string[] }> {
+export async function readSettings(server: Server, timeoutMs: number): Promise<Settings> {
   const rows = await server.connection.query<{ name: SettingName; setting: string; sourcefile: string | null }>(
     `select name, setting, sourcefile from pg_settings where name = any(string_to_array($1, ','))`,
-    { values: [SETTINGS.join()], timeoutMs },
+    { values: [NAMES.join()], timeoutMs },
   );
-  const value = (name: SettingName): string => rows.find((row) => row.name === name)?.setting ?? '';
-  return {
-    primary_conninfo: value('primary_conninfo'),
-    primary_slot_name: value('primary_slot_name'),
-    restore_command: value('restore_command'),
-    inAutoConf: rows.filter((row) => row.sourcefile?.endsWith(`/${AUTO_CONF}`)).map((row) => row.name),
-  };
+  const found = rows.map(({ name, setting, sourcefile }) => {
+    return [name, { value: setting, inAutoConf: sourcefile?.endsWith(`/${AUTO_CONF}`) ?? false }];
+  });
+  return Object.fromEntries(found) as Settings;
+}
+
+/** Makes a setting do nothing; answers whether there was anything to change. Takes effect with a reload. */
+export async function neutralize(server: Server, settings: Settings, name: SettingName, timeoutMs: number): Promise<boolean> {
+  if (settings[name].value === NEUTRAL[name] && settings[name].inAutoConf) return false;
+  await rememberOriginals(server, { [name]: settings[name] });
+  await changeSetting(server, name, NEUTRAL[name], timeoutMs);
+  return true;
+}
+
+/** Puts back what an administrator had set; answers whether there was anything to change. */
+export async function putBack(server: Server, settings: Settings, name: SettingName, timeoutMs: number): Promise<boolean> {
+  const original = (await readOriginals(server))[name];
+  const wanted = original?.inAutoConf === true ? original.value : undefined;
+  if (wanted === undefined ? !settings[name].inAutoConf : settings[name].value === wanted) return false;
+  await changeSetting(server, name, wanted, timeoutMs);
+  return true;
 }
 
 /** `undefined` takes the line out. Takes effect with a reload. */
@@ -52,10 +67,9 @@ export const tailCommand = (server: Server): string => `cp "${server.tailDir}/%f
 /** Whatever is not ours is an administrator's, and the newest such value counts. */
 export async function rememberOriginals(server: Server, found: Readonly<Partial<Record<SettingName, Original>>>): Promise<void> {
   const known = await readOriginals(server);
-  const theirs = Object.entries(found).filter(([, { value }]) => value !== '' && value !== tailCommand(server));
-  const news = theirs.filter(([name, original]) => {
-    const old = known[name as SettingName];
-    return old?.value !== original.value || old.inAutoConf !== original.inAutoConf;
+  const news = (Object.entries(found) as [SettingName, Original][]).filter(([name, { value, inAutoConf }]) => {
+    const ours = value === NEUTRAL[name] || value === tailCommand(server);
+    return !ours && (known[name]?.value !== value || known[name].inAutoConf !== inAutoConf);
   });
   if (news.length === 0) return;
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };

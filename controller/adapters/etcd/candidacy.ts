@@ -128,8 +128,8 @@ export class Candidacy {
     } catch (error) {
       if (!(error instanceof EtcdFailure)) throw error;
       if (this.#isOver()) return;
-      log('warn', 'CAMPAIGN_UNKNOWN', {
-        sentence: 'nobody knows whether this controller was elected: it begins again with a new lease',
+      log('warn', 'CAMPAIGN_FAILED', {
+        sentence: 'this controller does not know whether it was elected: it begins again with a new lease',
         because: error.message,
       });
       this.#end('the campaign came to nothing');

@@ -10,20 +10,19 @@ import type { EtcdFailure } from '#controller/adapters/etcd/failure.js';
 import { type Keys, keysUnder } from '#controller/adapters/etcd/keys.js';
 import { createdAt, get, getAll, put, take } from '#controller/adapters/etcd/requests.js';
 
-/** Rejects with TanistError ETCD_UNREACHABLE or ETCD_REFUSED. */
+/** Rejects with TanistError ETCD_UNREACHABLE or ETCD_REFUSED; CONFIG_INVALID when a certificate cannot be read. */
 export async function checkEtcd(config: EtcdConfig): Promise<void> {
-  const attempts = config.endpoints.map((endpoint) => tryEndpoint({ ...config, endpoints: [endpoint] }));
+  const clients = config.endpoints.map((endpoint) => new EtcdClient({ ...config, endpoints: [endpoint] }));
   try {
-    await Promise.any(attempts);
+    await Promise.any(clients.map((client) => tryOnce(client, keysUnder(config.prefix))));
   } catch (error) {
     throw error instanceof AggregateError ? explain(config, error.errors as EtcdFailure[]) : error;
   }
 }
 
-async function tryEndpoint(config: EtcdConfig): Promise<void> {
-  const client = new EtcdClient(config);
+async function tryOnce(client: EtcdClient, keys: Keys): Promise<void> {
   try {
-    await client.txn(everything(keysUnder(config.prefix)), CALL_DEADLINE);
+    await client.txn(everything(keys), CALL_DEADLINE);
   } finally {
     client.close();
   }

@@ -22,9 +22,10 @@ import {
 import type { EtcdConfig } from '#controller/config.js';
 import { assert } from '#core/assert.js';
 import { asDuration, type DurationMs } from '#core/brand.js';
+import { TanistError } from '#core/errors.js';
 import { EtcdFailure } from '#controller/adapters/etcd/failure.js';
 
-/** For the two parts of a proof: three that fail still fit into the authority that the last one gave (A1). */
+/** For the two parts of a proof: two may fail, and a third still comes in time, before authority ends (A1). */
 export const PROOF_DEADLINE = asDuration(500);
 export const CALL_DEADLINE = asDuration(1500);
 const FAILURE_PACE = asDuration(100);
@@ -37,7 +38,7 @@ export interface Watch {
 
 interface Endpoint {
   readonly url: string;
-  readonly etcd: Etcd3;
+  etcd: Etcd3;
 }
 
 interface CallOptions {
@@ -45,10 +46,12 @@ interface CallOptions {
 }
 
 export class EtcdClient {
+  readonly #config: EtcdConfig;
   readonly #endpoints: readonly Endpoint[];
   #current: Endpoint;
 
   constructor(config: EtcdConfig) {
+    this.#config = config;
     this.#endpoints = config.endpoints.map((url) => ({ url, etcd: new Etcd3(packageOptions(url, config)) }));
     const [first] = this.#endpoints;
     assert(first !== undefined, 'etcd has at least one endpoint');
@@ -88,8 +91,8 @@ export class EtcdClient {
   }
 
   /**
-   * Calls `onHint` when the watch stands, whenever something happens to the key, and when the watch breaks. Only a hint: it may
-   * come late, twice or never. A watch that broke is not mended; open another.
+   * Calls `onHint` when the watch stands and whenever something happens to the key. Only a hint: it may come late, twice or never.
+   * A watch that broke is not mended, and says nothing; open another in due time.
    */
   watch(key: string, onHint: () => void): Watch {
     let isOpen = true;
@@ -99,15 +102,10 @@ export class EtcdClient {
       isOpen = false;
       cancel();
     };
-    const broken = (): void => {
-      if (!isOpen) return;
-      close();
-      onHint();
-    };
     const { etcd, url } = this.#current;
     etcd.watchClient.watch().then((stream) => {
-      stream.on('error', broken);
-      stream.on('end', broken);
+      stream.on('error', close);
+      stream.on('end', close);
       cancel = () => {
         stream.end(); // tells the package that the error which cancel() causes is no failure of the host
         stream.cancel();
@@ -117,11 +115,11 @@ export class EtcdClient {
         return;
       }
       stream.on('data', ({ canceled }) => {
-        if (canceled) broken();
+        if (canceled) close();
         else if (isOpen) onHint();
       });
       stream.write({ create_request: { key: Buffer.from(key) } });
-    }, broken);
+    }, close);
     return { endpoint: url, isOpen: () => isOpen, close };
   }
 
@@ -140,6 +138,7 @@ export class EtcdClient {
     } catch (cause) {
       const failure = new EtcdFailure(at.url, cause);
       if (failure.kind === 'unknown') this.#leave(at);
+      if (failure.kind === 'rejected') this.#logInAgain(at);
       await sleep(Math.max(0, calledAt + FAILURE_PACE - performance.now()));
       throw failure;
     }
@@ -150,6 +149,13 @@ export class EtcdClient {
     if (this.#current !== endpoint) return;
     const next = (this.#endpoints.indexOf(endpoint) + 1) % this.#endpoints.length;
     this.#current = this.#endpoints[next] ?? endpoint;
+  }
+
+  /** The package notices a token that etcd forgot, not one (a JWT) that a change of users or roles made void. */
+  #logInAgain(endpoint: Endpoint): void {
+    if (this.#config.user === undefined) return;
+    endpoint.etcd.close(); // calls under way are still answered
+    endpoint.etcd = new Etcd3(packageOptions(endpoint.url, this.#config));
   }
 }
 
@@ -183,13 +189,13 @@ const HANDS_OFF = {
 } as unknown as Policy;
 
 function packageOptions(url: string, { tls, user }: EtcdConfig): IOptions {
-  const { protocol, host } = new URL(url);
+  const isSecure = url.startsWith('https:');
   const deadline = (): CallOptions => ({ deadline: Date.now() + CALL_DEADLINE });
   return {
-    hosts: `${protocol}//${host}`,
+    hosts: url.replace(/\/+$/, ''),
     faultHandling: { host: () => HANDS_OFF, global: HANDS_OFF },
     defaultCallOptions: ({ isStream }) => (isStream ? {} : deadline()),
-    ...(tls !== undefined && protocol === 'https:' && { credentials: credentials(tls) }),
+    ...(tls !== undefined && isSecure && { credentials: credentials(tls) }),
     ...(user !== undefined && {
       auth: { username: user.name, password: user.password, callOptions: deadline },
     }),
@@ -207,7 +213,7 @@ function packageOptions(url: string, { tls, user }: EtcdConfig): IOptions {
       // After a failure the package replaces its channel: the new one must not be handed the old, stuck connection.
       'grpc.use_local_subchannel_pool': 1,
       'grpc.max_receive_message_length': 16 * 1024 * 1024,
-      'grpc.max_send_message_length': 16 * 1024 * 1024, // etcd refuses more than 1.5 MB itself, and says so
+      'grpc.max_send_message_length': 16 * 1024 * 1024, // etcd takes far less; see plan-store.ts
       'grpc.service_config_disable_resolution': 1,
       'grpc.enable_http_proxy': 0, // http_proxy in the environment is meant for the web
       'grpc.enable_channelz': 0,
@@ -215,11 +221,26 @@ function packageOptions(url: string, { tls, user }: EtcdConfig): IOptions {
   };
 }
 
-function credentials(tls: NonNullable<EtcdConfig['tls']>): NonNullable<IOptions['credentials']> {
-  const { ca, cert, key } = tls;
+function credentials({
+  ca,
+  cert,
+  key,
+}: NonNullable<EtcdConfig['tls']>): NonNullable<IOptions['credentials']> {
   return {
-    rootCertificate: readFileSync(ca),
-    ...(cert !== undefined && { certChain: readFileSync(cert) }),
-    ...(key !== undefined && { privateKey: readFileSync(key) }),
+    rootCertificate: readPem('ca', ca),
+    ...(cert !== undefined && { certChain: readPem('cert', cert) }),
+    ...(key !== undefined && { privateKey: readPem('key', key) }),
   };
+}
+
+function readPem(what: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new TanistError(
+      'CONFIG_INVALID',
+      `etcd.tls.${what}: ${String(error)}`,
+      'name a PEM file that can be read',
+    );
+  }
 }

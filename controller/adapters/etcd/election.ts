@@ -11,8 +11,6 @@ import { Candidacy, type CandidacyContext } from '#controller/adapters/etcd/cand
 import { CALL_DEADLINE } from '#controller/adapters/etcd/client.js';
 import { EtcdFailure } from '#controller/adapters/etcd/failure.js';
 
-/** Candidacies that come to nothing, for want of a permission say, follow each other no faster. */
-const BETWEEN_CANDIDACIES = asDuration(1000);
 const STOP_WITHIN = asDuration(1000);
 
 export type ElectionContext = Omit<CandidacyContext, 'emit' | 'standsAside'>;
@@ -64,7 +62,8 @@ export class EtcdElection implements Election {
         if (this.#isStopping()) await this.#candidacy.withdraw();
         else await this.#candidacy.run();
         said = false;
-        await this.#pause(BETWEEN_CANDIDACIES - since(beganAt, now()));
+        // Candidacies that come to nothing, for want of a permission say, follow each other no faster than beats.
+        await this.#pause(ELECTION.proofMs - since(beganAt, now()));
       } catch (error) {
         if (!(error instanceof EtcdFailure)) throw error;
         if (!said)

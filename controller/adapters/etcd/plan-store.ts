@@ -36,6 +36,8 @@ export interface PlanStoreContext {
   readonly log: Log;
 }
 
+/** etcd's own limit, by default. A little above it etcd says so, far above it the answer could mean anything. */
+const REQUEST_LIMIT = 1.5 * 1024 * 1024;
 /** A write that cannot be sent fails no faster than one that etcd refuses, for whoever tries again at once. */
 const REFUSAL_PACE = asDuration(100);
 
@@ -134,6 +136,9 @@ export class EtcdPlanStore implements PlanStore {
       const kept = entry !== undefined && entry.epoch <= forgetUpTo ? entry.epoch : nextEpoch(forgetUpTo);
       success.push(removeRange(keys.ledger(cluster), keys.ledgerEntry(cluster, kept)));
     }
+    const bytes = success.reduce((sum, { request_put }) => sum + (request_put?.value?.length ?? 0), 0);
+    if (bytes > REQUEST_LIMIT)
+      throw new JsonInvalid(`plan cannot be written: ${bytes} bytes are more than etcd takes`);
     return {
       compare: [
         createdAt(keys.leader, guard.electionRevision),

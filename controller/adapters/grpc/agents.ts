@@ -11,7 +11,7 @@ import { type OperatorHandlers, operatorService } from '#controller/adapters/grp
 import { type AgentCall, openSession, type Session } from '#controller/adapters/grpc/session.js';
 import type { Hello } from '#proto/codec/messages.js';
 import { wire } from '#proto/load.js';
-import { createServer, listen, type ListenAddress, shutDown } from '#proto/server.js';
+import { createServer, type ListenAddress } from '#proto/server.js';
 
 export type { OperatorHandlers } from '#controller/adapters/grpc/operator.js';
 
@@ -38,7 +38,10 @@ interface Holder {
 
 export function createAgents(address: ListenAddress, options: AgentsOptions): Agents {
   const { now, log } = options;
-  const server = createServer({ maxMessageBytes: MAX_MESSAGE_BYTES });
+  const server = createServer({ maxMessageBytes: MAX_MESSAGE_BYTES }, (services) => {
+    services.addService(wire.AgentSession.service, { Connect: accept });
+    services.addService(wire.Operator.service, operatorService(options.operator, log));
+  });
   const sessions = new Set<Session>();
   const holders = new Map<string, Holder>();
   let emit: (event: AgentEvent) => void = () => undefined;
@@ -77,7 +80,13 @@ export function createAgents(address: ListenAddress, options: AgentsOptions): Ag
     held?.session.end('a newer session took its place');
     const holder: Holder = { hello, session, heardAt: now() };
     holders.set(keyOf(cluster, member), holder);
-    emit({ kind: 'agent-connected', cluster, member: asPlanMember(hello), incarnation: hello.incarnation, host: hello.host });
+    emit({
+      kind: 'agent-connected',
+      cluster,
+      member: asPlanMember(hello),
+      incarnation: hello.incarnation,
+      host: hello.host,
+    });
     return holder;
   }
 
@@ -97,9 +106,7 @@ export function createAgents(address: ListenAddress, options: AgentsOptions): Ag
   return {
     start(emitTo) {
       emit = emitTo;
-      server.addService(wire.AgentSession.service, { Connect: accept });
-      server.addService(wire.Operator.service, operatorService(options.operator, log));
-      return listen(server, address);
+      return server.listen(address);
     },
     send(cluster, member, directive) {
       holders.get(keyOf(cluster, member))?.session.send(directive);
@@ -109,7 +116,7 @@ export function createAgents(address: ListenAddress, options: AgentsOptions): Ag
     },
     async stop() {
       for (const session of sessions) session.end('the controller stops');
-      await shutDown(server, STOP_GRACE_MS);
+      await server.stop(STOP_GRACE_MS);
     },
   };
 }

@@ -28,7 +28,8 @@ export function operatorService(handlers: OperatorHandlers, log: Log): OperatorS
       (statusJson) => ({ statusJson }),
     ),
     History: answer(
-      ({ cluster, limit }) => handlers.history(cluster, limit === 0 ? HISTORY_DEFAULT : Math.min(limit, HISTORY_LIMIT)),
+      ({ cluster, limit }) =>
+        handlers.history(cluster, limit === 0 ? HISTORY_DEFAULT : Math.min(limit, HISTORY_LIMIT)),
       (entries) => ({ entriesJson: [...entries] }),
     ),
   };
@@ -39,7 +40,8 @@ export function operatorService(handlers: OperatorHandlers, log: Log): OperatorS
   ): handleUnaryCall<Request, Response | { error: OperatorError }> {
     return (call, callback) => {
       void settle(handle(call.request)).then(
-        (result) => callback(null, result instanceof TanistError ? { error: toWire(result) } : respond(result)),
+        (result) =>
+          callback(null, result instanceof TanistError ? { error: toWire(result) } : respond(result)),
         (error: unknown) => {
           const because = error instanceof Error ? (error.stack ?? error.message) : String(error);
           log('error', 'REQUEST_FAILED', { because });

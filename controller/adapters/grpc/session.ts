@@ -10,7 +10,13 @@ import type { Report } from '#core/report.js';
 import type { AgentMessage__Output } from '#proto/generated/tanist/v1/AgentMessage.js';
 import type { ControllerMessage } from '#proto/generated/tanist/v1/ControllerMessage.js';
 import { createOutbox } from '#controller/adapters/grpc/outbox.js';
-import { type AgentMessage, type Hello, PROTOCOL, readAgentMessage, writeControllerMessage } from '#proto/codec/messages.js';
+import {
+  type AgentMessage,
+  type Hello,
+  PROTOCOL,
+  readAgentMessage,
+  writeControllerMessage,
+} from '#proto/codec/messages.js';
 
 export type AgentCall = ServerDuplexStream<AgentMessage__Output, ControllerMessage>;
 
@@ -40,7 +46,8 @@ export function openSession(call: AgentCall, controller: string, listener: Sessi
   const outbox = createOutbox<ControllerMessage>({
     limit: WAITING_AT_MOST,
     write: (message, written) => void call.write(message, written),
-    overflow: () => end(status.RESOURCE_EXHAUSTED, `the agent does not read: ${WAITING_AT_MOST} directives wait for it`),
+    overflow: () =>
+      end(status.RESOURCE_EXHAUSTED, `the agent does not read: ${WAITING_AT_MOST} directives wait for it`),
   });
   const helloTimer = setTimeout(
     () => end(status.DEADLINE_EXCEEDED, `no hello within ${HELLO_WITHIN_MS} ms`),
@@ -67,7 +74,10 @@ export function openSession(call: AgentCall, controller: string, listener: Sessi
     if (incarnation !== undefined) return end(status.INVALID_ARGUMENT, 'hello: expected only once');
     // Not refused for good: controllers and agents are upgraded one by one, and an agent must not exit over it.
     if (protocol !== PROTOCOL) {
-      return end(status.FAILED_PRECONDITION, `the agent speaks protocol ${protocol}, this controller ${PROTOCOL}`);
+      return end(
+        status.FAILED_PRECONDITION,
+        `the agent speaks protocol ${protocol}, this controller ${PROTOCOL}`,
+      );
     }
     incarnation = hello.incarnation;
     clearTimeout(helloTimer);

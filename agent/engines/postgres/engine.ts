@@ -1,0 +1,119 @@
+/**
+ * PostgreSQL behind the port: observes the server and runs one step at a time. A fence waits for nothing: it ends the
+ * step that is under way, and runs at once.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { assertNever } from '#core/assert.js';
+import type { DurationMs } from '#core/brand.js';
+import { TanistError } from '#core/errors.js';
+import type { PostgresConfig } from '#agent/config.js';
+import type { ActionResult, Engine, EngineAction, EngineTimings } from '#agent/ports/engine.js';
+import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
+import { check } from '#agent/engines/postgres/check.js';
+import { createConnection } from '#agent/engines/postgres/connection.js';
+import { fence } from '#agent/engines/postgres/fence.js';
+import { follow } from '#agent/engines/postgres/follow.js';
+import { type Observer, createObserver } from '#agent/engines/postgres/observe.js';
+import { open } from '#agent/engines/postgres/open.js';
+import { readTail } from '#agent/engines/postgres/read-tail.js';
+import { seal } from '#agent/engines/postgres/seal.js';
+import { type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';
+import { keepSlots, makeSlots } from '#agent/engines/postgres/slots.js';
+import { start } from '#agent/engines/postgres/start.js';
+import { takeTail } from '#agent/engines/postgres/take-tail.js';
+
+/** For steps that come without a bound of their own. A start goes on by itself, and is asked for again. */
+const WITHIN_MS = { start: 30_000, seal: 5_000, follow: 5_000, keepSlots: 5_000, makeSlots: 5_000 } as const;
+/** The caller hears of a step before the next look begins, and so does not take the look for older than the step. */
+const LOOK_AFTER_MS = 10;
+
+export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): Engine {
+  let observer: Observer | undefined;
+  let timings: EngineTimings | undefined;
+  const connection = createConnection(config, () => observer?.sessionLost());
+  const server = describeServer(config, deps, connection);
+  let step = new AbortController();
+  let turn: Promise<unknown> = Promise.resolve();
+
+  async function attempt(action: EngineAction, withinMs: DurationMs | number, signal: AbortSignal): Promise<ActionResult> {
+    try {
+      return await take(action, boundBy(server.now, withinMs, signal));
+    } catch (error) {
+      const code = error instanceof TanistError ? error.code : 'ENGINE_FAILED';
+      return { kind: 'failed', code, text: error instanceof Error ? error.message : String(error) };
+    } finally {
+      setTimeout(() => void observer?.refresh(), LOOK_AFTER_MS);
+    }
+  }
+
+  async function take(action: EngineAction, bounds: Bounds): Promise<ActionResult> {
+    switch (action.kind) {
+      case 'fence':
+        return fence(server, bounds);
+      case 'start':
+        await start(server, bounds);
+        return { kind: 'started' };
+      case 'seal':
+        return { kind: 'sealed', position: await seal(server, bounds) };
+      case 'takeTail':
+        return takeTail(server, action.agentAddress, bounds);
+      case 'open':
+        return openWithSlots(action, bounds);
+      case 'follow':
+        await follow(server, action.leader, action.slot, bounds);
+        return { kind: 'following' };
+      case 'keepSlots':
+        await keepSlots(server, action.replicas, action.retentionBytes, bounds.left());
+        return { kind: 'slotsKept' };
+      default:
+        return assertNever(action);
+    }
+  }
+
+  async function openWithSlots(action: EngineAction & { readonly kind: 'open' }, bounds: Bounds): Promise<ActionResult> {
+    observer?.holdCanary(true);
+    try {
+      const opened = await open(server, action, bounds);
+      // Replicas need them a moment later; the proof must not wait for them.
+      void makeSlots(server, action.replicas, WITHIN_MS.makeSlots).catch((error: unknown) => {
+        server.log('warn', 'SLOTS_FAILED', { because: String(error) });
+      });
+      return { kind: 'opened', opened };
+    } finally {
+      observer?.holdCanary(false);
+    }
+  }
+
+  return {
+    check: () => check(server),
+    start(emit) {
+      observer = createObserver(server, emit);
+      if (timings !== undefined) observer.setTimings(timings);
+      observer.start();
+    },
+    async stop() {
+      step.abort();
+      observer?.stop();
+      observer = undefined;
+      connection.close();
+      await Promise.race([turn, sleep(1_000)]);
+    },
+    run(action) {
+      if (action.kind === 'fence') {
+        step.abort();
+        step = new AbortController();
+        return attempt(action, action.withinMs, new AbortController().signal);
+      }
+      const { signal } = step;
+      const withinMs = 'timeoutMs' in action ? action.timeoutMs : WITHIN_MS[action.kind];
+      const mine = turn.then(() => attempt(action, withinMs, signal));
+      turn = mine;
+      return mine;
+    },
+    readTail: (request) => readTail(server, request),
+    setTimings(changed) {
+      timings = changed;
+      observer?.setTimings(changed);
+    },
+  };
+}

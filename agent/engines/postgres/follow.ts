@@ -1,0 +1,87 @@
+/** S4: points a closed server at a leader that has proved writable. Whether its log may follow there was settled before. */
+import { open } from 'node:fs/promises';
+import { TanistError } from '#core/errors.js';
+import type { PlanMember } from '#core/plan.js';
+import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { dropReservations } from '#agent/engines/postgres/lineage.js';
+import type { Server } from '#agent/engines/postgres/server.js';
+import { changeSetting, putBack, readSettings, reload } from '#agent/engines/postgres/settings.js';
+import { slotName } from '#agent/engines/postgres/slots.js';
+import { type Status, readStatus } from '#agent/engines/postgres/status.js';
+
+const LOOK_EVERY_MS = 5;
+/** A server that failed to connect tries again after wal_retrieve_retry_interval, 5 s as a rule, or when it is woken. */
+const WAKE_EVERY_MS = 300;
+
+export async function follow(server: Server, leader: PlanMember, member: string, bounds: Bounds): Promise<void> {
+  const now = await readStatus(server, false, bounds.left());
+  if (!now.closed) throw new TanistError('ENGINE_FAILED', 'the server accepts writes: it cannot follow');
+  const changed = await point(server, leader, slotName(member), now.timeline, bounds);
+  if (changed) await reload(server, bounds.left());
+  let wokenAt = bounds.left();
+  const isFollowing = async (): Promise<boolean> => {
+    if (isStreamingFrom(await readStatus(server, false, bounds.left() + LOOK_EVERY_MS), leader)) return true;
+    if (wokenAt - bounds.left() > WAKE_EVERY_MS) {
+      wokenAt = bounds.left();
+      await reload(server, bounds.left() + LOOK_EVERY_MS);
+    }
+    return false;
+  };
+  if (await bounds.until(isFollowing, LOOK_EVERY_MS)) return;
+  throw new TanistError('ENGINE_FAILED', `no log arrives from ${leader.databaseHost}:${leader.databasePort}${await lastComplaint(server)}`);
+}
+
+/** Answers whether there was anything to change. */
+async function point(server: Server, leader: PlanMember, slot: string, timeline: number, bounds: Bounds): Promise<boolean> {
+  const settings = await readSettings(server, bounds.left());
+  const wanted = { primary_conninfo: conninfoFor(server, leader), primary_slot_name: slot };
+  let changed = false;
+  for (const name of ['primary_slot_name', 'primary_conninfo'] as const) {
+    if (settings[name].value === wanted[name]) continue;
+    bounds.check();
+    if (!changed) await dropReservations(server.logDir, timeline);
+    await changeSetting(server, name, wanted[name], bounds.left());
+    changed = true;
+  }
+  for (const name of ['restore_command', 'recovery_min_apply_delay'] as const) {
+    if (await putBack(server, settings, name, bounds.left())) changed = true;
+  }
+  return changed;
+}
+
+function isStreamingFrom({ receiver }: Status, leader: PlanMember): boolean {
+  return receiver?.streaming === true && receiver.host === leader.databaseHost && receiver.port === leader.databasePort;
+}
+
+export function conninfoFor(server: Pick<Server, 'config' | 'member'>, leader: PlanMember): string {
+  const { user, password, options } = server.config.replication;
+  const pairs = {
+    host: leader.databaseHost,
+    port: String(leader.databasePort),
+    user,
+    ...(password !== undefined && { password }),
+    application_name: server.member,
+  };
+  const quoted = Object.entries(pairs).map(([key, value]) => `${key}='${value.replace(/['\\]/g, '\\$&')}'`);
+  return [...quoted, ...(options === '' ? [] : [options])].join(' ');
+}
+
+/** The receiver tells its trouble to the log file only. */
+async function lastComplaint(server: Server): Promise<string> {
+  const control = server.config.server;
+  if (control.kind !== 'pg_ctl') return '';
+  try {
+    const file = await open(control.logFile, 'r');
+    try {
+      const { size } = await file.stat();
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(16_384), 0, 16_384, Math.max(0, size - 16_384));
+      const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
+      const complaint = lines.findLast((line) => /(FATAL|ERROR|LOG): .*(primary|timeline|replication slot|WAL segment)/.test(line));
+      return complaint === undefined ? '' : `: ${complaint.trim()}`;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return '';
+  }
+}

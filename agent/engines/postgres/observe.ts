@@ -1,0 +1,221 @@
+/**
+ * Watches the server: its process forty times a second, for a death must be known at once; its inside with every heartbeat.
+ * Cheap enough to run beside a busy database for ever. Beyond the canary, nothing here changes the server.
+ */
+import { type MonotonicMs, LONG_AGO, asDuration, since } from '#core/brand.js';
+import type { Mark, Position } from '#core/position.js';
+import type { DatabaseRole, DatabaseState } from '#core/report.js';
+import type { EngineEvent, EngineTimings } from '#agent/ports/engine.js';
+import { isBootClosed } from '#agent/engines/postgres/boot-closed.js';
+import { LOGIN_EVERY, canaryAt, noCanaries, silentMs } from '#agent/engines/postgres/canary.js';
+import { type Answer, NOT_NOW } from '#agent/engines/postgres/connection.js';
+import { readMarks } from '#agent/engines/postgres/marks.js';
+import { positionOf } from '#agent/engines/postgres/position.js';
+import { readProcess } from '#agent/engines/postgres/processes.js';
+import type { Server } from '#agent/engines/postgres/server.js';
+import { type Status, readStatus } from '#agent/engines/postgres/status.js';
+import { watchProcess } from '#agent/engines/postgres/watch-process.js';
+
+const TICK_MS = 25;
+const RECONNECT_EVERY_MS = 50;
+const MARKS_EVERY_MS = 5_000;
+/** A session that owes an answer for so long is given up. */
+const GIVE_UP_MS = 10_000;
+/** A tick that comes so late was held up in this process: the server's silence meanwhile proves nothing. */
+const LATE_TICK_MS = 250;
+
+export interface Observer {
+  start(): void;
+  stop(): void;
+  /** Looks again and tells what it sees. */
+  refresh(): Promise<void>;
+  sessionLost(): void;
+  setTimings(timings: EngineTimings): void;
+  /** The canary must not be the first write of an opening. */
+  holdCanary(held: boolean): void;
+}
+
+export function createObserver(server: Server, emit: (event: EngineEvent) => void): Observer {
+  const { connection, dataDir, now } = server;
+  const watch = watchProcess(server, onFound, onChange);
+  let timings: EngineTimings = { heartbeatMs: asDuration(250), canaryTimeoutMs: asDuration(1000) };
+  let timers: NodeJS.Timeout[] = [];
+  let tickedAt = now();
+
+  /** `changing`: it comes up or goes down, and cannot be asked. */
+  let mood: 'unknown' | 'serving' | 'changing' = 'unknown';
+  /** When the look began that what is known now comes from. */
+  let knownAt = now();
+  let status: Status | undefined;
+  let position: Position | undefined;
+  let marks = { of: '', readAt: LONG_AGO, list: [] as readonly Mark[] };
+  let canaries = noCanaries(now());
+  let canaryHeld = false;
+  let looking: Promise<void> | undefined;
+  let loggingIn = false;
+  let connectTriedAt = LONG_AGO;
+  let told = '';
+
+  function tick(): void {
+    const isLate = since(tickedAt, now()) > LATE_TICK_MS;
+    tickedAt = now();
+    if (isLate) canaries = { ...canaries, listeningSince: tickedAt };
+    watch.tick();
+    const receiver = status?.receiver;
+    if (receiver !== undefined && readProcess(receiver.pid) === undefined) void look();
+    if (watch.postmaster() !== undefined && !connection.isReady()) void reconnect();
+    tell(false);
+  }
+
+  function onFound(): void {
+    mood = 'unknown';
+    knownAt = now();
+    canaries = noCanaries(knownAt);
+    void reconnect();
+  }
+
+  /** The server's end, or the end of its last process. */
+  function onChange(): void {
+    mood = 'unknown';
+    knownAt = now();
+    status = undefined;
+    connection.close();
+    tell(true);
+  }
+
+  async function reconnect(): Promise<void> {
+    if (loggingIn || since(connectTriedAt, now()) < RECONNECT_EVERY_MS) return;
+    connectTriedAt = now();
+    if (await login(() => connection.connect(timings.canaryTimeoutMs))) await look();
+  }
+
+  async function flyLoginCanary(): Promise<void> {
+    if (loggingIn || !connection.isReady()) return;
+    await login(() => connection.tryLogin(timings.canaryTimeoutMs));
+  }
+
+  /** True when the server let us in. Any answer but "not now" is that of a server that serves. */
+  async function login(attempt: () => Promise<Answer>): Promise<boolean> {
+    const startedAt = now();
+    loggingIn = true;
+    try {
+      const answer = await attempt();
+      if (answer.kind === 'silent') return false;
+      canaries = { ...canaries, loggedInAt: startedAt };
+      if (answer.kind === 'refused' && answer.code === NOT_NOW) {
+        if (connection.isReady()) await leaveIfLast();
+        else cannotBeAsked(startedAt);
+      }
+      return answer.kind === 'ready';
+    } finally {
+      loggingIn = false;
+    }
+  }
+
+  function cannotBeAsked(at: MonotonicMs): void {
+    mood = 'changing';
+    knownAt = at;
+    canaries = { ...canaries, lookedAt: at };
+  }
+
+  /** A server that was told to end once its clients have gone would wait for this session for ever. */
+  async function leaveIfLast(): Promise<void> {
+    const others = `select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1`;
+    const found = await connection.query(others, { timeoutMs: timings.canaryTimeoutMs }).catch(() => undefined);
+    if (found?.length === 0) connection.close();
+  }
+
+  function look(): Promise<void> {
+    looking ??= lookNow().finally(() => (looking = undefined));
+    return looking;
+  }
+
+  async function lookNow(): Promise<void> {
+    const at = now();
+    try {
+      const found = await readStatus(server, !canaryHeld, GIVE_UP_MS);
+      const where = await positionOf(server, found, await marksNow(found, at));
+      if (!connection.isReady()) return;
+      [status, position, mood, knownAt] = [found, where, 'serving', at];
+      const hasProved = found.closed || found.canary;
+      canaries = { ...canaries, lookedAt: at, ...(hasProved && { wroteAt: at }) };
+    } catch (error) {
+      // A session that is lost is told of elsewhere.
+      if (connection.isReady()) server.log('warn', 'LOOK_FAILED', { because: String(error) });
+    }
+    tell(false);
+  }
+
+  /** They change when an opening is written or applied. A table that is locked must not pass for a hung server: so not in the look. */
+  async function marksNow({ closed, timeline }: Status, at: MonotonicMs): Promise<readonly Mark[]> {
+    const of = `${closed} ${timeline}`;
+    if (marks.of !== of || since(marks.readAt, at) >= MARKS_EVERY_MS) {
+      const list = await readMarks(connection, timings.canaryTimeoutMs).catch(() => marks.list);
+      marks = { of, readAt: at, list };
+    }
+    return marks.list;
+  }
+
+  function stateNow(): DatabaseState {
+    if (watch.postmaster() === undefined) return watch.ending();
+    if (silentMs(canaries, now()) > timings.canaryTimeoutMs) return 'hung';
+    return mood === 'serving' ? 'running' : mood === 'changing' ? 'starting' : 'unknown';
+  }
+
+  function roleNow(): DatabaseRole {
+    if (mood !== 'serving' || status === undefined) return 'unknown';
+    return status.closed ? 'replica' : 'writable';
+  }
+
+  /** At once when something has changed that others act on, and in any case when `always`. */
+  function tell(always: boolean): void {
+    const [state, role, processesGone, bootClosed] = [stateNow(), roleNow(), watch.isGone(), isBootClosed(dataDir)];
+    const streaming = role === 'replica' && status?.receiver?.streaming === true;
+    const upstream = status?.upstream;
+    const summary = [state, role, processesGone, bootClosed, streaming, upstream].join();
+    if (!always && summary === told) return;
+    told = summary;
+    const provedAt = canaryAt(canaries);
+    const isClosed = state === 'running' && role === 'replica' && bootClosed;
+    emit({
+      kind: 'observed',
+      at: knownAt,
+      observation: {
+        ...{ state, role, streaming, upstream, processesGone, bootClosed, position },
+        dataId: position?.dataId ?? '',
+        backlogBytes: status === undefined ? 0 : Number(status.end - status.applied),
+        canaryAt: provedAt,
+        canaryAgeMs: provedAt === undefined ? undefined : since(provedAt, now()),
+        tailReadable: processesGone || isClosed,
+      },
+    });
+  }
+
+  async function beat(): Promise<void> {
+    timers[0] = setTimeout(() => void beat(), timings.heartbeatMs);
+    // What was asked before and is not answered yet is told as it was known.
+    if (connection.isReady() && looking === undefined) await look();
+    tell(true);
+  }
+
+  return {
+    start() {
+      tick();
+      timers = [setTimeout(() => void beat()), setInterval(tick, TICK_MS), setInterval(() => void flyLoginCanary(), LOGIN_EVERY)];
+    },
+    stop() {
+      for (const timer of timers.splice(0)) clearTimeout(timer);
+    },
+    async refresh() {
+      await looking;
+      if (connection.isReady()) await look();
+      else tick();
+    },
+    sessionLost() {
+      watch.tick();
+      if (watch.postmaster() !== undefined) void reconnect();
+    },
+    setTimings: (changed) => (timings = changed),
+    holdCanary: (held) => (canaryHeld = held),
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * Opens for writes. S3: what proves the opening is a write that waited for nobody, the mark (S2), on a session that was there
+ * before, since a promoted server may refuse every new one. The boot-closed marker, which promotion removes, is laid again
+ * before that.
+ */
+import { rm } from 'node:fs/promises';
+import { TanistError } from '#core/errors.js';
+import { type Position, comparePositions, formatLsn, formatPosition } from '#core/position.js';
+import type { OpenedReport } from '#core/report.js';
+import type { EngineAction } from '#agent/ports/engine.js';
+import { type Apply, applyUntil, readApply } from '#agent/engines/postgres/apply.js';
+import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
+import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { readLineage, reserveUpTo } from '#agent/engines/postgres/lineage.js';
+import { writeMark } from '#agent/engines/postgres/marks.js';
+import { dropMemo, writeMemo } from '#agent/engines/postgres/memos.js';
+import { readPosition } from '#agent/engines/postgres/position.js';
+import { findPostmaster } from '#agent/engines/postgres/processes.js';
+import type { Server } from '#agent/engines/postgres/server.js';
+import { readSettings } from '#agent/engines/postgres/settings.js';
+import { readStatus } from '#agent/engines/postgres/status.js';
+import { dropTail } from '#agent/engines/postgres/take-tail.js';
+
+export type OpenAction = EngineAction & { readonly kind: 'open' };
+
+const LOOK_EVERY_MS = 2;
+
+export async function open(server: Server, action: OpenAction, bounds: Bounds): Promise<OpenedReport> {
+  const before = await readStatus(server, false, bounds.left());
+  const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
+  if (before.closed) {
+    if (atLeast !== undefined) await awaitApplied(server, atLeast, bounds);
+    await promote(server, action, bounds);
+  } else if (atLeast !== undefined) {
+    requireReached(await readPosition(server, before, bounds.left()), atLeast);
+  }
+  bounds.check();
+  await layBootClosed(server.dataDir, await server.owner());
+  const mark = await writeMark(server.connection, action.epoch, action.mark, server.member, bounds.left());
+  const now = await readStatus(server, false, bounds.left());
+  const position = await readPosition(server, now, bounds.left());
+  if (action.timeline !== undefined && before.closed && now.timeline !== action.timeline) {
+    server.log('warn', 'TIMELINE_DIFFERS', { wanted: action.timeline, taken: now.timeline });
+  }
+  dropMemo(server, 'promoted');
+  dropMemo(server, 'fenced');
+  void rm(server.tailDir, { recursive: true, force: true }).catch(() => undefined);
+  return { epoch: action.epoch, mark, position, lineage: readLineage(server.logDir, now.timeline) ?? '' };
+}
+
+/** All that the plan counts on must be applied here, or on its way with nothing left to wait for. */
+async function awaitApplied(server: Server, atLeast: Position, bounds: Bounds): Promise<void> {
+  const isDone = (apply: Apply): boolean => apply.applied >= atLeast.lsn;
+  if (!(await applyUntil(server, bounds.within(bounds.left() * 0.8), LOOK_EVERY_MS, isDone))) {
+    const { applied } = await readApply(server, bounds.left());
+    throw new TanistError('ENGINE_FAILED', `the log is applied up to ${formatLsn(applied)}, and must be up to ${formatLsn(atLeast.lsn)}`);
+  }
+  requireReached(await readPosition(server, await readStatus(server, false, bounds.left()), bounds.left()), atLeast);
+}
+
+function requireReached(position: Position, atLeast: Position): void {
+  const stands = comparePositions({ ...position, marks: [] }, { ...atLeast, marks: [] });
+  if (stands === 'ahead' || stands === 'equal') return;
+  throw new TanistError('ENGINE_FAILED', `its log (${formatPosition(position)}) is ${stands}, held against ${formatPosition(atLeast)}`);
+}
+
+async function promote(server: Server, action: OpenAction, bounds: Bounds): Promise<void> {
+  const status = await readStatus(server, false, bounds.left());
+  if (status.receiver !== undefined || status.upstream !== undefined) {
+    throw new TanistError('ENGINE_FAILED', `it still receives log from ${status.upstream ?? 'a leader'}: it is not sealed`);
+  }
+  const settings = await readSettings(server, bounds.left());
+  if (settings.restore_command.value !== '') await dropTail(server, bounds);
+  if (action.timeline !== undefined) {
+    await reserveUpTo(server.logDir, await server.owner(), status.timeline, action.timeline, action.openings);
+  }
+  const postmaster = findPostmaster(server.dataDir);
+  if (postmaster === undefined) throw new TanistError('ENGINE_FAILED', 'the server is gone');
+  bounds.check();
+  writeMemo(server, 'promoted', postmaster);
+  await server.connection.query('select pg_promote(false)', { timeoutMs: bounds.left() });
+  if (await applyUntil(server, bounds, LOOK_EVERY_MS, ({ closed }) => !closed)) return;
+  throw new TanistError('ENGINE_FAILED', 'the promotion was asked for and has not gone through: it still may');
+}

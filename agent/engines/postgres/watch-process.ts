@@ -1,0 +1,79 @@
+/**
+ * Watches the postmaster from outside: its death is known within a tick, whatever its connections do, and so is whether it ended
+ * in order, and when the last of its children has gone.
+ */
+import type { DatabaseState } from '#core/report.js';
+import { dropMemo, hasMemo, readMemo } from '#agent/engines/postgres/memos.js';
+import { type ProcessId, findPostmaster, isAlive, serverProcesses } from '#agent/engines/postgres/processes.js';
+import type { Server } from '#agent/engines/postgres/server.js';
+
+/** Ticks between looks for a server while there is none. */
+const SEARCH_TICKS = 4;
+
+export interface ProcessWatch {
+  /** The living postmaster. */
+  postmaster(): ProcessId | undefined;
+  /** How the last one ended; unknown until that has been read. */
+  ending(): DatabaseState;
+  /** No process of the server is left. */
+  isGone(): boolean;
+  /** Looks; to be called often. */
+  tick(): void;
+}
+
+export function watchProcess(server: Server, onFound: () => void, onChange: () => void): ProcessWatch {
+  const { dataDir } = server;
+  let ticks = 0;
+  let postmaster: ProcessId | undefined;
+  let ending: DatabaseState = 'unknown';
+  let gone = false;
+  let reading = false;
+
+  function search(): void {
+    postmaster = findPostmaster(dataDir);
+    if (postmaster === undefined) {
+      if (ending === 'unknown') void readEnding(undefined);
+      return;
+    }
+    ending = 'unknown';
+    gone = false;
+    // A memo about an earlier server has nothing to say any more.
+    if (!hasMemo(server, 'fenced', postmaster)) dropMemo(server, 'fenced');
+    onFound();
+  }
+
+  /** `of` is undefined when this agent has not seen it alive. */
+  async function readEnding(of: ProcessId | undefined): Promise<void> {
+    if (reading) return;
+    reading = true;
+    const isOurs = of === undefined ? readMemo(server, 'fenced') !== undefined : hasMemo(server, 'fenced', of);
+    const control = await server.controlFile().catch(() => undefined);
+    reading = false;
+    if (postmaster !== undefined) return; // another one is up by now
+    if (control === undefined && of === undefined) return;
+    ending = isOurs ? 'fenced' : control?.cleanStop === true ? 'stopped' : 'crashed';
+    gone = serverProcesses(dataDir).length === 0;
+    onChange();
+  }
+
+  return {
+    postmaster: () => postmaster,
+    ending: () => ending,
+    isGone: () => gone,
+    tick() {
+      ticks += 1;
+      if (postmaster !== undefined) {
+        if (isAlive(postmaster)) return;
+        const dead = postmaster;
+        postmaster = undefined;
+        void readEnding(dead);
+        return;
+      }
+      if (!gone && ending !== 'unknown' && serverProcesses(dataDir).length === 0) {
+        gone = true;
+        onChange();
+      }
+      if (ticks % SEARCH_TICKS === 1) search();
+    },
+  };
+}

@@ -1,0 +1,243 @@
+// What the gRPC suites share: events that can be awaited, agents and controllers in a few words, and servers that misbehave.
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, type MonotonicMs } from '#core/brand.js';
+import type { Directive } from '#core/directive.js';
+import type { Plan } from '#core/plan.js';
+import { DEFAULT_POLICY } from '#core/policy.js';
+import type { Position } from '#core/position.js';
+import type { Report } from '#core/report.js';
+import { type AgentsOptions, createAgents } from '#controller/adapters/grpc/agents.js';
+import type { AgentEvent, Agents } from '#controller/ports/agents.js';
+import { createControllers } from '#agent/adapters/grpc/controllers.js';
+import type { ControllerEvent, Controllers } from '#agent/ports/controllers.js';
+import type { Hello } from '#proto/codec/messages.js';
+
+export const now = (): MonotonicMs => asMonotonic(performance.now());
+export const noLog = (): void => undefined;
+
+/** Collects events; `next` waits for one that fits and has not been given out yet. */
+export interface Inbox<Event> {
+  readonly put: (event: Event) => void;
+  readonly all: readonly Event[];
+  next<Kind extends Event>(fits: (event: Event) => event is Kind): Promise<Kind>;
+  next(fits: (event: Event) => boolean): Promise<Event>;
+}
+
+export function createInbox<Event>(): Inbox<Event> {
+  const all: Event[] = [];
+  const fresh: Event[] = [];
+  const waiting = new Set<() => void>();
+  return {
+    all,
+    put(event) {
+      all.push(event);
+      fresh.push(event);
+      for (const look of waiting) look();
+    },
+    next(fits: (event: Event) => boolean): Promise<never> {
+      return new Promise((resolve) => {
+        const look = (): void => {
+          const index = fresh.findIndex(fits);
+          if (index < 0) return;
+          waiting.delete(look);
+          resolve(fresh.splice(index, 1)[0] as never);
+        };
+        waiting.add(look);
+        look();
+      });
+    },
+  };
+}
+
+/** `kind('agent-report')`: a filter for events of this kind. */
+export function kind<Event extends { readonly kind: string }, Kind extends Event['kind']>(
+  name: Kind,
+): (event: Event) => event is Extract<Event, { kind: Kind }> {
+  return (event): event is Extract<Event, { kind: Kind }> => event.kind === name;
+}
+
+export interface TestController extends Inbox<AgentEvent> {
+  readonly agents: Agents;
+  readonly port: number;
+  readonly address: string;
+}
+
+export async function startController(
+  options: Partial<AgentsOptions> & { readonly port?: number } = {},
+): Promise<TestController> {
+  const inbox = createInbox<AgentEvent>();
+  const { port: wanted = 0, ...rest } = options;
+  const unasked = (): never => {
+    throw new Error('nobody asked');
+  };
+  const operator = { init: unasked, status: unasked, history: unasked };
+  const agents = createAgents(
+    { host: '127.0.0.1', port: wanted },
+    { controller: 'ctl-1', operator, now, log: noLog, ...rest },
+  );
+  onTestFinished(() => agents.stop());
+  const port = await agents.start(inbox.put);
+  return { ...inbox, agents, port, address: `127.0.0.1:${port}` };
+}
+
+export interface TestAgent extends Inbox<ControllerEvent> {
+  readonly controllers: Controllers;
+}
+
+export function startAgent(addresses: readonly string[], hello: Partial<Hello> = {}): TestAgent {
+  const inbox = createInbox<ControllerEvent>();
+  const controllers = createControllers(addresses, { hello: { ...HELLO, ...hello }, now, log: noLog });
+  onTestFinished(() => controllers.stop());
+  controllers.start(inbox.put);
+  return { ...inbox, controllers };
+}
+
+export const HELLO: Hello = {
+  cluster: 'orders',
+  member: 'pg-1',
+  incarnation: 'first',
+  agentAddress: '127.0.0.1:7401',
+  databaseHost: '127.0.0.1',
+  databasePort: 5432,
+  host: 'host-1',
+};
+
+export const POSITION: Position = {
+  engine: 'postgres',
+  dataId: '7301234567890123456',
+  timeline: 3,
+  lsn: 0xffff_ffff_ffff_fff0n,
+  forks: [{ timeline: 2, end: 0x1_0000_0000n }],
+  marks: [{ epoch: asEpoch(3n), mark: 'm-3' }],
+};
+
+export function report(nonce: number, changes: Partial<Report> = {}): Report {
+  return {
+    incarnation: HELLO.incarnation,
+    nonce: BigInt(nonce),
+    wantsLease: true,
+    highestEpoch: asEpoch(3n),
+    planEpoch: asEpoch(3n),
+    planVersion: asVersion(9n),
+    fencedEpoch: asEpoch(2n),
+    sealed: undefined,
+    tail: undefined,
+    opened: undefined,
+    database: {
+      state: 'running',
+      role: 'writable',
+      dataId: POSITION.dataId,
+      position: POSITION,
+      backlogBytes: 0,
+      canaryAgeMs: 12,
+      upstream: undefined,
+      streaming: false,
+      tailReadable: false,
+    },
+    problem: undefined,
+    ...changes,
+  };
+}
+
+const TERM = { generation: 1n, revision: asRevision(77n) };
+export const seal = (epoch: number): Directive => ({
+  kind: 'seal',
+  term: TERM,
+  epoch: asEpoch(BigInt(epoch)),
+});
+export const grant = (nonce: bigint): Directive => ({
+  kind: 'grant',
+  term: TERM,
+  incarnation: HELLO.incarnation,
+  nonce,
+  epoch: asEpoch(3n),
+  holdMs: asDuration(2000),
+});
+
+/** A plan of about this many bytes. */
+export function planDirective(bytes: number): Directive {
+  const plan: Plan = {
+    cluster: HELLO.cluster,
+    engine: 'postgres',
+    dataId: POSITION.dataId,
+    epoch: asEpoch(3n),
+    version: asVersion(9n),
+    leader: 'pg-1',
+    members: [],
+    eligible: [],
+    joining: [],
+    opening: { state: 'proved' },
+    openings: [
+      { epoch: asEpoch(3n), mark: 'm-3', leader: 'pg-1', position: POSITION, lineage: 'x'.repeat(bytes) },
+    ],
+    policy: DEFAULT_POLICY,
+  };
+  return { kind: 'plan', term: TERM, plan };
+}
+
+/** A process that is stopped, not dead: the kernel accepts and reads for it, nobody answers. */
+export interface FrozenServer {
+  readonly address: string;
+  /** How many connections were ever made, how many are open now, and how many were open at most. */
+  readonly count: { total: number; open: number; most: number };
+}
+
+export async function startFrozenServer(): Promise<FrozenServer> {
+  const count = { total: 0, open: 0, most: 0 };
+  const server = createServer((socket) => {
+    count.total += 1;
+    count.open += 1;
+    count.most = Math.max(count.most, count.open);
+    socket.resume(); // to see it closed
+    socket.on('close', () => (count.open -= 1));
+    socket.on('error', noLog);
+  });
+  return { address: await listenOn(server), count };
+}
+
+/** Passes bytes on until it is told to keep them: connections stay open and nothing arrives any more, as in a partition. */
+export interface Wire {
+  readonly address: string;
+  cut(): void;
+}
+
+export async function startWire(targetPort: number): Promise<Wire> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(targetPort, '127.0.0.1');
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from);
+      from.pipe(to);
+      from.on('error', noLog);
+      from.on('close', () => to.destroy());
+    }
+  });
+  const address = await listenOn(server);
+  return {
+    address,
+    cut() {
+      server.close();
+      for (const socket of sockets) {
+        socket.unpipe();
+        socket.pause();
+      }
+    },
+  };
+}
+
+async function listenOn(server: Server): Promise<string> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => sockets.add(socket));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
