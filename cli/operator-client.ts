@@ -6,7 +6,7 @@ import { type ClientUnaryCall, type ServiceError, status } from '@grpc/grpc-js';
 import { ERRORS, type ErrorCode, TanistError } from '#core/errors.js';
 import type { OperatorClient } from '#proto/generated/tanist/v1/Operator.js';
 import type { OperatorError__Output } from '#proto/generated/tanist/v1/OperatorError.js';
-import { openConnection } from '#proto/client.js';
+import { describeFailure, openConnection } from '#proto/client.js';
 import { wire } from '#proto/load.js';
 
 /** What can be asked, and the JSON that comes back. */
@@ -117,7 +117,7 @@ function ask<Method extends keyof OperatorMethods>(
 function describe(error: ServiceError | null): string {
   if (error === null) return 'no answer';
   if (error.code === status.UNIMPLEMENTED) return 'no controller of this version listens there';
-  return error.details;
+  return describeFailure(error);
 }
 
 function asTanistError(address: string, { code, text }: OperatorError__Output): TanistError {

@@ -7,7 +7,13 @@
  * out, but only after TCP connected; so before it tries, the address is tried with a socket of our own.
  */
 import { connect, type Socket } from 'node:net';
-import { ChannelCredentials, type ChannelOptions, type Client, type experimental } from '@grpc/grpc-js';
+import {
+  ChannelCredentials,
+  type ChannelOptions,
+  type Client,
+  type experimental,
+  type ServiceError,
+} from '@grpc/grpc-js';
 
 export interface Connection<C extends Client> {
   readonly client: C;
@@ -57,6 +63,13 @@ export function openConnection<C extends Client>(
       sockets.destroy();
     },
   };
+}
+
+/** What went wrong, in the other side's words or the system's, without what grpc-js puts around them. */
+export function describeFailure(error: unknown): string {
+  const { details, message } = error as Partial<ServiceError>;
+  const text = details ?? message ?? String(error);
+  return /Last error: (?:Error: )?(.+?)\. Resolution note:/.exec(text)?.[1] ?? text;
 }
 
 /** Plain TCP, with every socket kept in sight. */

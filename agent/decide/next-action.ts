@@ -21,12 +21,16 @@ export function nextAction(state: AgentState, context: Context): AgentState {
     if (state.action?.action.kind === 'fence') return state;
     return run(state, { kind: 'fence', withinMs: context.timings.fenceMs }, context);
   }
-  if (state.action !== undefined || context.now < state.retryAt) return state;
   const sealing = state.durable.sealedEpoch > plan.epoch;
+  if (state.action !== undefined && !(sealing && givesWayToSeal(state.action.action))) return state;
+  if (context.now < state.retryAt) return state;
   const wanted = sealing ? sealStep(state, plan, database) : planStep(state, plan, database, context);
   if (wanted === undefined) return state;
   return 'problem' in wanted ? { ...state, problem: wanted.problem } : run(state, wanted, context);
 }
+
+/** S1 waits for no step that only serves the old plan. */
+const givesWayToSeal = ({ kind }: Action): boolean => kind === 'follow' || kind === 'keepSlots';
 
 type Step = Action | { readonly problem: NonNullable<AgentState['problem']> };
 

@@ -13,7 +13,7 @@ export interface Engine {
   /** Watches the database until `stop` and tells every change at once, and the whole at least every heartbeat. */
   start(emit: (event: EngineEvent) => void): void;
   stop(): Promise<void>;
-  /** Runs one action. Never rejects. `fence` may be asked for while another action runs, which it ends. */
+  /** Runs one action. Never rejects. `fence` and `seal` may be asked for while another action runs, which they end. */
   run(action: EngineAction): Promise<ActionResult>;
   /** Reads what a dead or closed server's log holds from a position on, for a candidate (DESIGN 6.4). */
   readTail(request: TailRequest): Promise<TailAnswer>;

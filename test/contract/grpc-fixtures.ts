@@ -232,7 +232,10 @@ export async function startWire(targetPort: number): Promise<Wire> {
 
 async function listenOn(server: Server): Promise<string> {
   const sockets = new Set<Socket>();
-  server.on('connection', (socket) => sockets.add(socket));
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {

@@ -7,6 +7,18 @@ import type { Engine, EngineEvent, TailSource } from '#agent/ports/engine.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 
+import pg from 'pg';
+import fsp from 'node:fs/promises';
+import cp from 'node:child_process';
+const T = () => performance.now().toFixed(1);
+export let tracing = false;
+const q0 = pg.Client.prototype.query as any;
+(pg.Client.prototype as any).query = function (...a: any[]) {
+  const text = (a[0]?.text ?? a[0]).replace(/\s+/g, ' ').slice(0, 70);
+  const t = performance.now(); const r = q0.apply(this, a);
+  if (tracing && this.application_name !== 'x') r?.then?.(() => tracing && console.log('   ', t.toFixed(1), (performance.now() - t).toFixed(1), text), () => {});
+  return r;
+};
 const now = () => asMonotonic(performance.now());
 interface M { server: PostgresServer; engine: Engine; events: EngineEvent[]; last(): EngineEvent | undefined }
 const members = new Map<string, M>();
@@ -35,7 +47,7 @@ describe('scratch', { timeout: 60_000 }, () => {
     a = member(primary); b = member(replica);
   }, 60_000);
   afterAll(async () => { for (const m of members.values()) await m.engine.stop(); await stopAll(); }, 30_000);
-  const timed = async <T>(what: string, p: () => Promise<T>): Promise<T> => { const t = performance.now(); const r = await p(); console.log(what, (performance.now() - t).toFixed(1), 'ms', show(r as never)); return r; };
+  const timed = async <T>(what: string, p: () => Promise<T>): Promise<T> => { tracing = true; const t = performance.now(); console.log('---', what, t.toFixed(1)); const r = await p(); tracing = false; console.log(what, (performance.now() - t).toFixed(1), 'ms', show(r as never)); return r; };
   const openAction = (epoch: bigint, timeline: number | undefined, openings: any[] = [], atLeast?: any) => ({ kind: 'open' as const, epoch: asEpoch(epoch), mark: `m${epoch}`, opening: { state: 'pending' as const, atLeast, oldLeader: 'fenced' as const }, timeline, openings, replicas: ['a', 'b'], timeoutMs: asDuration(10_000) });
 
   it('walks', async () => {

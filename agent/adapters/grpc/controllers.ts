@@ -50,6 +50,8 @@ function openLink(
   let session: Session | undefined;
   let retry: NodeJS.Timeout | undefined;
   let stopped = false;
+  /** Why the last attempt failed; said once, not with every attempt. */
+  let because: string | undefined;
   connect();
 
   function connect(): void {
@@ -57,6 +59,7 @@ function openLink(
     session = openSession(controller, hello, {
       welcomed() {
         connected = true;
+        because = undefined;
         emit({ kind: 'controller-connected', controller });
       },
       directive(directive) {
@@ -67,9 +70,12 @@ function openLink(
       },
       ended(text) {
         session = undefined;
-        if (!stopped) retry = setTimeout(connect, reconnectDelayMs());
         if (connected) emit({ kind: 'controller-disconnected', controller, text });
-        else log('info', 'CONTROLLER_UNREACHABLE', { controller, because: text });
+        if (stopped) return;
+        retry = setTimeout(connect, reconnectDelayMs());
+        if (!connected && text !== because)
+          log('warn', 'CONTROLLER_NOT_CONNECTED', { controller, because: text });
+        because = text;
       },
     });
   }

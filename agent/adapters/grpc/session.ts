@@ -3,12 +3,11 @@
  * (no welcome in time, nonsense, a lost connection) and is never repaired: the next one is a new channel. `ended` is called
  * once, and nothing after it.
  */
-import type { ServiceError } from '@grpc/grpc-js';
 import { assertNever } from '#core/assert.js';
 import type { Directive } from '#core/directive.js';
 import type { Report } from '#core/report.js';
 import type { ControllerMessage__Output } from '#proto/generated/tanist/v1/ControllerMessage.js';
-import { openConnection } from '#proto/client.js';
+import { describeFailure, openConnection } from '#proto/client.js';
 import {
   type ControllerMessage,
   type Hello,
@@ -58,7 +57,7 @@ export function openSession(address: string, hello: Hello, listener: SessionList
   );
 
   call.on('data', take);
-  call.on('error', ({ details, message }: ServiceError) => finish(details === '' ? message : details));
+  call.on('error', (error: Error) => finish(describeFailure(error)));
   call.on('status', () => finish('the controller ended it'));
   call.on('close', () => finish('closed'));
 

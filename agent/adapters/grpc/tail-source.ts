@@ -1,10 +1,9 @@
 /** Asks another agent for the tail of its database's log (DESIGN 6.4), within a time that covers all of it. */
-import type { ServiceError } from '@grpc/grpc-js';
 import type { DurationMs, Epoch } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { TailChunk, TailSource } from '#agent/ports/engine.js';
 import type { ReadTailResponse__Output } from '#proto/generated/tanist/v1/ReadTailResponse.js';
-import { openConnection } from '#proto/client.js';
+import { describeFailure, openConnection } from '#proto/client.js';
 import { readTailMessage, type TailMessage, writeTailQuestion } from '#proto/codec/tail.js';
 import { wire } from '#proto/load.js';
 
@@ -56,7 +55,7 @@ async function* ask(
   } catch (error) {
     throw unavailable(
       address,
-      deadline.passed ? `not all of it came within ${timeoutMs} ms` : errorText(error),
+      deadline.passed ? `not all of it came within ${timeoutMs} ms` : describeFailure(error),
     );
   } finally {
     clearTimeout(timer);
@@ -78,10 +77,4 @@ async function* chunksOf(
 
 function unavailable(address: string, text: string): TanistError {
   return new TanistError('TAIL_UNAVAILABLE', `agent ${address}: ${text}`);
-}
-
-/** `details` of an error of gRPC is what the other side said; its message has a status in front. */
-function errorText(error: unknown): string {
-  const { details, message } = error as Partial<ServiceError>;
-  return details ?? message ?? String(error);
 }

@@ -13,6 +13,8 @@ export interface Apply {
   /** Undefined when this start of the server has received nothing by streaming. */
   readonly received: bigint | undefined;
   readonly receiver: { readonly pid: number; readonly connected: boolean } | undefined;
+  /** Whether neither a leader nor an archive is set, as far as this session has heard. */
+  readonly cut: boolean;
   readonly startup: { readonly pid: number; readonly waitsFor: string } | undefined;
 }
 
@@ -28,6 +30,7 @@ const READ = `
     pg_is_in_recovery() as closed,
     pg_last_wal_replay_lsn()::text as applied,
     pg_last_wal_receive_lsn()::text as received,
+    current_setting('primary_conninfo') = '' and current_setting('restore_command') = '' as cut,
     receiver.pid as receiver, receiver.sender_host is not null as connected,
     startup.pid as startup,
     case startup.wait_event_type when 'Lock' then 'Lock:' else '' end || coalesce(startup.wait_event, '') as waits_for
@@ -39,6 +42,7 @@ interface Row {
   readonly closed: boolean;
   readonly applied: string | null;
   readonly received: string | null;
+  readonly cut: boolean;
   readonly receiver: number | null;
   readonly connected: boolean;
   readonly startup: number | null;
@@ -52,25 +56,33 @@ export async function readApply(server: Server, timeoutMs: number): Promise<Appl
     closed: row.closed,
     applied: parseLsn(row.applied ?? '') ?? 0n,
     received: parseLsn(row.received ?? ''),
+    cut: row.cut,
     receiver: row.receiver === null ? undefined : { pid: row.receiver, connected: row.connected },
     startup: row.startup === null ? undefined : { pid: row.startup, waitsFor: row.waits_for },
   };
 }
 
-export const isAtEndOfLog = ({ startup, receiver }: Apply): boolean => startup?.waitsFor === END_OF_LOG && receiver === undefined;
+export const isAtEndOfLog = ({ startup, receiver }: Apply): boolean =>
+  startup?.waitsFor === END_OF_LOG && receiver === undefined;
 
 /**
  * Until `isDone`, ending what holds the log up: sessions, a pause, a delay. A session that was there before goes on after a promotion,
  * so only those in a transaction are ended, and only while they are in the way.
  */
-export async function applyUntil(server: Server, bounds: Bounds, everyMs: number, isDone: (apply: Apply) => boolean): Promise<boolean> {
+export async function applyUntil(
+  server: Server,
+  bounds: Bounds,
+  everyMs: number,
+  isDone: (apply: Apply) => boolean,
+): Promise<boolean> {
   return bounds.until(async () => {
     const apply = await readApply(server, bounds.left());
     if (isDone(apply)) return true;
     const waitsFor = apply.startup?.waitsFor ?? '';
     if (BLOCKED.test(waitsFor)) await endReaders(server, bounds);
     if (waitsFor === DELAYED) await endDelay(server, bounds);
-    if (waitsFor === PAUSED) await server.connection.query('select pg_wal_replay_resume()', { timeoutMs: bounds.left() });
+    if (waitsFor === PAUSED)
+      await server.connection.query('select pg_wal_replay_resume()', { timeoutMs: bounds.left() });
     return false;
   }, everyMs);
 }
@@ -86,5 +98,6 @@ async function endReaders(server: Server, bounds: Bounds): Promise<void> {
 
 async function endDelay(server: Server, bounds: Bounds): Promise<void> {
   const settings = await readSettings(server, bounds.left());
-  if (await neutralize(server, settings, 'recovery_min_apply_delay', bounds.left())) await reload(server, bounds.left());
+  if (await neutralize(server, settings, 'recovery_min_apply_delay', bounds.left()))
+    await reload(server, bounds.left());
 }

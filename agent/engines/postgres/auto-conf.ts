@@ -6,7 +6,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '#agent/engines/postgres/durable-files.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-import { AUTO_CONF, type Original, type SettingName, rememberOriginals } from '#agent/engines/postgres/settings.js';
+import {
+  AUTO_CONF,
+  type Original,
+  type SettingName,
+  rememberOriginals,
+} from '#agent/engines/postgres/settings.js';
 
 const COMMENT = '# tanist: a server that starts by itself receives log from nobody';
 
@@ -32,7 +37,10 @@ export function setEmpty(
     const [, name, value] = /^\s*(\w+)\s*(?:=\s*|\s)'((?:[^'\\]|''|\\.)*)'/.exec(line) ?? [];
     const setting = names.find((each) => each === name?.toLowerCase());
     if (setting === undefined) return line !== COMMENT;
-    found[setting] = { value: (value ?? '').replace(/''|\\(.)/g, (all, escaped?: string) => escaped ?? all.slice(1)), inAutoConf: true };
+    found[setting] = {
+      value: (value ?? '').replace(/''|\\(.)/g, (all, escaped?: string) => escaped ?? all.slice(1)),
+      inAutoConf: true,
+    };
     return false;
   });
   while (kept.at(-1) === '') kept.pop();

@@ -1,5 +1,6 @@
 /** Is this the server that the configuration means, and can Tanist care for it? A server that is down is no error. */
 import { access, constants, readFile, stat } from 'node:fs/promises';
+import { endianness } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { EngineIdentity } from '#agent/ports/engine.js';
@@ -12,15 +13,24 @@ const OLDEST_VERSION = 14;
 const ANSWER_WITHIN_MS = 5_000;
 
 export async function check(server: Server): Promise<EngineIdentity> {
+  if (endianness() !== 'LE')
+    throw unsupported('this machine is big-endian: the pages of the log are read as little-endian');
   await checkFiles(server);
   checkNames(server);
   const { dataId } = await server.facts();
   const answer = await server.connection.connect(ANSWER_WITHIN_MS);
   if (answer.kind === 'ready') await checkRunning(server);
   else if (answer.kind === 'refused' && answer.code !== NOT_NOW) {
-    throw new TanistError('DATABASE_REFUSED', `${server.config.user}@${server.config.host}:${server.config.port}: ${answer.text}`);
+    throw new TanistError(
+      'DATABASE_REFUSED',
+      `${server.config.user}@${server.config.host}:${server.config.port}: ${answer.text}`,
+    );
   } else if (answer.kind === 'silent' && findPostmaster(server.dataDir) !== undefined) {
-    throw new TanistError('DATABASE_UNREACHABLE', `a server runs on ${server.dataDir}, but ${server.config.host}:${server.config.port} does not answer: ${answer.text}`, 'check engine.host and engine.port');
+    throw new TanistError(
+      'DATABASE_UNREACHABLE',
+      `a server runs on ${server.dataDir}, but ${server.config.host}:${server.config.port} does not answer: ${answer.text}`,
+      'check engine.host and engine.port',
+    );
   }
   return { engine: 'postgres', dataId };
 }
@@ -34,12 +44,22 @@ async function checkFiles(server: Server): Promise<void> {
     await stat(join(dataDir, 'global', 'pg_control'));
   } catch (error) {
     const denied = (error as NodeJS.ErrnoException).code === 'EACCES';
-    throw new TanistError('NOT_A_DATA_DIRECTORY', `${dataDir}: ${String(error)}`, denied ? next : 'check engine.dataDir');
+    throw new TanistError(
+      'NOT_A_DATA_DIRECTORY',
+      `${dataDir}: ${String(error)}`,
+      denied ? next : 'check engine.dataDir',
+    );
   }
-  if (Number(version) < OLDEST_VERSION) throw unsupported(`version ${version}; ${OLDEST_VERSION} is the oldest that can be cared for`);
+  if (Number(version) < OLDEST_VERSION)
+    throw unsupported(`version ${version}; ${OLDEST_VERSION} is the oldest that can be cared for`);
   const owner = await server.owner();
   const uid = process.getuid?.() ?? 0;
-  if (uid !== 0 && uid !== owner.uid) throw new TanistError('NOT_A_DATA_DIRECTORY', `${dataDir} belongs to user ${owner.uid}, the agent runs as ${uid}`, next);
+  if (uid !== 0 && uid !== owner.uid)
+    throw new TanistError(
+      'NOT_A_DATA_DIRECTORY',
+      `${dataDir} belongs to user ${owner.uid}, the agent runs as ${uid}`,
+      next,
+    );
   await access(logDir, constants.R_OK | constants.W_OK).catch((error: unknown) => {
     throw new TanistError('NOT_A_DATA_DIRECTORY', `${logDir}: ${String(error)}`, next);
   });
@@ -52,7 +72,12 @@ async function checkReachable(path: string, owner: Owner): Promise<void> {
   for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
     const { uid, gid, mode } = await stat(folder);
     const bit = uid === owner.uid ? 0o100 : gid === owner.gid ? 0o010 : 0o001;
-    if ((mode & bit) === 0) throw new TanistError('CONFIG_INVALID', `stateDir: user ${owner.uid}, as whom the server runs, cannot enter ${folder}`, `chmod o+x ${folder}`);
+    if ((mode & bit) === 0)
+      throw new TanistError(
+        'CONFIG_INVALID',
+        `stateDir: user ${owner.uid}, as whom the server runs, cannot enter ${folder}`,
+        `chmod o+x ${folder}`,
+      );
     if (folder === '/') return;
   }
 }
@@ -60,10 +85,17 @@ async function checkReachable(path: string, owner: Owner): Promise<void> {
 /** It becomes part of restore_command, which a shell reads after PostgreSQL has put in the names of files. */
 function checkNames({ tailDir, config }: Server): void {
   if (!tailDir.startsWith('/') || /["'`$\\%\n]/.test(tailDir)) {
-    throw new TanistError('CONFIG_INVALID', `stateDir must be an absolute path without quotes, $, \`, \\ and %: ${tailDir}`);
+    throw new TanistError(
+      'CONFIG_INVALID',
+      `stateDir must be an absolute path without quotes, $, \`, \\ and %: ${tailDir}`,
+    );
   }
   const { user, password = '', options } = config.replication;
-  if (/\n/.test(user + password + options)) throw new TanistError('CONFIG_INVALID', 'engine.replication: a line break cannot be part of a connection string');
+  if ((user + password + options).includes('\n'))
+    throw new TanistError(
+      'CONFIG_INVALID',
+      'engine.replication: a line break cannot be part of a connection string',
+    );
 }
 
 interface Running {
@@ -83,10 +115,13 @@ async function checkRunning(server: Server): Promise<void> {
   if (row === undefined) throw new TanistError('DATABASE_UNREACHABLE', 'no answer to the first question');
   checkSameServer(server, row);
   const { user } = server.config;
-  if (!row.superuser) throw new TanistError('DATABASE_REFUSED', `${user} is no superuser`, `alter role "${user}" superuser`);
+  if (!row.superuser)
+    throw new TanistError('DATABASE_REFUSED', `${user} is no superuser`, `alter role "${user}" superuser`);
   if (Number.parseInt(row.version, 10) < OLDEST_VERSION) throw unsupported(`version ${row.version}`);
-  if (row.hot_standby !== 'on') throw unsupported('hot_standby is off: a closed server could not be asked for its position');
-  if (row.target !== 'latest') throw unsupported(`recovery_target_timeline is ${row.target}: a replica could not follow a new leader`);
+  if (row.hot_standby !== 'on')
+    throw unsupported('hot_standby is off: a closed server could not be asked for its position');
+  if (row.target !== 'latest')
+    throw unsupported(`recovery_target_timeline is ${row.target}: a replica could not follow a new leader`);
 }
 
 /** The process behind our session must be a child of the postmaster on our data directory, by whatever path either knows it. */
@@ -95,9 +130,15 @@ function checkSameServer(server: Server, { pid, data_directory: answering }: Run
   const postmaster = findPostmaster(dataDir);
   if (postmaster !== undefined && readProcess(pid)?.parent === postmaster.pid) return;
   if (postmaster === undefined && answering === dataDir) {
-    throw unsupported('the server answers, but its processes cannot be seen: let the agent share its process namespace');
+    throw unsupported(
+      'the server answers, but its processes cannot be seen: let the agent share its process namespace',
+    );
   }
-  throw new TanistError('DATA_DIRECTORY_MISMATCH', `the server at ${config.host}:${config.port} runs on ${answering}, not on ${dataDir}`, 'check engine.dataDir, engine.host and engine.port');
+  throw new TanistError(
+    'DATA_DIRECTORY_MISMATCH',
+    `the server at ${config.host}:${config.port} runs on ${answering}, not on ${dataDir}`,
+    'check engine.dataDir, engine.host and engine.port',
+  );
 }
 
 const unsupported = (detail: string): TanistError => new TanistError('DATABASE_UNSUPPORTED', detail);

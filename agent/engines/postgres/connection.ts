@@ -82,10 +82,16 @@ export function createConnection(config: PostgresConfig, onLost: () => void): Co
       void dialled.session.client.end().catch(() => undefined);
       return { kind: 'ready' };
     },
-    async query<Row extends QueryResultRow>(sql: string, { values = [], timeoutMs = QUERY_WITHIN_MS, name }: QueryOptions = {}) {
+    async query<Row extends QueryResultRow>(
+      sql: string,
+      { values = [], timeoutMs = QUERY_WITHIN_MS, name }: QueryOptions = {},
+    ) {
       const mine = session;
       if (mine === undefined) throw new NoSession('there is no session on the server');
-      const timer = setTimeout(() => mine.socket.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)), timeoutMs);
+      const timer = setTimeout(
+        () => mine.socket.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
+        timeoutMs,
+      );
       try {
         const query = { text: sql, values: [...values], ...(name !== undefined && { name }) };
         return (await mine.client.query<Row>(query)).rows;
@@ -107,7 +113,10 @@ interface Session {
   readonly socket: Socket;
 }
 
-async function dial(config: PostgresConfig, timeoutMs: number): Promise<Answer | { readonly session: Session }> {
+async function dial(
+  config: PostgresConfig,
+  timeoutMs: number,
+): Promise<Answer | { readonly session: Session }> {
   const socket = new Socket();
   const client = new Client({
     host: config.host,
@@ -121,7 +130,10 @@ async function dial(config: PostgresConfig, timeoutMs: number): Promise<Answer |
     stream: () => socket,
   });
   client.on('error', () => undefined); // the session's end follows, and tells
-  const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)), timeoutMs);
+  const timer = setTimeout(
+    () => socket.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
+    timeoutMs,
+  );
   try {
     await client.connect();
     return { session: { client, socket } };

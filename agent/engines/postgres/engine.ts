@@ -1,6 +1,6 @@
 /**
  * PostgreSQL behind the port: observes the server and runs one step at a time. A fence waits for nothing: it ends the
- * step that is under way, and runs at once.
+ * step that is under way, and runs at once; a seal ends it too, and runs as soon as it has ended.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertNever } from '#core/assert.js';
@@ -17,13 +17,21 @@ import { type Observer, createObserver } from '#agent/engines/postgres/observe.j
 import { open } from '#agent/engines/postgres/open.js';
 import { readTail } from '#agent/engines/postgres/read-tail.js';
 import { seal } from '#agent/engines/postgres/seal.js';
-import { type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';
+import { type Server, type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';
 import { keepSlots, makeSlots } from '#agent/engines/postgres/slots.js';
 import { start } from '#agent/engines/postgres/start.js';
 import { takeTail } from '#agent/engines/postgres/take-tail.js';
 
 /** For steps that come without a bound of their own. A start goes on by itself, and is asked for again. */
 const WITHIN_MS = { start: 30_000, seal: 5_000, follow: 5_000, keepSlots: 5_000, makeSlots: 5_000 } as const;
+const NEEDS_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
+  'seal',
+  'takeTail',
+  'open',
+  'follow',
+  'keepSlots',
+]);
+const CONNECT_WITHIN_MS = 1_000;
 /** The caller hears of a step before the next look begins, and so does not take the look for older than the step. */
 const LOOK_AFTER_MS = 10;
 
@@ -35,8 +43,13 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
   let step = new AbortController();
   let turn: Promise<unknown> = Promise.resolve();
 
-  async function attempt(action: EngineAction, withinMs: DurationMs | number, signal: AbortSignal): Promise<ActionResult> {
+  async function attempt(
+    action: EngineAction,
+    withinMs: DurationMs | number,
+    signal: AbortSignal,
+  ): Promise<ActionResult> {
     try {
+      if (NEEDS_SESSION.has(action.kind)) await requireSession(server);
       return await take(action, boundBy(server.now, withinMs, signal));
     } catch (error) {
       const code = error instanceof TanistError ? error.code : 'ENGINE_FAILED';
@@ -70,7 +83,10 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     }
   }
 
-  async function openWithSlots(action: EngineAction & { readonly kind: 'open' }, bounds: Bounds): Promise<ActionResult> {
+  async function openWithSlots(
+    action: EngineAction & { readonly kind: 'open' },
+    bounds: Bounds,
+  ): Promise<ActionResult> {
     observer?.holdCanary(true);
     try {
       const opened = await open(server, action, bounds);
@@ -104,6 +120,10 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
         step = new AbortController();
         return attempt(action, action.withinMs, new AbortController().signal);
       }
+      if (action.kind === 'seal') {
+        step.abort();
+        step = new AbortController();
+      }
       const { signal } = step;
       const withinMs = 'timeoutMs' in action ? action.timeoutMs : WITHIN_MS[action.kind];
       const mine = turn.then(() => attempt(action, withinMs, signal));
@@ -116,4 +136,9 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       observer?.setTimings(changed);
     },
   };
+}
+
+async function requireSession({ connection }: Server): Promise<void> {
+  const answer = await connection.connect(CONNECT_WITHIN_MS);
+  if (answer.kind !== 'ready') throw new TanistError('DATABASE_UNREACHABLE', answer.text);
 }

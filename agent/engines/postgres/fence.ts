@@ -46,17 +46,28 @@ async function isInRecovery(server: Server, postmaster: ServerProcess, withinMs:
   if (postmaster.paused || hasMemo(server, 'promoted', postmaster)) return false;
   const ask = async (): Promise<boolean> => {
     await server.connection.connect(withinMs);
-    const [row] = await server.connection.query<{ closed: boolean }>('select pg_is_in_recovery() as closed', { timeoutMs: withinMs });
+    const [row] = await server.connection.query<{ closed: boolean }>('select pg_is_in_recovery() as closed', {
+      timeoutMs: withinMs,
+    });
     return row?.closed === true;
   };
   const silence = sleep(withinMs, false, { ref: false });
   return Promise.race([ask().catch(() => false), silence]);
 }
 
-async function stop(server: Server, postmaster: ServerProcess, bounds: Bounds, fastMs: number, immediateMs: number): Promise<void> {
+async function stop(
+  server: Server,
+  postmaster: ServerProcess,
+  bounds: Bounds,
+  fastMs: number,
+  immediateMs: number,
+): Promise<void> {
   const isGone = (): boolean => !isAlive(postmaster);
   const isPaused = (): boolean => readProcess(postmaster.pid)?.paused === true;
-  for (const [how, ms] of [['SIGINT', fastMs], ['SIGQUIT', immediateMs]] as const) {
+  for (const [how, ms] of [
+    ['SIGINT', fastMs],
+    ['SIGQUIT', immediateMs],
+  ] as const) {
     if (isGone() || isPaused()) break;
     signal(postmaster, how);
     await bounds.within(Math.max(0, ms)).until(() => isGone() || isPaused(), LOOK_EVERY_MS);

@@ -13,7 +13,12 @@ const LOOK_EVERY_MS = 5;
 /** A server that failed to connect tries again after wal_retrieve_retry_interval, 5 s as a rule, or when it is woken. */
 const WAKE_EVERY_MS = 300;
 
-export async function follow(server: Server, leader: PlanMember, member: string, bounds: Bounds): Promise<void> {
+export async function follow(
+  server: Server,
+  leader: PlanMember,
+  member: string,
+  bounds: Bounds,
+): Promise<void> {
   const now = await readStatus(server, false, bounds.left());
   if (!now.closed) throw new TanistError('ENGINE_FAILED', 'the server accepts writes: it cannot follow');
   const changed = await point(server, leader, slotName(member), now.timeline, bounds);
@@ -28,11 +33,20 @@ export async function follow(server: Server, leader: PlanMember, member: string,
     return false;
   };
   if (await bounds.until(isFollowing, LOOK_EVERY_MS)) return;
-  throw new TanistError('ENGINE_FAILED', `no log arrives from ${leader.databaseHost}:${leader.databasePort}${await lastComplaint(server)}`);
+  throw new TanistError(
+    'ENGINE_FAILED',
+    `no log arrives from ${leader.databaseHost}:${leader.databasePort}${await lastComplaint(server)}`,
+  );
 }
 
 /** Answers whether there was anything to change. */
-async function point(server: Server, leader: PlanMember, slot: string, timeline: number, bounds: Bounds): Promise<boolean> {
+async function point(
+  server: Server,
+  leader: PlanMember,
+  slot: string,
+  timeline: number,
+  bounds: Bounds,
+): Promise<boolean> {
   const settings = await readSettings(server, bounds.left());
   const wanted = { primary_conninfo: conninfoFor(server, leader), primary_slot_name: slot };
   let changed = false;
@@ -50,7 +64,11 @@ async function point(server: Server, leader: PlanMember, slot: string, timeline:
 }
 
 function isStreamingFrom({ receiver }: Status, leader: PlanMember): boolean {
-  return receiver?.streaming === true && receiver.host === leader.databaseHost && receiver.port === leader.databasePort;
+  return (
+    receiver?.streaming === true &&
+    receiver.host === leader.databaseHost &&
+    receiver.port === leader.databasePort
+  );
 }
 
 export function conninfoFor(server: Pick<Server, 'config' | 'member'>, leader: PlanMember): string {
@@ -74,9 +92,16 @@ async function lastComplaint(server: Server): Promise<string> {
     const file = await open(control.logFile, 'r');
     try {
       const { size } = await file.stat();
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(16_384), 0, 16_384, Math.max(0, size - 16_384));
+      const { buffer, bytesRead } = await file.read(
+        Buffer.alloc(16_384),
+        0,
+        16_384,
+        Math.max(0, size - 16_384),
+      );
       const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
-      const complaint = lines.findLast((line) => /(FATAL|ERROR|LOG): .*(primary|timeline|replication slot|WAL segment)/.test(line));
+      const complaint = lines.findLast((line) =>
+        /(FATAL|ERROR|LOG): .*(primary|timeline|replication slot|WAL segment)/.test(line),
+      );
       return complaint === undefined ? '' : `: ${complaint.trim()}`;
     } finally {
       await file.close();

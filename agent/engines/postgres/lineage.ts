@@ -9,10 +9,12 @@
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { TanistError } from '#core/errors.js';
 import type { ProvedOpening } from '#core/plan.js';
 import { type Fork, parseLsn } from '#core/position.js';
 import { type Owner, removeDurably, writeDurably } from '#agent/engines/postgres/durable-files.js';
 
+const MOST_RESERVED = 10_000;
 const RESERVED = '# tanist: this number is reserved';
 
 export const historyFile = (timeline: number): string => `${hex8(timeline)}.history`;
@@ -54,6 +56,8 @@ export async function reserveUpTo(
   timeline: number,
   openings: readonly ProvedOpening[],
 ): Promise<void> {
+  if (timeline - own > MOST_RESERVED)
+    throw new TanistError('ENGINE_FAILED', `timeline ${timeline} is too far above ${own}`);
   const ancestors = new Set([own, ...forksOf(logDir, own).map((fork) => fork.timeline)]);
   const lineages = new Map(openings.map((opening) => [opening.position.timeline, opening.lineage]));
   const missing = range(2, timeline - 1).filter((number) => readLineage(logDir, number) === undefined);
@@ -67,25 +71,35 @@ export async function reserveUpTo(
 
 /** Before following: a reservation would hide the true history file of the leader, which has one for every number. */
 export async function dropReservations(logDir: string, above: number): Promise<void> {
-  const numbers = readdirSync(logDir).flatMap((name) => (/^[0-9A-F]{8}\.history$/.test(name) ? [Number.parseInt(name, 16)] : []));
-  const reserved = numbers.filter((number) => number > above && readLineage(logDir, number)?.startsWith(RESERVED));
+  const reserved = historyNumbers(logDir).filter(
+    (number) => number > above && readLineage(logDir, number)?.startsWith(RESERVED),
+  );
   for (const number of reserved) await removeDurably(join(logDir, historyFile(number)));
 }
 
 /**
- * Before a start: the server turns to the newest line counted up from its own, so what it cannot turn to is taken
- * away. Answers the numbers that were.
+ * Before a start: a server turns to the newest line that it finds a history of, and would then leave its own log behind where
+ * that line begins, unseen. So it finds none beyond the line that it has log of. Answers the numbers taken away.
  */
-export async function dropForeignLines(logDir: string, own: number): Promise<number[]> {
-  const dropped: number[] = [];
-  let newest = own;
-  while (readLineage(logDir, newest + 1) !== undefined) newest += 1;
-  for (; newest > own; newest -= 1) {
-    if (forksOf(logDir, newest).some((fork) => fork.timeline === own)) break;
-    await removeDurably(join(logDir, historyFile(newest)));
-    dropped.push(newest);
-  }
-  return dropped;
+export async function dropLinesBeyond(logDir: string, newest: number): Promise<number[]> {
+  const beyond = historyNumbers(logDir).filter((number) => number > newest);
+  for (const number of beyond) await removeDurably(join(logDir, historyFile(number)));
+  return beyond;
+}
+
+/** The line that a server was on: the newest that leads on from `known` (by its control file) and that it has log of. */
+export function newestLine(logDir: string, known: number): number {
+  const lines = readdirSync(logDir).flatMap((name) =>
+    /^[0-9A-F]{24}$/.test(name) ? [Number.parseInt(name.slice(0, 8), 16)] : [],
+  );
+  const leadsOn = (line: number): boolean => forksOf(logDir, line).some((fork) => fork.timeline === known);
+  return Math.max(known, ...[...new Set(lines)].filter(leadsOn));
+}
+
+function historyNumbers(logDir: string): number[] {
+  return readdirSync(logDir).flatMap((name) =>
+    /^[0-9A-F]{8}\.history$/.test(name) ? [Number.parseInt(name, 16)] : [],
+  );
 }
 
 function range(first: number, last: number): number[] {

@@ -84,15 +84,19 @@ export async function lastRecordStart(
   let records = '';
   let complaint = '';
   dump.stdout.setEncoding('latin1').on('data', (text: string) => (records = (records + text).slice(-KEPT)));
-  dump.stderr.setEncoding('latin1').on('data', (text: string) => (complaint = (complaint + text).slice(-KEPT)));
+  dump.stderr
+    .setEncoding('latin1')
+    .on('data', (text: string) => (complaint = (complaint + text).slice(-KEPT)));
   await new Promise<void>((resolve, reject) => dump.once('error', reject).once('close', () => resolve()));
   // It always ends with an error; one that does not mean the end of the log means that the log was not read.
-  if (!ENDS_OF_LOG.test(complaint)) throw new TanistError('TAIL_UNAVAILABLE', `pg_waldump says: ${complaint.trim()}`);
+  if (!ENDS_OF_LOG.test(complaint))
+    throw new TanistError('TAIL_UNAVAILABLE', `pg_waldump says: ${complaint.trim()}`);
   const last = [...records.matchAll(RECORD)].at(-1)?.[1];
   return last === undefined ? undefined : parseLsn(last);
 }
 
 const RECORD = /^rmgr: \S+ +len \(rec\/tot\): +\d+\/ *\d+, tx: +\d+, lsn: ([0-9A-F]+\/[0-9A-F]+), prev /gm;
-const ENDS_OF_LOG = /error in WAL record at|could not find a valid record after|could not find file|No such file or directory/;
+const ENDS_OF_LOG =
+  /error in WAL record at|could not find a valid record after|could not find file|No such file or directory/;
 /** More than the longest line can be up to its description. */
 const KEPT = 1 << 16;

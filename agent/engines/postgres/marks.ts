@@ -40,9 +40,18 @@ export async function readMarks(connection: Connection, timeoutMs: number): Prom
 }
 
 /** Writes the mark, or finds the one that an earlier try at the same epoch wrote; answers which stands. */
-export async function writeMark(connection: Connection, epoch: Epoch, mark: string, leader: string, timeoutMs: number): Promise<string> {
+export async function writeMark(
+  connection: Connection,
+  epoch: Epoch,
+  mark: string,
+  leader: string,
+  timeoutMs: number,
+): Promise<string> {
   const write = async (): Promise<string> => {
-    const [row] = await connection.query<{ mark: string }>(WRITE, { values: [epoch.toString(), mark, leader], timeoutMs });
+    const [row] = await connection.query<{ mark: string }>(WRITE, {
+      values: [epoch.toString(), mark, leader],
+      timeoutMs,
+    });
     if (row === undefined) throw new Error('the mark was neither written nor found');
     return row.mark;
   };
@@ -55,4 +64,5 @@ export async function writeMark(connection: Connection, epoch: Epoch, mark: stri
   }
 }
 
-const isMissingTable = (error: unknown): boolean => error instanceof DatabaseError && NO_SUCH_TABLE.includes(error.code ?? '');
+const isMissingTable = (error: unknown): boolean =>
+  error instanceof DatabaseError && NO_SUCH_TABLE.includes(error.code ?? '');

@@ -121,7 +121,9 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   /** A server that was told to end once its clients have gone would wait for this session for ever. */
   async function leaveIfLast(): Promise<void> {
     const others = `select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1`;
-    const found = await connection.query(others, { timeoutMs: timings.canaryTimeoutMs }).catch(() => undefined);
+    const found = await connection
+      .query(others, { timeoutMs: timings.canaryTimeoutMs })
+      .catch(() => undefined);
     if (found?.length === 0) connection.close();
   }
 
@@ -148,7 +150,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
 
   /** They change when an opening is written or applied. A table that is locked must not pass for a hung server: so not in the look. */
   async function marksNow({ closed, timeline }: Status, at: MonotonicMs): Promise<readonly Mark[]> {
-    const of = `${closed} ${timeline}`;
+    const of = `${closed ? 'closed' : 'open'} ${timeline}`;
     if (marks.of !== of || since(marks.readAt, at) >= MARKS_EVERY_MS) {
       const list = await readMarks(connection, timings.canaryTimeoutMs).catch(() => marks.list);
       marks = { of, readAt: at, list };
@@ -169,7 +171,12 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
 
   /** At once when something has changed that others act on, and in any case when `always`. */
   function tell(always: boolean): void {
-    const [state, role, processesGone, bootClosed] = [stateNow(), roleNow(), watch.isGone(), isBootClosed(dataDir)];
+    const [state, role, processesGone, bootClosed] = [
+      stateNow(),
+      roleNow(),
+      watch.isGone(),
+      isBootClosed(dataDir),
+    ];
     const streaming = role === 'replica' && status?.receiver?.streaming === true;
     const upstream = status?.upstream;
     const summary = [state, role, processesGone, bootClosed, streaming, upstream].join();
@@ -201,7 +208,11 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   return {
     start() {
       tick();
-      timers = [setTimeout(() => void beat()), setInterval(tick, TICK_MS), setInterval(() => void flyLoginCanary(), LOGIN_EVERY)];
+      timers = [
+        setTimeout(() => void beat()),
+        setInterval(tick, TICK_MS),
+        setInterval(() => void flyLoginCanary(), LOGIN_EVERY),
+      ];
     },
     stop() {
       for (const timer of timers.splice(0)) clearTimeout(timer);

@@ -53,21 +53,33 @@ async function awaitApplied(server: Server, atLeast: Position, bounds: Bounds): 
   const isDone = (apply: Apply): boolean => apply.applied >= atLeast.lsn;
   if (!(await applyUntil(server, bounds.within(bounds.left() * 0.8), LOOK_EVERY_MS, isDone))) {
     const { applied } = await readApply(server, bounds.left());
-    throw new TanistError('ENGINE_FAILED', `the log is applied up to ${formatLsn(applied)}, and must be up to ${formatLsn(atLeast.lsn)}`);
+    throw new TanistError(
+      'ENGINE_FAILED',
+      `the log is applied up to ${formatLsn(applied)}, and must be up to ${formatLsn(atLeast.lsn)}`,
+    );
   }
-  requireReached(await readPosition(server, await readStatus(server, false, bounds.left()), bounds.left()), atLeast);
+  requireReached(
+    await readPosition(server, await readStatus(server, false, bounds.left()), bounds.left()),
+    atLeast,
+  );
 }
 
 function requireReached(position: Position, atLeast: Position): void {
   const stands = comparePositions({ ...position, marks: [] }, { ...atLeast, marks: [] });
   if (stands === 'ahead' || stands === 'equal') return;
-  throw new TanistError('ENGINE_FAILED', `its log (${formatPosition(position)}) is ${stands}, held against ${formatPosition(atLeast)}`);
+  throw new TanistError(
+    'ENGINE_FAILED',
+    `its log (${formatPosition(position)}) is ${stands}, held against ${formatPosition(atLeast)}`,
+  );
 }
 
 async function promote(server: Server, action: OpenAction, bounds: Bounds): Promise<void> {
   const status = await readStatus(server, false, bounds.left());
   if (status.receiver !== undefined || status.upstream !== undefined) {
-    throw new TanistError('ENGINE_FAILED', `it still receives log from ${status.upstream ?? 'a leader'}: it is not sealed`);
+    throw new TanistError(
+      'ENGINE_FAILED',
+      `it still receives log from ${status.upstream ?? 'a leader'}: it is not sealed`,
+    );
   }
   const settings = await readSettings(server, bounds.left());
   if (settings.restore_command.value !== '') await dropTail(server, bounds);
@@ -80,5 +92,8 @@ async function promote(server: Server, action: OpenAction, bounds: Bounds): Prom
   writeMemo(server, 'promoted', postmaster);
   await server.connection.query('select pg_promote(false)', { timeoutMs: bounds.left() });
   if (await applyUntil(server, bounds, LOOK_EVERY_MS, ({ closed }) => !closed)) return;
-  throw new TanistError('ENGINE_FAILED', 'the promotion was asked for and has not gone through: it still may');
+  throw new TanistError(
+    'ENGINE_FAILED',
+    'the promotion was asked for and has not gone through: it still may',
+  );
 }

@@ -15,6 +15,10 @@ export async function positionOf(
 }
 
 /** The same with the marks as they are now. */
-export async function readPosition(server: Server, log: Pick<Status, 'timeline' | 'end'>, timeoutMs: number): Promise<Position> {
+export async function readPosition(
+  server: Server,
+  log: Pick<Status, 'timeline' | 'end'>,
+  timeoutMs: number,
+): Promise<Position> {
   return positionOf(server, log, await readMarks(server.connection, timeoutMs));
 }

@@ -67,7 +67,9 @@ export function serverProcesses(dataDir: string): ServerProcess[] {
 /** Processes whose postmaster is dead. */
 export function findOrphans(dataDir: string): ServerProcess[] {
   const postmaster = findPostmaster(dataDir);
-  return serverProcesses(dataDir).filter(({ pid, parent }) => postmaster === undefined || (pid !== postmaster.pid && parent !== postmaster.pid));
+  return serverProcesses(dataDir).filter(
+    ({ pid, parent }) => postmaster === undefined || (pid !== postmaster.pid && parent !== postmaster.pid),
+  );
 }
 
 export function hasChildren(pid: number): boolean {

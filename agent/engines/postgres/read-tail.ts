@@ -3,12 +3,19 @@
  * its checksum holds; a page belongs where it lies when its header says so. What is sent beyond the last valid record does
  * no harm, what is missing before it would.
  */
-import { open, readdir } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { comparePositions, type Position } from '#core/position.js';
 import type { TailAnswer, TailChunk, TailRequest } from '#agent/ports/engine.js';
-import { forksOf, historyFile, isLine, readLineage } from '#agent/engines/postgres/lineage.js';
-import { type Sizes, isPageAt, lastRecordStart, pageOffset, segmentName, segmentOf } from '#agent/engines/postgres/log-files.js';
+import { forksOf, historyFile, newestLine, readLineage } from '#agent/engines/postgres/lineage.js';
+import {
+  type Sizes,
+  isPageAt,
+  lastRecordStart,
+  pageOffset,
+  segmentName,
+  segmentOf,
+} from '#agent/engines/postgres/log-files.js';
 import { findPostmaster, findOrphans } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { readStatus } from '#agent/engines/postgres/status.js';
@@ -21,20 +28,29 @@ export async function readTail(server: Server, { from }: TailRequest): Promise<T
   const refuse = (text: string): TailAnswer => ({ kind: 'refused', text });
   const { dataId, ...sizes } = await server.facts();
   if (from.dataId !== dataId) return refuse(`this is data ${dataId}, not ${from.dataId}`);
-  if (await mayGrow(server)) return refuse('the server still runs, or its children do: its log may still grow');
-  const timeline = await newestLine(server);
+  if (await mayGrow(server))
+    return refuse('the server still runs, or its children do: its log may still grow');
+  const timeline = newestLine(server.logDir, (await server.controlFile()).timeline);
   const forks = forksOf(server.logDir, timeline);
   // Marks need no look: where the lines of history agree and one contains the other's end, so do the marks in it.
   const here: Position = { ...from, timeline, forks, lsn: timeline === from.timeline ? from.lsn : MAX_LSN };
   const stands = comparePositions(from, here);
-  if (stands !== 'equal' && stands !== 'behind') return refuse(`timeline ${timeline} of this log does not contain the position asked for`);
+  if (stands !== 'equal' && stands !== 'behind')
+    return refuse(`timeline ${timeline} of this log does not contain the position asked for`);
   // On a newer line the file in which it begins holds a copy of the older one up to there.
   const begin = forks.at(-1)?.end ?? 0n;
   const scanFrom = timeline === from.timeline ? from.lsn : begin;
-  const start = await lastRecordStart(server.binDir(), server.logDir, timeline, scanFrom, AbortSignal.timeout(READ_WITHIN_MS));
+  const start = await lastRecordStart(
+    server.binDir(),
+    server.logDir,
+    timeline,
+    scanFrom,
+    AbortSignal.timeout(READ_WITHIN_MS),
+  );
   // Any position above the start of the last record means that the record was applied.
   const atLeast = start === undefined ? { ...here, lsn: scanFrom } : { ...here, lsn: start + 1n };
-  if (start === undefined && timeline === from.timeline) return { kind: 'tail', atLeast: from, files: nothing() };
+  if (start === undefined && timeline === from.timeline)
+    return { kind: 'tail', atLeast: from, files: nothing() };
   return { kind: 'tail', atLeast, files: files(server.logDir, from, here, sizes) };
 }
 
@@ -48,16 +64,12 @@ async function mayGrow(server: Server): Promise<boolean> {
   return !closed || receiver !== undefined;
 }
 
-/** The line that the server was on: the newest that leads on from the one its control file knows, and has log. */
-async function newestLine(server: Server): Promise<number> {
-  const { timeline } = await server.controlFile();
-  const lines = new Set((await readdir(server.logDir)).flatMap((name) => (/^[0-9A-F]{24}$/.test(name) ? [Number.parseInt(name.slice(0, 8), 16)] : [])));
-  const leadsOn = (line: number): boolean =>
-    isLine(server.logDir, line) && forksOf(server.logDir, line).some((fork) => fork.timeline === timeline);
-  return Math.max(timeline, ...[...lines].filter(leadsOn));
-}
-
-async function* files(logDir: string, from: Position, here: Position, sizes: Sizes): AsyncGenerator<TailChunk> {
+async function* files(
+  logDir: string,
+  from: Position,
+  here: Position,
+  sizes: Sizes,
+): AsyncGenerator<TailChunk> {
   for (let timeline = from.timeline + 1; timeline <= here.timeline; timeline += 1) {
     const text = readLineage(logDir, timeline);
     if (text === undefined) continue;
@@ -84,7 +96,13 @@ function lineOf(segment: bigint, here: Position, sizes: Sizes): number {
   return begun[0]?.timeline ?? here.timeline;
 }
 
-async function* validPages(path: string, name: string, segment: bigint, start: number, sizes: Sizes): AsyncGenerator<TailChunk> {
+async function* validPages(
+  path: string,
+  name: string,
+  segment: bigint,
+  start: number,
+  sizes: Sizes,
+): AsyncGenerator<TailChunk> {
   const file = await open(path, 'r').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -92,11 +110,15 @@ async function* validPages(path: string, name: string, segment: bigint, start: n
   if (file === undefined) return;
   const base = segment * BigInt(sizes.segmentBytes);
   try {
-    for (let offset = start; offset < sizes.segmentBytes; ) {
+    for (let offset = start; offset < sizes.segmentBytes;) {
       const data = Buffer.alloc(Math.min(CHUNK_BYTES, sizes.segmentBytes - offset));
       const { bytesRead } = await file.read(data, 0, data.length, offset);
       let valid = 0;
-      while (valid + sizes.pageBytes <= bytesRead && isPageAt(data.subarray(valid), base + BigInt(offset + valid))) valid += sizes.pageBytes;
+      while (
+        valid + sizes.pageBytes <= bytesRead &&
+        isPageAt(data.subarray(valid), base + BigInt(offset + valid))
+      )
+        valid += sizes.pageBytes;
       if (valid > 0) yield { name, size: sizes.segmentBytes, offset, data: data.subarray(0, valid) };
       if (valid < data.length) return;
       offset += valid;

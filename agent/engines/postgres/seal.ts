@@ -17,12 +17,14 @@ const RECEIVER_ENDS_WITHIN_MS = 200;
 /** A log that takes longer to apply is read instead of waited for. */
 const APPLIED_WITHIN_MS = 100;
 const LOOK_EVERY_MS = 2;
+const LOOK_WITHIN_MS = 1_000;
+const READ_WITHIN_MS = 10_000;
 
 export async function seal(server: Server, bounds: Bounds): Promise<Position> {
   const restored = await cut(server, bounds);
   await awaitReceiverGone(server, bounds);
   const patience = restored ? bounds : bounds.within(APPLIED_WITHIN_MS);
-  const apply = await awaitQuiet(server, patience);
+  const apply = await awaitQuiet(server, restored, patience);
   bounds.check();
   return readPosition(server, await endOfLog(server, apply, restored), bounds.left());
 }
@@ -51,38 +53,67 @@ async function awaitReceiverGone(server: Server, bounds: Bounds): Promise<void> 
     // One that is told to end and still looks for its leader's address has no way to receive.
     return !receiver.connected;
   };
-  if (!(await bounds.until(isGone, LOOK_EVERY_MS))) throw new TanistError('ENGINE_FAILED', 'the receiver of log does not end');
+  if (!(await bounds.until(isGone, LOOK_EVERY_MS)))
+    throw new TanistError('ENGINE_FAILED', 'the receiver of log does not end');
 }
 
-/** Until all log is applied, or time is up; seen twice, for a reload that was on its way at the first look. */
-async function awaitQuiet(server: Server, bounds: Bounds): Promise<Apply> {
-  let apply = await readApply(server, bounds.left() + LOOK_EVERY_MS);
-  let seen = isQuiet(apply) ? apply : undefined;
+/**
+ * Until all log is applied, or time is up. Seen twice: the reload reaches the startup process a moment after it has reached this
+ * session.
+ */
+async function awaitQuiet(
+  server: Server,
+  restored: boolean,
+  bounds: Bounds,
+): Promise<Apply & { readonly isQuiet: boolean }> {
+  let apply: Apply | undefined;
+  let isQuiet = false;
   await bounds.until(async () => {
-    apply = await readApply(server, bounds.left() + LOOK_EVERY_MS);
-    const again = isQuiet(apply) && seen?.applied === apply.applied;
-    seen = isQuiet(apply) ? apply : undefined;
-    return again;
+    const before = apply !== undefined && mayBeQuiet(apply) ? apply.applied : undefined;
+    apply = await readApply(server, bounds.left() + LOOK_WITHIN_MS);
+    isQuiet = mayBeQuiet(apply) && apply.applied === before && !(restored && isRestoring(apply));
+    return isQuiet;
   }, LOOK_EVERY_MS);
-  return apply;
+  return { ...(apply ?? (await readApply(server, LOOK_WITHIN_MS))), isQuiet };
 }
+
+const mayBeQuiet = (apply: Apply): boolean => apply.cut && isAtEndOfLog(apply);
 
 /** The startup process runs restore_command as its child, and waits for it. */
-const isQuiet = (apply: Apply): boolean => isAtEndOfLog(apply) && !hasChildren(apply.startup?.pid ?? 0);
+const isRestoring = ({ startup }: Apply): boolean => startup !== undefined && hasChildren(startup.pid);
 
-async function endOfLog(server: Server, apply: Apply, restored: boolean): Promise<{ timeline: number; end: bigint }> {
+async function endOfLog(
+  server: Server,
+  { isQuiet, cut, applied, received, startup }: Apply & { readonly isQuiet: boolean },
+  restored: boolean,
+): Promise<{ timeline: number; end: bigint }> {
   const sizes = await server.facts();
-  const lineAt = async (lsn: bigint): Promise<number> => timelineAt(server.logDir, lsn, sizes) ?? (await server.controlFile()).timeline;
-  if (isQuiet(apply)) return { timeline: await lineAt(apply.applied), end: apply.applied };
+  const lineAt = async (lsn: bigint): Promise<number> =>
+    timelineAt(server.logDir, lsn, sizes) ?? (await server.controlFile()).timeline;
+  if (!cut)
+    throw new TanistError(
+      'ENGINE_FAILED',
+      'primary_conninfo or restore_command does not give way: is it set on the command line?',
+    );
+  if (isQuiet) return { timeline: await lineAt(applied), end: applied };
   // What was received is contiguous with the log that was here before, but only a receiver that ran since the start proves that
   // the latter has been read to its end.
-  if (apply.received === undefined || restored) {
-    throw new TanistError('ENGINE_FAILED', `the log is still being applied (${apply.startup?.waitsFor ?? 'no startup process'})`);
+  if (received === undefined || restored) {
+    throw new TanistError(
+      'ENGINE_FAILED',
+      `the log is still being applied (${startup?.waitsFor ?? 'no startup process'})`,
+    );
   }
-  if (apply.received <= apply.applied) return { timeline: await lineAt(apply.applied), end: apply.applied };
+  if (received <= applied) return { timeline: await lineAt(applied), end: applied };
   // A sender that dies leaves half a record behind, which counts for nothing. Any position above a record's start means
   // that the record is here, so one byte above the start of the last whole one is where this log ends.
-  const timeline = await lineAt(apply.received);
-  const start = await lastRecordStart(server.binDir(), server.logDir, timeline, apply.applied, AbortSignal.timeout(10_000));
-  return { timeline, end: start === undefined ? apply.applied : start + 1n };
+  const timeline = await lineAt(received);
+  const start = await lastRecordStart(
+    server.binDir(),
+    server.logDir,
+    timeline,
+    applied,
+    AbortSignal.timeout(READ_WITHIN_MS),
+  );
+  return { timeline, end: start === undefined ? applied : start + 1n };
 }

@@ -6,7 +6,11 @@ import type { MonotonicMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { PostgresConfig } from '#agent/config.js';
 import type { Connection } from '#agent/engines/postgres/connection.js';
-import { type ControlFile, readControlFile } from '#agent/engines/postgres/control-file.js';
+import {
+  type ControlFile,
+  readControlFile,
+  wasStoppedInOrder,
+} from '#agent/engines/postgres/control-file.js';
 import { type Owner, give } from '#agent/engines/postgres/durable-files.js';
 import { binDirOf, findPostmaster } from '#agent/engines/postgres/processes.js';
 import type { TailSource } from '#agent/ports/engine.js';
@@ -32,6 +36,7 @@ export interface Server extends ServerDeps {
   binDir(): string;
   owner(): Promise<Owner>;
   controlFile(): Promise<ControlFile>;
+  wasStoppedInOrder(): Promise<boolean>;
   /** What never changes as long as the data is the same, read once. */
   facts(): Promise<Pick<ControlFile, 'dataId' | 'segmentBytes' | 'pageBytes'>>;
   makeTailDir(): Promise<void>;
@@ -54,6 +59,7 @@ export function describeServer(config: PostgresConfig, deps: ServerDeps, connect
       return { uid, gid };
     },
     controlFile: () => readControlFile(dataDir, server.binDir()),
+    wasStoppedInOrder: () => wasStoppedInOrder(dataDir, server.binDir()),
     facts() {
       facts ??= server.controlFile().catch((error: unknown) => {
         facts = undefined;
@@ -75,9 +81,17 @@ function findBinDir(dataDir: string): string {
   const running = postmaster === undefined ? undefined : binDirOf(postmaster);
   if (running !== undefined) return running;
   const version = readFileSync(join(dataDir, 'PG_VERSION'), 'latin1').trim();
-  const usual = [`/usr/lib/postgresql/${version}/bin`, `/usr/pgsql-${version}/bin`, `/usr/lib/postgresql${version}/bin`];
+  const usual = [
+    `/usr/lib/postgresql/${version}/bin`,
+    `/usr/pgsql-${version}/bin`,
+    `/usr/lib/postgresql${version}/bin`,
+  ];
   const inPath = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   const found = [...usual, ...inPath].find((folder) => existsSync(join(folder, 'pg_controldata')));
   if (found !== undefined) return found;
-  throw new TanistError('CONFIG_INVALID', `no programs of PostgreSQL ${version} are found, and no server runs on ${dataDir} to tell where they are`, 'set engine.binDir');
+  throw new TanistError(
+    'CONFIG_INVALID',
+    `no programs of PostgreSQL ${version} are found, and no server runs on ${dataDir} to tell where they are`,
+    'set engine.binDir',
+  );
 }

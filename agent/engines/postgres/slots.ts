@@ -11,7 +11,10 @@ const LONGEST_NAME = 63;
 /** Lower case, digits and underscores are all that a slot's name may hold; any other member gets a hash of its name. */
 export function slotName(member: string): string {
   if (/^[a-z0-9_]*$/.test(member) && PREFIX.length + member.length <= LONGEST_NAME) return PREFIX + member;
-  const readable = member.toLowerCase().replace(/[^a-z0-9_]/g, '_').slice(0, 40);
+  const readable = member
+    .toLowerCase()
+    .replace(/[^a-z0-9_]/g, '_')
+    .slice(0, 40);
   return `${PREFIX}${readable}_${createHash('sha256').update(member).digest('hex').slice(0, 12)}`;
 }
 
@@ -21,24 +24,47 @@ interface Slot {
   readonly held: string | null;
 }
 
-export async function makeSlots(server: Server, replicas: readonly string[], timeoutMs: number): Promise<void> {
+export async function makeSlots(
+  server: Server,
+  replicas: readonly string[],
+  timeoutMs: number,
+): Promise<void> {
   const existing = new Set((await readSlots(server, timeoutMs)).map((slot) => slot.slot_name));
   for (const name of replicas.map(slotName).filter((name) => !existing.has(name))) {
-    await server.connection.query('select pg_create_physical_replication_slot($1, true)', { values: [name], timeoutMs });
+    await server.connection.query('select pg_create_physical_replication_slot($1, true)', {
+      values: [name],
+      timeoutMs,
+    });
   }
 }
 
-export async function keepSlots(server: Server, replicas: readonly string[], retentionBytes: number, timeoutMs: number): Promise<void> {
+export async function keepSlots(
+  server: Server,
+  replicas: readonly string[],
+  retentionBytes: number,
+  timeoutMs: number,
+): Promise<void> {
   const wanted = new Set(replicas.map(slotName));
   for (const slot of await readSlots(server, timeoutMs)) {
     if (slot.active) continue;
     const heldBytes = Number(slot.held ?? 0);
     if (wanted.has(slot.slot_name) && heldBytes <= retentionBytes) continue;
-    await server.connection.query('select pg_drop_replication_slot($1)', { values: [slot.slot_name], timeoutMs });
-    server.log('warn', 'SLOT_DROPPED', { slot: slot.slot_name, heldBytes, wanted: wanted.has(slot.slot_name) });
+    await server.connection.query('select pg_drop_replication_slot($1)', {
+      values: [slot.slot_name],
+      timeoutMs,
+    });
+    server.log('warn', 'SLOT_DROPPED', {
+      slot: slot.slot_name,
+      heldBytes,
+      wanted: wanted.has(slot.slot_name),
+    });
     wanted.delete(slot.slot_name);
   }
-  await makeSlots(server, replicas.filter((member) => wanted.has(slotName(member))), timeoutMs);
+  await makeSlots(
+    server,
+    replicas.filter((member) => wanted.has(slotName(member))),
+    timeoutMs,
+  );
 }
 
 async function readSlots(server: Server, timeoutMs: number): Promise<Slot[]> {

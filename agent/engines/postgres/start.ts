@@ -13,7 +13,7 @@ import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { NOT_NOW } from '#agent/engines/postgres/connection.js';
 import type { Owner } from '#agent/engines/postgres/durable-files.js';
 import { endOrphans } from '#agent/engines/postgres/fence.js';
-import { dropForeignLines } from '#agent/engines/postgres/lineage.js';
+import { dropLinesBeyond, newestLine } from '#agent/engines/postgres/lineage.js';
 import { dropMemo } from '#agent/engines/postgres/memos.js';
 import { findPostmaster, recordedPid } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -32,7 +32,11 @@ export async function start(server: Server, bounds: Bounds): Promise<void> {
   }
   await awaitAnswer(server, bounds);
   const [row] = await server.connection.query<{ closed: boolean }>('select pg_is_in_recovery() as closed');
-  if (row?.closed !== true) throw new TanistError('ENGINE_FAILED', 'the server came up accepting writes, with standby.signal in its data directory');
+  if (row?.closed !== true)
+    throw new TanistError(
+      'ENGINE_FAILED',
+      'the server came up accepting writes, with standby.signal in its data directory',
+    );
 }
 
 async function prepare(server: Server, bounds: Bounds): Promise<void> {
@@ -41,8 +45,8 @@ async function prepare(server: Server, bounds: Bounds): Promise<void> {
   if (left > 0) throw new TanistError('ENGINE_FAILED', `${left} processes of the dead server do not end`);
   await layBootClosed(dataDir, await server.owner());
   await cutUpstreams(server);
-  const { timeline } = await server.controlFile();
-  const dropped = await dropForeignLines(logDir, timeline);
+  const timeline = newestLine(logDir, (await server.controlFile()).timeline);
+  const dropped = await dropLinesBeyond(logDir, timeline);
   if (dropped.length > 0) server.log('info', 'LINES_DROPPED', { timeline, dropped: dropped.join(' ') });
   // PostgreSQL takes a zombie, or a stranger under the same pid, for the server; by now it is known to be dead.
   if (recordedPid(dataDir) !== undefined) await rm(join(dataDir, 'postmaster.pid'), { force: true });
@@ -69,7 +73,14 @@ async function launch(server: Server, bounds: Bounds): Promise<void> {
 function asOwner(command: readonly string[], { uid, gid }: Owner): readonly string[] {
   if (process.getuid?.() !== 0 || uid === 0) return command;
   const hasName = new RegExp(`^[^:]+:[^:]*:${uid}:`, 'm').test(readFileSync('/etc/passwd', 'utf8'));
-  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, hasName ? '--init-groups' : '--clear-groups', '--', ...command];
+  return [
+    'setpriv',
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    hasName ? '--init-groups' : '--clear-groups',
+    '--',
+    ...command,
+  ];
 }
 
 /** Until the command ends, or the server is there: a command may well run it in the foreground. */
@@ -81,15 +92,22 @@ async function run(server: Server, bounds: Bounds, [program, ...args]: readonly 
   let failure: string | undefined;
   child.once('error', (error) => (failure = error.message));
   child.once('exit', (code, killedBy) => {
-    if (code !== 0) failure = `ended with ${killedBy ?? `code ${code}`}`;
+    if (code !== 0) failure = `ended with ${killedBy ?? `code ${String(code)}`}`;
   });
   child.unref();
   const isThere = (): boolean => failure !== undefined || findPostmaster(server.dataDir) !== undefined;
   const appeared = await bounds.within(APPEARS_WITHIN_MS).until(isThere, LOOK_EVERY_MS);
   if (failure !== undefined && findPostmaster(server.dataDir) === undefined) {
-    throw new TanistError('ENGINE_FAILED', `${program} ${args.join(' ')}: ${failure}${await lastLines(server)}`);
+    throw new TanistError(
+      'ENGINE_FAILED',
+      `${program} ${args.join(' ')}: ${failure}${await lastLines(server)}`,
+    );
   }
-  if (!appeared) throw new TanistError('ENGINE_FAILED', `${program} ${args.join(' ')}: no server appeared${await lastLines(server)}`);
+  if (!appeared)
+    throw new TanistError(
+      'ENGINE_FAILED',
+      `${program} ${args.join(' ')}: no server appeared${await lastLines(server)}`,
+    );
 }
 
 async function awaitAnswer(server: Server, bounds: Bounds): Promise<void> {
@@ -98,11 +116,14 @@ async function awaitAnswer(server: Server, bounds: Bounds): Promise<void> {
     const answer = await server.connection.connect(Math.min(ANSWER_WITHIN_MS, bounds.left() + 1));
     if (answer.kind === 'ready') return true;
     last = answer.text;
-    if (answer.kind === 'refused' && answer.code !== NOT_NOW) throw new TanistError('DATABASE_REFUSED', answer.text);
-    if (findPostmaster(server.dataDir) === undefined) throw new TanistError('ENGINE_FAILED', `the server ended again${await lastLines(server)}`);
+    if (answer.kind === 'refused' && answer.code !== NOT_NOW)
+      throw new TanistError('DATABASE_REFUSED', answer.text);
+    if (findPostmaster(server.dataDir) === undefined)
+      throw new TanistError('ENGINE_FAILED', `the server ended again${await lastLines(server)}`);
     return false;
   };
-  if (!(await bounds.until(answers, LOOK_EVERY_MS))) throw new TanistError('ENGINE_FAILED', `the server is still starting: ${last}`);
+  if (!(await bounds.until(answers, LOOK_EVERY_MS)))
+    throw new TanistError('ENGINE_FAILED', `the server is still starting: ${last}`);
 }
 
 async function lastLines(server: Server): Promise<string> {

@@ -94,7 +94,10 @@ async function timelineOf(server: Server, row: Row, end: bigint): Promise<number
 /** `host:port` out of a connection string as `follow` writes it: key = value, quoted or not. */
 export function upstreamOf(conninfo: string): string | undefined {
   const value = (key: string): string | undefined => {
-    const [, quoted, bare] = new RegExp(`(?:^|\\\\s)${key}\\\\s*=\\\\s*(?:'((?:[^'\\\\\\\\]|\\\\\\\\.)*)'|(\\\\S+))`).exec(conninfo) ?? [];
+    const [, quoted, bare] =
+      new RegExp(`(?:^|\\s)${key}\\s*=\\s*(?:'((?:[^'\\\\]|\\\\.)*)'|(\\S+))`).exec(
+        conninfo,
+      ) ?? [];
     return quoted?.replace(/\\(.)/g, '$1') ?? bare;
   };
   const host = value('host');

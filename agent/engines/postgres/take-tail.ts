@@ -14,7 +14,13 @@ import { give, syncFolder } from '#agent/engines/postgres/durable-files.js';
 import { SEGMENT_NAME } from '#agent/engines/postgres/log-files.js';
 import { seal } from '#agent/engines/postgres/seal.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-import { changeSetting, neutralize, readSettings, reload, tailCommand } from '#agent/engines/postgres/settings.js';
+import {
+  changeSetting,
+  neutralize,
+  readSettings,
+  reload,
+  tailCommand,
+} from '#agent/engines/postgres/settings.js';
 
 const HISTORY_NAME = /^[0-9A-F]{8}\.history$/;
 const LONGEST_HISTORY = 1 << 20;
@@ -30,7 +36,11 @@ export async function takeTail(server: Server, agentAddress: string, bounds: Bou
   const { atLeast } = answer;
   const stands = comparePositions({ ...from, marks: [] }, { ...atLeast, marks: [] });
   if (stands === 'equal') return { kind: 'tailTaken', atLeast, bytes: 0 };
-  if (stands !== 'behind') throw new TanistError('TAIL_UNAVAILABLE', `the log offered reaches ${formatPosition(atLeast)}, this one ${formatPosition(from)}: ${stands}`);
+  if (stands !== 'behind')
+    throw new TanistError(
+      'TAIL_UNAVAILABLE',
+      `the log offered reaches ${formatPosition(atLeast)}, this one ${formatPosition(from)}: ${stands}`,
+    );
   const bytes = await receive(server, answer.files, bounds);
   await install(server, atLeast, bounds);
   return { kind: 'tailTaken', atLeast, bytes };
@@ -51,7 +61,8 @@ async function receive(server: Server, chunks: AsyncIterable<TailChunk>, bounds:
       checkChunk(chunk, segmentBytes);
       let file = files.get(chunk.name);
       if (file === undefined) {
-        if (files.size >= MOST_FILES) throw new TanistError('TAIL_UNAVAILABLE', `more than ${MOST_FILES} files`);
+        if (files.size >= MOST_FILES)
+          throw new TanistError('TAIL_UNAVAILABLE', `more than ${MOST_FILES} files`);
         file = await open(join(server.tailDir, chunk.name), 'wx', 0o600);
         files.set(chunk.name, file);
         await give(file, owner);
@@ -73,15 +84,17 @@ async function receive(server: Server, chunks: AsyncIterable<TailChunk>, bounds:
 function checkChunk({ name, size, offset, data }: TailChunk, segmentBytes: number): void {
   const isSegment = SEGMENT_NAME.test(name) && size === segmentBytes;
   const isHistory = HISTORY_NAME.test(name) && size <= LONGEST_HISTORY;
-  if (!isSegment && !isHistory) throw new TanistError('TAIL_UNAVAILABLE', `"${name}" of ${size} bytes is no file of the log`);
-  if (offset < 0 || offset + data.length > size) throw new TanistError('TAIL_UNAVAILABLE', `${name}: bytes beyond its end`);
+  if (!isSegment && !isHistory)
+    throw new TanistError('TAIL_UNAVAILABLE', `"${name}" of ${size} bytes is no file of the log`);
+  if (offset < 0 || offset + data.length > size)
+    throw new TanistError('TAIL_UNAVAILABLE', `${name}: bytes beyond its end`);
 }
 
 async function copyOwn(path: string, to: FileHandle, end: number): Promise<void> {
   const own = await open(path, 'r');
   try {
     const buffer = Buffer.alloc(Math.min(end, COPY_BYTES));
-    for (let offset = 0; offset < end; ) {
+    for (let offset = 0; offset < end;) {
       const { bytesRead } = await own.read(buffer, 0, Math.min(buffer.length, end - offset), offset);
       if (bytesRead === 0) throw new TanistError('ENGINE_FAILED', `${path} ends at ${offset}, before ${end}`);
       await to.write(buffer, 0, bytesRead, offset);
@@ -104,6 +117,7 @@ async function install(server: Server, atLeast: Position, bounds: Bounds): Promi
 /** A restore_command costs a promotion several runs of a shell; and log must not arrive by it later. */
 export async function dropTail(server: Server, bounds: Bounds): Promise<void> {
   const settings = await readSettings(server, bounds.left());
-  if (await neutralize(server, settings, 'restore_command', bounds.left())) await reload(server, bounds.left());
+  if (await neutralize(server, settings, 'restore_command', bounds.left()))
+    await reload(server, bounds.left());
   await rm(server.tailDir, { recursive: true, force: true });
 }

@@ -4,7 +4,12 @@
  */
 import type { DatabaseState } from '#core/report.js';
 import { dropMemo, hasMemo, readMemo } from '#agent/engines/postgres/memos.js';
-import { type ProcessId, findPostmaster, isAlive, serverProcesses } from '#agent/engines/postgres/processes.js';
+import {
+  type ProcessId,
+  findPostmaster,
+  isAlive,
+  serverProcesses,
+} from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 /** Ticks between looks for a server while there is none. */
@@ -46,12 +51,13 @@ export function watchProcess(server: Server, onFound: () => void, onChange: () =
   async function readEnding(of: ProcessId | undefined): Promise<void> {
     if (reading) return;
     reading = true;
-    const isOurs = of === undefined ? readMemo(server, 'fenced') !== undefined : hasMemo(server, 'fenced', of);
-    const control = await server.controlFile().catch(() => undefined);
+    const isOurs =
+      of === undefined ? readMemo(server, 'fenced') !== undefined : hasMemo(server, 'fenced', of);
+    const inOrder = await server.wasStoppedInOrder().catch(() => undefined);
     reading = false;
     if (postmaster !== undefined) return; // another one is up by now
-    if (control === undefined && of === undefined) return;
-    ending = isOurs ? 'fenced' : control?.cleanStop === true ? 'stopped' : 'crashed';
+    if (inOrder === undefined && of === undefined) return;
+    ending = isOurs ? 'fenced' : inOrder === true ? 'stopped' : 'crashed';
     gone = serverProcesses(dataDir).length === 0;
     onChange();
   }

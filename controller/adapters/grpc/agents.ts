@@ -47,6 +47,7 @@ export function createAgents(address: ListenAddress, options: AgentsOptions): Ag
   let emit: (event: AgentEvent) => void = () => undefined;
 
   function accept(call: AgentCall): void {
+    const peer = call.getPeer();
     let holder: Holder | undefined;
     const session = openSession(call, options.controller, {
       hello(hello) {
@@ -62,7 +63,7 @@ export function createAgents(address: ListenAddress, options: AgentsOptions): Ag
       ended(text) {
         sessions.delete(session);
         if (holder !== undefined) release(holder, text);
-        else log('warn', 'SESSION_ENDED', { peer: call.getPeer(), because: text });
+        else log('warn', 'SESSION_ENDED', { peer, because: text });
       },
     });
     sessions.add(session);
