@@ -52,6 +52,7 @@ export function createServer(
       } catch (error) {
         throw listenError(`${host}:${port}`, error as NodeJS.ErrnoException);
       }
+      tcp.on('error', () => undefined); // one connection that could not be accepted (too many open files); others follow
       return (tcp.address() as AddressInfo).port;
     },
     async stop(graceMs) {

@@ -149,15 +149,16 @@ function leadStep(state: AgentState, plan: Plan, database: Observed, context: Co
 function followStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
   const leader = memberOf(plan, plan.leader);
   if (leader === undefined || !context.rules.S4(plan) || database.role !== 'replica') return undefined;
-  const follows = database.upstream === `${leader.databaseHost}:${leader.databasePort}`;
-  if (follows && (database.streaming || state.followedEpoch === plan.epoch)) return undefined;
+  const follow: Action = { kind: 'follow', leader, openings: plan.openings, slot: state.member };
+  if (database.upstream === `${leader.databaseHost}:${leader.databasePort}`) {
+    // It is pointed there already, and the engine goes on trying by itself; once per epoch its settings are completed.
+    return database.streaming && state.followedEpoch !== plan.epoch ? follow : undefined;
+  }
   if (state.sealed?.epoch !== plan.epoch) return { kind: 'seal', epoch: plan.epoch };
   const { position } = state.sealed;
   if (position === undefined) return undefined;
   const stands = context.rules.S2(position, plan.openings);
-  if (stands === 'behind' || stands === 'equal') {
-    return { kind: 'follow', leader, openings: plan.openings, slot: state.member };
-  }
+  if (stands === 'behind' || stands === 'equal') return follow;
   if (state.problem?.code === 'DIVERGED') return undefined;
   const text = `its log (${formatPosition(position)}) holds writes that ${plan.leader} lacks: it stays closed until it is rewound or cloned anew`;
   return { problem: { code: 'DIVERGED', text } };

@@ -28,7 +28,8 @@ export function choose(
   const oldLeaderFenced = isFenced(cluster.members[plan.leader], plan);
   const answered = (name: string): boolean => sealed.some((s) => s.member === name);
 
-  const awaited = plan.eligible.filter((name) => !answered(name) && isAnswering(cluster, plan, name, context));
+  const askable = canBeSealed(cluster, plan) ? [plan.leader, ...plan.eligible] : plan.eligible;
+  const awaited = askable.filter((name) => !answered(name) && isAnswering(cluster, plan, name, context));
   if (withinGrace && awaited.length > 0) {
     return { kind: 'wait', reason: reason('WAITING_FOR_SEALS', { awaited: awaited.join(' ') }) };
   }
@@ -106,6 +107,12 @@ function appointable(
   const first = fresh.filter((s) => s.isOldLeader || plan.eligible.includes(s.member));
   if (first.length > 0) return first;
   return fresh.filter((s) => context.rules.V7(plan, s.member, oldLeaderFenced));
+}
+
+/** An old leader whose server runs closed can tell its own position; a dead one's log is read as the tail instead. */
+function canBeSealed(cluster: ClusterState, plan: Plan): boolean {
+  const database = cluster.members[plan.leader]?.report?.database;
+  return database?.state === 'running' && database.role === 'replica';
 }
 
 function isAnswering(cluster: ClusterState, plan: Plan, name: string, context: Context): boolean {

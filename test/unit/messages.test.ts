@@ -319,8 +319,14 @@ describe('what is no message of ours', () => {
     ['message', {}],
     ['hello.cluster', { hello: {} }],
     ['hello.cluster', { hello: { cluster: '../x' } }],
-    ['hello.agent_address', { hello: { cluster: 'a', member: 'b', agentAddress: 'host:99999' } }],
-    ['hello.database_port', { hello: { cluster: 'a', member: 'b', agentAddress: 'h:1', databaseHost: 'h' } }],
+    [
+      'hello.agent_address',
+      { hello: { cluster: 'a', member: 'b', agentAddress: 'host:99999', incarnation: 'i' } },
+    ],
+    [
+      'hello.database_port',
+      { hello: { cluster: 'a', member: 'b', agentAddress: 'h:1', databaseHost: 'h', incarnation: 'i' } },
+    ],
     ['report.incarnation', { report: {} }],
     ['report.highest_epoch', { report: { incarnation: 'i', highestEpoch: '18446744073709551615' } }],
     ['report.sealed.position.engine', { report: { incarnation: 'i', sealed: { position: {} } } }],

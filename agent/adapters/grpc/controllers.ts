@@ -18,13 +18,14 @@ export interface ControllersOptions {
 const RECONNECT_MS = { least: 200, most: 1000 } as const;
 const STOP_GRACE_MS = 250;
 
-/** `addresses`: `host:port` of every controller. */
+/** `addresses`: `host:port` of every controller, which is also its name here. */
 export function createControllers(addresses: readonly string[], options: ControllersOptions): Controllers {
-  let links = new Map<string, Link>();
+  const names = [...new Set(addresses)];
+  const links = new Map<string, Link>();
   return {
-    names: addresses,
+    names,
     start(emit) {
-      links = new Map(addresses.map((address) => [address, openLink(address, options, emit)]));
+      for (const name of names) links.set(name, openLink(name, options, emit));
     },
     send(controller, report) {
       links.get(controller)?.session()?.send(report);

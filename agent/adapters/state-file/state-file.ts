@@ -52,10 +52,10 @@ export async function openStateFile(folder: string): Promise<OpenStateFile> {
       return text === undefined ? undefined : parse(file, text);
     },
     /** One at a time, in the order of the calls: two at once would share the file beside. */
-    write(durable) {
+    async write(durable) {
       const text = format(durable);
       lastWrite = lastWrite.catch(() => undefined).then(() => replace(file, text));
-      return lastWrite;
+      await lastWrite;
     },
     async close() {
       await lastWrite.catch(() => undefined);

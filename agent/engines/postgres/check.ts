@@ -15,8 +15,8 @@ const ANSWER_WITHIN_MS = 5_000;
 export async function check(server: Server): Promise<EngineIdentity> {
   if (endianness() !== 'LE')
     throw unsupported('this machine is big-endian: the pages of the log are read as little-endian');
-  await checkFiles(server);
   checkNames(server);
+  await checkFiles(server);
   const { dataId } = await server.facts();
   const answer = await server.connection.connect(ANSWER_WITHIN_MS);
   if (answer.kind === 'ready') await checkRunning(server);

@@ -18,7 +18,7 @@ import { watchProcess } from '#agent/engines/postgres/watch-process.js';
 
 const TICK_MS = 25;
 const RECONNECT_EVERY_MS = 50;
-const MARKS_EVERY_MS = 5_000;
+const MARKS_EVERY_MS = 1_000;
 /** A session that owes an answer for so long is given up. */
 const GIVE_UP_MS = 10_000;
 /** A tick that comes so late was held up in this process: the server's silence meanwhile proves nothing. */
@@ -171,6 +171,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
 
   /** At once when something has changed that others act on, and in any case when `always`. */
   function tell(always: boolean): void {
+    if (watch.isReading()) return;
     const [state, role, processesGone, bootClosed] = [
       stateNow(),
       roleNow(),
@@ -219,6 +220,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     },
     async refresh() {
       await looking;
+      marks = { ...marks, readAt: LONG_AGO };
       if (connection.isReady()) await look();
       else tick();
     },

@@ -45,7 +45,7 @@ export function findPostmaster(dataDir: string): ServerProcess | undefined {
 }
 
 /** What postmaster.pid says, dead or alive. A single-user server writes its pid with a minus sign. */
-export function recordedPid(dataDir: string): number | undefined {
+function recordedPid(dataDir: string): number | undefined {
   try {
     const pid = Math.abs(Number.parseInt(readFileSync(join(dataDir, 'postmaster.pid'), 'latin1'), 10));
     return pid > 0 ? pid : undefined;

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import { cutUpstreams } from '#agent/engines/postgres/auto-conf.js';
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
@@ -15,7 +15,7 @@ import type { Owner } from '#agent/engines/postgres/durable-files.js';
 import { endOrphans } from '#agent/engines/postgres/fence.js';
 import { dropLinesBeyond, newestLine } from '#agent/engines/postgres/lineage.js';
 import { dropMemo } from '#agent/engines/postgres/memos.js';
-import { findPostmaster, recordedPid } from '#agent/engines/postgres/processes.js';
+import { findPostmaster } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 const ORPHANS_END_WITHIN_MS = 5_000;
@@ -48,9 +48,25 @@ async function prepare(server: Server, bounds: Bounds): Promise<void> {
   const timeline = newestLine(logDir, (await server.controlFile()).timeline);
   const dropped = await dropLinesBeyond(logDir, timeline);
   if (dropped.length > 0) server.log('info', 'LINES_DROPPED', { timeline, dropped: dropped.join(' ') });
-  // PostgreSQL takes a zombie, or a stranger under the same pid, for the server; by now it is known to be dead.
-  if (recordedPid(dataDir) !== undefined) await rm(join(dataDir, 'postmaster.pid'), { force: true });
+  await dropLocks(dataDir);
   for (const memo of ['promoted', 'fenced'] as const) dropMemo(server, memo);
+}
+
+/**
+ * PostgreSQL takes a zombie, or a stranger under the same pid, for the server that wrote the lock files, and refuses to start. By
+ * now that server is known to be dead.
+ */
+async function dropLocks(dataDir: string): Promise<void> {
+  const path = join(dataDir, 'postmaster.pid');
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return;
+  const [pid, , , port, socketDir] = text.split('\n');
+  if (socketDir !== undefined && socketDir !== '') {
+    const lock = join(resolve(dataDir, socketDir), `.s.PGSQL.${String(port)}.lock`);
+    const holder = await readFile(lock, 'utf8').catch(() => '');
+    if (holder.split('\n')[0] === pid) await rm(lock, { force: true });
+  }
+  await rm(path, { force: true });
 }
 
 /** The server outlives the agent: a session of its own, and none of our files. */

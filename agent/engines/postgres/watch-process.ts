@@ -20,6 +20,8 @@ export interface ProcessWatch {
   postmaster(): ProcessId | undefined;
   /** How the last one ended; unknown until that has been read. */
   ending(): DatabaseState;
+  /** A death was seen, and how it came about is being read: a moment in which there is nothing to tell. */
+  isReading(): boolean;
   /** No process of the server is left. */
   isGone(): boolean;
   /** Looks; to be called often. */
@@ -65,6 +67,7 @@ export function watchProcess(server: Server, onFound: () => void, onChange: () =
   return {
     postmaster: () => postmaster,
     ending: () => ending,
+    isReading: () => reading,
     isGone: () => gone,
     tick() {
       ticks += 1;

@@ -1,0 +1,28 @@
+/** Options and arguments that several commands share. */
+import { Argument, InvalidArgumentError, Option } from 'commander';
+import { parseAddresses, PORTS } from '#cli/config/address.js';
+import { isName, NAME_FORM } from '#cli/config/name.js';
+
+export const controllersOption = (): Option =>
+  new Option('--controllers <list>', 'the controllers to ask, host:port,host:port,…')
+    .env('TANIST_CONTROLLERS')
+    .default([`127.0.0.1:${PORTS.controller}`], `127.0.0.1:${PORTS.controller}`)
+    .argParser((list: string) => {
+      const addresses = parseAddresses(list, PORTS.controller);
+      if (addresses !== undefined) return addresses;
+      throw new InvalidArgumentError(`Expected host:port,host:port,… like 10.0.0.1:${PORTS.controller}.`);
+    });
+
+/** `form` is `<cluster>`, or `[cluster]` where it may be left out. */
+export const clusterArgument = (form: string, description: string): Argument =>
+  new Argument(form, description).argParser((text: string) => {
+    if (isName(text)) return text;
+    throw new InvalidArgumentError(`Expected ${NAME_FORM}.`);
+  });
+
+/** A whole number of an option. */
+export const wholeNumber = (min: number, max: number) => (text: string) => {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+};

@@ -1,0 +1,48 @@
+/** A cluster's policy file, `tanist init --policy`. What is left out is as in core's DEFAULT_POLICY. */
+import { z } from 'zod';
+import { DEFAULT_POLICY, type Policy } from '#core/policy.js';
+import { PROFILES } from '#core/timings.js';
+import { readConfigFile } from '#cli/config/read.js';
+import { count, duration, name, oneOf, section, size } from '#cli/config/schema.js';
+import { checkTimings } from '#cli/config/timings.js';
+import { formatDuration, formatSize } from '#cli/config/units.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const MIB = 2 ** 20;
+const TIB = 2 ** 40;
+const HIGHEST_PRIORITY = 1000;
+
+export const policySchema = section({
+  profile: oneOf(PROFILES).prefault(DEFAULT_POLICY.profile),
+  durability: oneOf(['async']).prefault(DEFAULT_POLICY.durability),
+  plannedStopWait: duration(0, 24 * HOUR).prefault(formatDuration(DEFAULT_POLICY.plannedStopWaitMs)),
+  tailTimeout: duration(0, MINUTE).prefault(formatDuration(DEFAULT_POLICY.tailTimeoutMs)),
+  waitForAhead: duration(0, 10 * MINUTE).prefault(formatDuration(DEFAULT_POLICY.waitForAheadMs)),
+  openTimeout: duration(1000, HOUR).prefault(formatDuration(DEFAULT_POLICY.openTimeoutMs)),
+  slotRetention: size(16 * MIB, 1024 * TIB).prefault(formatSize(DEFAULT_POLICY.slotRetentionBytes)),
+  priorities: z
+    .record(name(), count(-HIGHEST_PRIORITY, HIGHEST_PRIORITY), {
+      error: (issue) =>
+        issue.code === 'invalid_type' ? 'expected a section of member names, each with a number' : undefined,
+    })
+    .prefault({ ...DEFAULT_POLICY.priorities }),
+  ledgerRetention: count(1, 1_000_000).prefault(DEFAULT_POLICY.ledgerRetention),
+});
+
+/** Throws CONFIG_UNREADABLE, CONFIG_INVALID or TIMINGS_UNSAFE. */
+export function readPolicy(file: string): Policy {
+  const { value } = readConfigFile(file, policySchema);
+  checkTimings([value.profile]);
+  return {
+    profile: value.profile,
+    durability: value.durability,
+    plannedStopWaitMs: value.plannedStopWait,
+    tailTimeoutMs: value.tailTimeout,
+    waitForAheadMs: value.waitForAhead,
+    openTimeoutMs: value.openTimeout,
+    slotRetentionBytes: value.slotRetention,
+    priorities: value.priorities,
+    ledgerRetention: value.ledgerRetention,
+  };
+}

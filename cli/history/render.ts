@@ -1,0 +1,85 @@
+/** The ledger, for people: who led since when and why, on what evidence, at what cost. */
+import { assertNever } from '#core/assert.js';
+import type { Candidate, LedgerEntry, LossAccount, Phase, TailAccount } from '#core/ledger.js';
+import { formatPosition } from '#core/position.js';
+import type { Paint, Style } from '#cli/view/paint.js';
+import { renderTable } from '#cli/view/table.js';
+import { formatBytes, formatReason, formatTime } from '#cli/view/words.js';
+
+export const renderHistory = (entries: readonly LedgerEntry[], paint: Paint): string =>
+  `${entries.map((entry) => renderEntry(entry, paint)).join('\n\n')}\n`;
+
+function renderEntry(entry: LedgerEntry, paint: Paint): string {
+  const { epoch, at, kind, outcome } = entry;
+  const title = [
+    paint('bold', `epoch ${epoch}`),
+    formatTime(at),
+    kind,
+    leaders(entry),
+    paint(OUTCOMES[outcome], outcome),
+  ];
+  return [
+    title.join('  '),
+    fact('reason', formatReason(entry.reason)),
+    fact('decided by', `${entry.controller}, term ${entry.term}`),
+    ...candidates(entry.candidates),
+    fact('tail', tailText(entry.tail)),
+    fact('loss', lossText(entry.loss, paint)),
+    ...(entry.phases.length === 0 ? [] : [fact('phases (ms)', phasesText(entry.phases))]),
+  ].join('\n');
+}
+
+const OUTCOMES: Readonly<Record<LedgerEntry['outcome'], Style>> = {
+  pending: 'warning',
+  proved: 'good',
+  failed: 'bad',
+};
+
+const LABEL_WIDTH = 13;
+const fact = (label: string, text: string): string => `  ${label.padEnd(LABEL_WIDTH)}${text}`;
+
+function leaders({ leader, previousLeader }: LedgerEntry): string {
+  if (previousLeader === undefined) return `leader ${leader}`;
+  return previousLeader === leader ? `${leader} again` : `${previousLeader} → ${leader}`;
+}
+
+function candidates(all: readonly Candidate[]): readonly string[] {
+  const rows = all.map(({ member, position, compared, verdict, reason }) => [
+    member,
+    position === undefined ? 'no position' : formatPosition(position),
+    compared ?? '-',
+    verdict,
+    formatReason(reason),
+  ]);
+  const lines = rows.length === 0 ? [] : renderTable(rows);
+  return lines.map((line, index) => fact(index === 0 ? 'candidates' : '', line.trimStart()));
+}
+
+function tailText(tail: TailAccount): string {
+  switch (tail.kind) {
+    case 'taken':
+      return `${formatBytes(tail.bytes)} taken from ${tail.from}`;
+    case 'not-needed':
+      return 'not needed';
+    case 'failed':
+      return `not fetched: ${tail.text}`;
+    default:
+      return assertNever(tail);
+  }
+}
+
+function lossText(loss: LossAccount, paint: Paint): string {
+  switch (loss.kind) {
+    case 'none':
+      return paint('good', 'none');
+    case 'unknown': {
+      const atLeast = loss.atLeastBytes > 0n ? `, at least ${formatBytes(loss.atLeastBytes)} of log` : '';
+      return `${paint('warning', `not known${atLeast}`)}: ${loss.text}`;
+    }
+    default:
+      return assertNever(loss);
+  }
+}
+
+const phasesText = (phases: readonly Phase[]): string =>
+  phases.map(({ phase, ms }) => `${phase} ${Math.round(ms)}`).join(' → ');

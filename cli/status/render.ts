@@ -1,0 +1,94 @@
+/** The answer to `tanist status`, for people: one line per cluster, one table of its members, and what to do next. */
+import type { ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
+import type { ControllerAnswer, StatusAnswer } from '#cli/status/ask.js';
+import type { Paint, Style } from '#cli/view/paint.js';
+import { renderTable } from '#cli/view/table.js';
+import { formatBytes, formatReason, formatSpan } from '#cli/view/words.js';
+
+export function renderStatus({ document, controllers }: StatusAnswer, paint: Paint): string {
+  const parts = [controllersLine(controllers, paint)];
+  if (!document.active) parts.push(noneActive(document, paint));
+  if (document.clusters.length === 0) parts.push(noClusters(document));
+  const clusters = document.clusters.map((cluster) => renderCluster(cluster, paint));
+  return `${[parts.join('\n'), ...clusters].join('\n\n')}\n`;
+}
+
+const controllersLine = (controllers: readonly ControllerAnswer[], paint: Paint): string =>
+  `controllers: ${controllers.map((answer) => controllerText(answer, paint)).join(', ')}`;
+
+function controllerText(answer: ControllerAnswer, paint: Paint): string {
+  if (answer.kind === 'silent') return `${answer.address} ${paint('bad', 'does not answer')}`;
+  const { active, controller, term } = answer.document;
+  return active ? `${controller} ${paint('good', 'active')} (term ${term ?? '-'})` : `${controller} standby`;
+}
+
+const noneActive = ({ controller }: StatusDocument, paint: Paint): string =>
+  `${paint('bad', 'no active controller answers:')} while there is none, nobody decides, and a leader that fails is not replaced.
+  what to do: look again in a few seconds; if it stays so, check that etcd answers and that --controllers names every controller
+  shown below: what the standby ${controller} hears; it holds no plan, so leaders, epochs and eligibility are not known`;
+
+const noClusters = ({ active }: StatusDocument): string =>
+  active
+    ? 'no cluster is in care, and no agent is connected; start an agent beside each database'
+    : 'no agent is connected';
+
+function renderCluster(cluster: ClusterStatus, paint: Paint): string {
+  const { name, state, epoch, leader, profile, reason } = cluster;
+  const facts = [
+    `${paint('bold', name)}: ${paint(STATE_STYLES[state] ?? 'warning', state)}`,
+    ...(epoch === null ? [] : [`epoch ${epoch}`]),
+    ...(leader === null ? [] : [`leader ${leader}`]),
+    ...(profile === null ? [] : [`profile ${profile}`]),
+  ].join(', ');
+  const line = reason === null ? facts : `${facts}: ${formatReason(reason)}`;
+  const notInCare = `  to take it into care: tanist init ${name}`;
+  return [
+    line,
+    ...renderTable(
+      cluster.members.map((member) => memberRow(member, paint)),
+      HEAD.map((title) => paint('dim', title)),
+    ),
+    ...problems(cluster),
+    ...(state === 'not-in-care' ? [notInCare] : []),
+  ].join('\n');
+}
+
+const STATE_STYLES: Readonly<Partial<Record<string, Style>>> = {
+  ok: 'good',
+  degraded: 'warning',
+  waiting: 'warning',
+  'failing-over': 'bad',
+} satisfies Partial<Record<ClusterStatus['state'], Style>>;
+
+const HEAD = [
+  'MEMBER',
+  'ROLE',
+  'STATE',
+  'APPOINTABLE',
+  'STREAMING',
+  'BEHIND',
+  'POSITION',
+  'HEARD',
+  'PROBLEM',
+];
+
+function memberRow(member: MemberStatus, paint: Paint): readonly string[] {
+  const leads = member.role === 'leader';
+  return [
+    member.name,
+    member.role,
+    member.connected ? member.state : paint('bad', member.state),
+    leads ? '-' : member.eligible ? 'eligible' : member.joining ? 'joining' : 'no',
+    leads ? '-' : member.streaming ? 'yes' : 'no',
+    member.behindBytes === null ? '-' : formatBytes(member.behindBytes),
+    member.position ?? '-',
+    member.heardMsAgo === null ? 'never' : `${formatSpan(member.heardMsAgo)} ago`,
+    member.problem === null ? '-' : paint('bad', member.problem.code),
+  ];
+}
+
+/** Below the table: a sentence in a column would break every other line. */
+const problems = ({ members }: ClusterStatus): readonly string[] =>
+  members.flatMap(({ name, problem }) =>
+    problem === null ? [] : [`  ${name}: ${problem.code}: ${problem.text}`],
+  );

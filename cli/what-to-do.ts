@@ -1,0 +1,45 @@
+/** What the reader of an error can do next, when the place that threw it knows no better. docs/errors.md says more under each code. */
+import type { ErrorCode } from '#core/errors.js';
+
+export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
+  CONFIG_UNREADABLE: 'name the file with --config or --policy, and let the user that runs tanist read it',
+  CONFIG_INVALID: 'correct the file where the line above says; docs/configuration.md explains every key',
+  TIMINGS_UNSAFE: 'do not run this build: report it, and go back to the version before',
+  ETCD_UNREACHABLE:
+    "check etcd.endpoints and etcd.tls in the controller's file, and etcd itself: etcdctl endpoint health",
+  ETCD_REFUSED: 'check etcd.user and its password; its role needs readwrite permission on etcd.prefix',
+  STORE_CORRUPT:
+    'read the named key with etcdctl get, and put back what Tanist wrote there, for example from a snapshot',
+  CONTROLLER_UNREACHABLE:
+    'start a controller, or name those that run: --controllers host:port,… or TANIST_CONTROLLERS',
+  ADDRESS_IN_USE:
+    'stop the process that listens there (ss -ltnp names it), or choose another address with listen',
+  DATABASE_UNREACHABLE: "start the database, or correct postgres.host and postgres.port in the agent's file",
+  DATABASE_REFUSED: 'check postgres.user, its password and pg_hba.conf; the user must be a superuser',
+  DATABASE_UNSUPPORTED:
+    'change the setting that is named above, or use a version of the database that is supported',
+  NOT_A_DATA_DIRECTORY:
+    'set postgres.dataDir to what SHOW data_directory answers, and run the agent as its owner',
+  DATA_DIRECTORY_MISMATCH:
+    'let postgres.dataDir, postgres.host and postgres.port name one and the same server',
+  DATA_IDENTITY_MISMATCH:
+    "clone this member from the leader, or correct cluster in its agent's file if it belongs to another one",
+  NAME_TAKEN: 'stop one of the two agents, or give each a member name and a stateDir of its own',
+  NOT_A_MEMBER: "check cluster and member in the agent's file; tanist status shows the members of the plan",
+  STATE_CORRUPT:
+    'put the file back as it was; if that cannot be done, move it away: the agent then joins as a new member',
+  STATE_FOREIGN: 'give every agent a stateDir of its own, or move away what another member left there',
+  AGENT_BEHIND_PLAN:
+    'put the newest state.json back; if there is none, move the old one away: the agent then joins as a new member',
+  PLAN_STALE: 'nothing, if it passes; if etcd was restored from a backup, raise the generation in etcd',
+  ALREADY_INITIALISED: 'nothing: the cluster is in care already, and tanist status shows it',
+  NOT_INITIALISED: 'check the name with tanist status; tanist init CLUSTER takes a running cluster into care',
+  NO_LEADER_FOUND:
+    'start the leader and its agent, wait until tanist status shows them, then run tanist init again',
+  TWO_LEADERS_FOUND: 'stop all but the true leader, make the others its replicas, then run tanist init again',
+  NOT_ACTIVE:
+    'name every controller with --controllers; if none is active, wait a few seconds, then check etcd',
+  DIVERGED: 'keep both until you know which data you want; then clone the other members from that one',
+  ENGINE_FAILED: "read the database's own log at this time; the agent tries again by itself",
+  TAIL_UNAVAILABLE: "keep the old leader's disk: it holds the writes that could not be fetched",
+};

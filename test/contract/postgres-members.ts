@@ -1,0 +1,227 @@
+// Problem: the engine has to be tried on real servers, several at a time, with everything an agent would hand it.
+// Rule: a member is a server of the harness and an engine beside it; tails are fetched from the other member's engine directly.
+// Consequence: what goes wrong here goes wrong in the engine, not in a wire or a loop.
+import { chmodSync, mkdirSync } from 'node:fs';
+import { Client } from 'pg';
+import { type DurationMs, asDuration, asEpoch, asMonotonic } from '#core/brand.js';
+import type { PlanMember, ProvedOpening } from '#core/plan.js';
+import type { Position } from '#core/position.js';
+import type { OpenedReport } from '#core/report.js';
+import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
+import type { ActionResult, Engine, EngineAction, EngineEvent, Observation } from '#agent/ports/engine.js';
+import type { PostgresServer } from '#test/cluster/postgres.js';
+import { waitFor } from '#test/cluster/processes.js';
+
+export const FENCE_MS = asDuration(500);
+const STEP_MS = asDuration(10_000);
+const TIMINGS = { heartbeatMs: asDuration(100), canaryTimeoutMs: asDuration(600) };
+
+export interface Member {
+  readonly name: string;
+  readonly server: PostgresServer;
+  readonly engine: Engine;
+  readonly events: EngineEvent[];
+  readonly logged: { readonly code: string; readonly fields: object }[];
+  /** As plans name it. */
+  readonly planned: PlanMember;
+  /** The first observation from now on that is as wanted. */
+  until(what: string, condition: (seen: Observation) => boolean): Promise<Observation>;
+  latest(): Observation;
+  /** The result of a step that must succeed. */
+  run<Kind extends EngineAction['kind']>(
+    action: EngineAction & { readonly kind: Kind },
+  ): Promise<ResultOf<Kind>>;
+}
+
+interface Results {
+  fence: 'fenced';
+  start: 'started';
+  seal: 'sealed';
+  takeTail: 'tailTaken';
+  open: 'opened';
+  follow: 'following';
+  keepSlots: 'slotsKept';
+}
+type ResultOf<Kind extends EngineAction['kind']> = ActionResult & { readonly kind: Results[Kind] };
+
+const members = new Map<string, Member>();
+
+export function careFor(server: PostgresServer): Member {
+  const stateDir = `${server.dir}.state`;
+  mkdirSync(stateDir, { recursive: true });
+  chmodSync(stateDir, 0o755);
+  const events: EngineEvent[] = [];
+  const logged: Member['logged'] = [];
+  const engine = createPostgresEngine(
+    {
+      ...{
+        kind: 'postgres',
+        dataDir: server.dir,
+        binDir: undefined,
+        host: server.socketDir,
+        port: server.port,
+      },
+      ...{ user: 'postgres', password: server.password, database: 'postgres' },
+      replication: { user: 'postgres', password: server.password, options: 'connect_timeout=5' },
+      server: { kind: 'pg_ctl', options: '', logFile: server.logFile },
+    },
+    {
+      member: server.name,
+      stateDir,
+      tailSource: {
+        fetch: (address, request) =>
+          members.get(address)?.engine.readTail(request) ??
+          Promise.resolve({ kind: 'refused', text: 'nobody there' }),
+      },
+      now: () => asMonotonic(performance.now()),
+      log: (_level, code, fields) => logged.push({ code, fields }),
+    },
+  );
+  const latest = (): Observation => {
+    const event = events.at(-1);
+    if (event === undefined) throw new Error(`${server.name}: nothing observed yet`);
+    return event.observation;
+  };
+  const member: Member = {
+    ...{ name: server.name, server, engine, events, logged, latest },
+    planned: {
+      ...{ name: server.name, agentAddress: server.name },
+      ...{ databaseHost: '127.0.0.1', databasePort: server.port },
+    },
+    async until(what, condition) {
+      const from = events.length;
+      const found = (): Observation | undefined => {
+        return events.slice(from).find(({ observation }) => condition(observation))?.observation;
+      };
+      return waitFor(found, { timeoutMs: 15_000, what: `${server.name}: ${what}`, everyMs: 2 });
+    },
+    async run<Kind extends EngineAction['kind']>(action: EngineAction & { readonly kind: Kind }) {
+      const result = await engine.run(action);
+      if (result.kind === 'failed')
+        throw new Error(`${server.name}: ${action.kind}: ${result.code}: ${result.text}`);
+      return result as ResultOf<Kind>;
+    },
+  };
+  members.set(server.name, member);
+  engine.setTimings(TIMINGS);
+  engine.start((event) => events.push(event));
+  return member;
+}
+
+export async function stopCaring(): Promise<void> {
+  await Promise.all([...members.values()].map(({ engine }) => engine.stop()));
+  members.clear();
+}
+
+// --- the history of one cluster, as a controller would keep it
+
+export interface History {
+  readonly openings: ProvedOpening[];
+  /** Opens a member at the next epoch, at or above a position, with its line of history where the plan would put it. */
+  open(
+    member: Member,
+    options?: { atLeast?: Position; replicas?: readonly string[]; timeoutMs?: DurationMs },
+  ): Promise<OpenedReport>;
+  /** An epoch passes that nobody hears of again. */
+  skipEpoch(): void;
+}
+
+export function newHistory(): History {
+  const openings: ProvedOpening[] = [];
+  let epoch = 0n;
+  return {
+    openings,
+    skipEpoch: () => (epoch += 1n),
+    async open(member, { atLeast, replicas = [], timeoutMs = STEP_MS } = {}) {
+      epoch += 1n;
+      const newest = openings.at(-1);
+      const timeline = newest && newest.position.timeline + Number(epoch - newest.epoch);
+      const { opened } = await member.run({
+        ...{
+          kind: 'open',
+          epoch: asEpoch(epoch),
+          mark: `mark ${epoch}`,
+          timeline,
+          openings,
+          replicas,
+          timeoutMs,
+        },
+        opening: { state: 'pending', atLeast, oldLeader: 'fenced' },
+      });
+      openings.push({ ...opened, leader: member.name });
+      return opened;
+    },
+  };
+}
+
+export const fence = (member: Member): Promise<ResultOf<'fence'>> =>
+  member.run({ kind: 'fence', withinMs: FENCE_MS });
+
+export async function seal(member: Member): Promise<Position> {
+  return (await member.run({ kind: 'seal', epoch: asEpoch(99n) })).position;
+}
+
+export const follow = (member: Member, leader: Member): Promise<ResultOf<'follow'>> =>
+  member.run({ kind: 'follow', leader: leader.planned, openings: [], slot: member.name });
+
+export async function takeTail(member: Member, from: Member): Promise<ResultOf<'takeTail'>> {
+  return member.run({ kind: 'takeTail', epoch: asEpoch(99n), agentAddress: from.name, timeoutMs: STEP_MS });
+}
+
+// --- clients
+
+/** A session that stays, whatever becomes of its server. */
+export async function connect(server: PostgresServer, user = 'postgres'): Promise<Client> {
+  const client = new Client({ host: '127.0.0.1', port: server.port, user, database: 'postgres' });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+export interface Writing {
+  /** What was acknowledged so far. */
+  readonly acknowledged: number[];
+  /** Ends when every session has failed. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Several sessions insert numbers into the table `written`, as fast as they can, until their server dies. */
+export async function writeUntilItDies(server: PostgresServer, sessions: number): Promise<Writing> {
+  await server.query('create table if not exists written (number bigint primary key)');
+  const acknowledged: number[] = [];
+  const clients = await Promise.all(Array.from({ length: sessions }, () => connect(server)));
+  const [last] = await server.query<{ number: string }>(
+    'select coalesce(max(number), 0) as number from written',
+  );
+  let number = Number(last?.number);
+  let stopping = false;
+  const write = async (client: Client): Promise<void> => {
+    try {
+      while (!stopping) {
+        const mine = ++number;
+        await client.query('insert into written values ($1)', [mine]);
+        acknowledged.push(mine);
+      }
+      await client.end();
+    } catch {
+      // the server died: this one was not acknowledged
+    }
+  };
+  const ended = Promise.all(clients.map(write)).then(() => undefined);
+  return {
+    acknowledged,
+    ended,
+    stop: () => {
+      stopping = true;
+      return ended;
+    },
+  };
+}
+
+/** Which of the acknowledged numbers a server does not have. */
+export async function missing(server: PostgresServer, { acknowledged }: Writing): Promise<number[]> {
+  const rows = await server.query<{ number: string }>('select number from written');
+  const there = new Set(rows.map(({ number }) => Number(number)));
+  return acknowledged.filter((number) => !there.has(number));
+}
