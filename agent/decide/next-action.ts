@@ -10,7 +10,7 @@ import type { Action, AgentState, Context, Observed } from '#agent/decide/state.
 
 /** A dead leader's log is left to be read for this long before its server is started again, closed. */
 const RESTART_AFTER = asDuration(2000);
-const SLOTS_EVERY = asDuration(5000);
+export const SLOTS_EVERY = asDuration(5000);
 
 export function nextAction(state: AgentState, context: Context): AgentState {
   const { plan } = state.durable;

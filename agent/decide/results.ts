@@ -1,7 +1,7 @@
 /** What an engine's step came to. */
 import { assertNever } from '#core/assert.js';
 import { after, asDuration, highest } from '#core/brand.js';
-import { isOver } from '#agent/decide/next-action.js';
+import { isOver, SLOTS_EVERY } from '#agent/decide/next-action.js';
 import { afterStep } from '#agent/decide/observe.js';
 import type { ActionUnderWay, AgentState, Context, Result } from '#agent/decide/state.js';
 
@@ -39,6 +39,8 @@ export function takeResult(state: AgentState, id: number, result: Result, contex
         ...ended,
         durable: { ...ended.durable, openedEpoch: highest(ended.durable.openedEpoch, result.opened.epoch) },
         opened: { ...result.opened, at: context.now },
+        // The opening itself makes the slots; they are looked after from the next time on.
+        slotsAt: after(context.now, SLOTS_EVERY),
         problem: undefined,
       };
     case 'following':
