@@ -54,9 +54,12 @@ module.exports = {
     ),
     rule(
       'adapters-and-engines-decide-nothing',
-      'They do what they are told: ports, core, proto and packages; what one shares with the other is a port.',
+      'They do what they are told: ports, configuration, core, proto and packages; what one shares with the other is a port.',
       { path: `^${side}/(adapters|engines)/`, pathNot: tests },
-      { pathNot: ['^core/', '^$1/(ports|$2)/', '^proto/', '^node_modules/'], dependencyTypesNot: ['core'] },
+      {
+        pathNot: ['^core/', '^$1/(ports|$2)/', '^$1/config\\.ts$', '^proto/', '^node_modules/'],
+        dependencyTypesNot: ['core'],
+      },
     ),
     rule(
       'guard-decides-nothing',
@@ -98,9 +101,9 @@ module.exports = {
     ),
     rule(
       'cli-sees-mains',
-      'The cli starts a side or speaks to it over the wire; it does not reach inside.',
+      'The cli configures and starts a side, or speaks to it over the wire; it does not reach inside.',
       { path: '^cli/', pathNot: tests },
-      { path: `^${side}/`, pathNot: main },
+      { path: `^${side}/`, pathNot: [main, `^${side}/config\\.ts$`] },
     ),
     rule(
       'outsiders-see-no-side',

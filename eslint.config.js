@@ -41,7 +41,10 @@ export default defineConfig(
       '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: true }],
       '@typescript-eslint/no-misused-promises': 'error',
       // A new kind of event or outcome must be thought about in every place that switches over it.
-      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       // `while (true)` with a return inside says what it is; other constant conditions are mistakes.
       '@typescript-eslint/no-unnecessary-condition': [
         'error',

@@ -2,14 +2,19 @@
  * One loop at our own pace. Ports only enqueue events; this drains them through `decide` and carries the effects out, after
  * what they promise is durable (E5). Nothing here decides.
  */
-import { randomUUID } from 'node:crypto';
 import { assertNever } from '#core/assert.js';
 import { asDuration, type MonotonicMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
-import { type AgentState, type DurableState, type Effect, type Input, startState } from '#agent/decide/state.js';
+import {
+  type AgentState,
+  type DurableState,
+  type Effect,
+  type Input,
+  startState,
+} from '#agent/decide/state.js';
 import type { Controllers } from '#agent/ports/controllers.js';
 import type { Engine, EngineAction } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
@@ -21,6 +26,8 @@ export interface AgentPorts {
   readonly stateFile: StateFile;
   readonly log: Log;
   readonly now: () => MonotonicMs;
+  /** A fresh random word each time, for marks. */
+  readonly random: () => string;
 }
 
 export interface AgentLoop {
@@ -51,7 +58,8 @@ export function createAgentLoop(durable: DurableState, incarnation: string, port
   async function drain(): Promise<void> {
     draining = true;
     try {
-      for (let input = queue.shift(); input !== undefined && !stopped; input = queue.shift()) await step(input);
+      for (let input = queue.shift(); input !== undefined && !stopped; input = queue.shift())
+        await step(input);
     } catch (error) {
       await endBroken(error);
     } finally {
@@ -61,7 +69,7 @@ export function createAgentLoop(durable: DurableState, incarnation: string, port
 
   async function step(input: Input): Promise<void> {
     const profile = state.durable.plan?.policy.profile;
-    const decision = decide(state, { ...input, at: ports.now(), random: randomUUID() }, rules);
+    const decision = decide(state, { ...input, at: ports.now(), random: ports.random() }, rules);
     state = decision.state;
     // A fence needs no memory of it before it acts; everything else waits until what it rests on is durable.
     const [fences, others] = partition(decision.effects, isFence);
@@ -96,7 +104,9 @@ export function createAgentLoop(durable: DurableState, incarnation: string, port
   /** A broken invariant, or a memory that cannot be written: fence first, then end. */
   async function endBroken(error: unknown): Promise<void> {
     stopped = true;
-    ports.log('error', 'AGENT_BROKEN', { because: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    ports.log('error', 'AGENT_BROKEN', {
+      because: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
     const inCare = state.durable.plan?.leader === state.member;
     if (inCare) await ports.engine.run({ kind: 'fence', withinMs: asDuration(500) });
     fail(error);

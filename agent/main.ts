@@ -12,7 +12,7 @@ import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { type AgentLoop, createAgentLoop } from '#agent/loop.js';
 import type { Engine, EngineIdentity, TailAnswer } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
-import type { Durable, StateFile } from '#agent/ports/state-file.js';
+import { type Durable, StateCorrupt, type StateFile } from '#agent/ports/state-file.js';
 
 /** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start or go on. */
 export async function runAgent(config: AgentConfig): Promise<void> {
@@ -24,7 +24,11 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   const stopped = nextSignal();
   const stateFile = await openStateFile(config.stateDir);
   try {
-    const tailSource = createTailSource({ cluster: config.cluster, member: config.member, epoch: () => loop.state().durable.sealedEpoch });
+    const tailSource = createTailSource({
+      cluster: config.cluster,
+      member: config.member,
+      epoch: () => loop.state().durable.sealedEpoch,
+    });
     const engine = createPostgresEngine(config.engine, {
       member: config.member,
       stateDir: config.stateDir,
@@ -48,8 +52,18 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       now,
       log,
     });
-    const loop: AgentLoop = createAgentLoop(durable, incarnation, { controllers, engine, stateFile, log, now });
-    const peers = await createPeerServer({ ...config.listen, handler: { readTail: (request) => answerTail(request, loop, engine) } });
+    const loop: AgentLoop = createAgentLoop(durable, incarnation, {
+      controllers,
+      engine,
+      stateFile,
+      log,
+      now,
+      random: randomUUID,
+    });
+    const peers = await createPeerServer({
+      ...config.listen,
+      handler: { readTail: (request) => answerTail(request, loop, engine) },
+    });
     loop.start();
     log('info', 'STARTED', { incarnation, dataId: identity.dataId, epoch: Number(durable.highestEpoch) });
     try {
@@ -64,8 +78,12 @@ export async function runAgent(config: AgentConfig): Promise<void> {
 }
 
 /** E5: what this member durably knows; nothing yet for a new one. Another member's memory is refused. */
-async function remember(stateFile: StateFile, config: AgentConfig, identity: EngineIdentity): Promise<Durable> {
-  const known = await stateFile.read();
+async function remember(
+  stateFile: StateFile,
+  config: AgentConfig,
+  identity: EngineIdentity,
+): Promise<Durable> {
+  const known = await readState(stateFile);
   const { cluster, member } = config;
   if (known === undefined) {
     return {
@@ -80,7 +98,11 @@ async function remember(stateFile: StateFile, config: AgentConfig, identity: Eng
     };
   }
   if (known.cluster !== cluster || known.member !== member) {
-    throw new TanistError('STATE_FOREIGN', `${config.stateDir} holds the state of ${known.cluster}/${known.member}, not of ${cluster}/${member}`, 'give every agent a stateDir of its own');
+    throw new TanistError(
+      'STATE_FOREIGN',
+      `${config.stateDir} holds the state of ${known.cluster}/${known.member}, not of ${cluster}/${member}`,
+      'give every agent a stateDir of its own',
+    );
   }
   if (known.dataId !== identity.dataId) {
     throw new TanistError(
@@ -92,17 +114,36 @@ async function remember(stateFile: StateFile, config: AgentConfig, identity: Eng
   return known;
 }
 
+async function readState(stateFile: StateFile): Promise<Durable | undefined> {
+  try {
+    return await stateFile.read();
+  } catch (error) {
+    if (error instanceof StateCorrupt) throw new TanistError('STATE_CORRUPT', error.message);
+    throw error;
+  }
+}
+
 /** Only a log that cannot grow any more is handed out: this member must be fenced below the asker's epoch. */
 function answerTail(
-  request: { readonly cluster: string; readonly epoch: bigint; readonly from: Parameters<Engine['readTail']>[0]['from'] },
+  request: {
+    readonly cluster: string;
+    readonly epoch: bigint;
+    readonly from: Parameters<Engine['readTail']>[0]['from'];
+  },
   loop: AgentLoop,
   engine: Engine,
 ): Promise<TailAnswer> {
   const { durable } = loop.state();
   const refuse = (text: string): Promise<TailAnswer> => Promise.resolve({ kind: 'refused', text });
   if (request.cluster !== durable.cluster) return refuse(`this is a member of ${durable.cluster}`);
-  const closed = durable.plan !== undefined && durable.fencedEpoch >= durable.openedEpoch && request.epoch > durable.fencedEpoch;
-  if (!closed) return refuse(`fenced at epoch ${durable.fencedEpoch}, opened at ${durable.openedEpoch}: its log may still grow`);
+  const closed =
+    durable.plan !== undefined &&
+    durable.fencedEpoch >= durable.openedEpoch &&
+    request.epoch > durable.fencedEpoch;
+  if (!closed)
+    return refuse(
+      `fenced at epoch ${durable.fencedEpoch}, opened at ${durable.openedEpoch}: its log may still grow`,
+    );
   return engine.readTail({ from: request.from });
 }
 

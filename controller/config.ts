@@ -20,7 +20,8 @@ export interface EtcdConfig {
   readonly endpoints: readonly string[];
   /** Everything Tanist stores lies under it. */
   readonly prefix: string;
-  readonly tls: { readonly ca: string; readonly cert: string | undefined; readonly key: string | undefined } | undefined;
+  readonly tls:
+    { readonly ca: string; readonly cert: string | undefined; readonly key: string | undefined } | undefined;
   readonly user: { readonly name: string; readonly password: string } | undefined;
 }
 

@@ -84,7 +84,9 @@ export function createControllerLoop(name: string, ports: ControllerPorts): Cont
       case 'reread':
         return void reread(effect);
       case 'resign':
-        return resigned?.(effect.record === undefined ? Promise.resolve(false) : ports.election.resign(effect.record));
+        return resigned?.(
+          effect.record === undefined ? Promise.resolve(false) : ports.election.resign(effect.record),
+        );
       case 'reply':
         waiting.get(effect.request)?.(effect.answer);
         waiting.delete(effect.request);

@@ -2,6 +2,7 @@
 import pino from 'pino';
 import type { MonotonicMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
+import type { Policy } from '#core/policy.js';
 import { createEtcd, checkEtcd } from '#controller/adapters/etcd/index.js';
 import { monotonicNow, wallNow } from '#controller/adapters/clock.js';
 import { createAgents, type OperatorHandlers } from '#controller/adapters/grpc/agents.js';
@@ -47,10 +48,14 @@ export async function runController(config: ControllerConfig): Promise<void> {
   await etcd.close();
 }
 
-function operatorHandlers(loop: () => ControllerLoop, store: PlanStore, now: () => MonotonicMs): OperatorHandlers {
+function operatorHandlers(
+  loop: () => ControllerLoop,
+  store: PlanStore,
+  now: () => MonotonicMs,
+): OperatorHandlers {
   return {
     async init(cluster, policyJson) {
-      const answer = await loop().init(cluster, policyFromJson(policyJson));
+      const answer = await loop().init(cluster, readPolicy(policyJson));
       if (answer.kind === 'error') throw new TanistError(answer.code, answer.text);
       return planToJson(answer.plan);
     },
@@ -66,12 +71,21 @@ function operatorHandlers(loop: () => ControllerLoop, store: PlanStore, now: () 
 async function readLedger(store: PlanStore, cluster: string, limit: number): ReturnType<PlanStore['ledger']> {
   try {
     const entries = await store.ledger(cluster, limit);
-    if (entries.length === 0) throw new TanistError('NOT_INITIALISED', `no ledger of cluster ${cluster} in etcd`);
+    if (entries.length === 0)
+      throw new TanistError('NOT_INITIALISED', `no ledger of cluster ${cluster} in etcd`);
     return entries;
   } catch (error) {
     if (error instanceof TanistError) throw error;
     const text = error instanceof Error ? error.message : String(error);
     throw new TanistError(error instanceof StoreCorrupt ? 'STORE_CORRUPT' : 'ETCD_UNREACHABLE', text);
+  }
+}
+
+function readPolicy(json: string): Policy {
+  try {
+    return policyFromJson(json);
+  } catch (error) {
+    throw new TanistError('CONFIG_INVALID', error instanceof Error ? error.message : String(error));
   }
 }
 

@@ -9,5 +9,7 @@ export function assert(condition: boolean, invariant: string): asserts condition
 
 /** Ends a switch over a discriminated union: a new kind that nobody handles does not compile. */
 export function assertNever(value: never): never {
-  throw new InvariantBroken(`no case for ${JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? v.toString() : v))}`);
+  throw new InvariantBroken(
+    `no case for ${JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? v.toString() : v))}`,
+  );
 }

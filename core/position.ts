@@ -55,9 +55,7 @@ function isAncestor(older: PostgresPosition, newer: PostgresPosition): boolean {
 }
 
 function sameForks(a: readonly Fork[], b: readonly Fork[]): boolean {
-  return (
-    a.length === b.length && a.every((f, i) => f.timeline === b[i]?.timeline && f.end === b[i].end)
-  );
+  return a.length === b.length && a.every((f, i) => f.timeline === b[i]?.timeline && f.end === b[i].end);
 }
 
 /**

@@ -9,13 +9,16 @@ export const REASONS = {
   DATABASE_STOPPED: "the leader's database was shut down cleanly and did not come back in time",
   PLANNED_STOP: "the leader's database was shut down cleanly: an administrator's act, waited for",
   LEADER_CLOSED: 'the leader is closed at the epoch of the plan and cannot open again at it',
-  LEADER_SEALED: 'the leader durably knows a higher epoch than the plan: an earlier failover was left half done',
-  REPLICAS_SEALED: 'replicas are sealed for an epoch that was never committed: the leader goes on at a new one',
+  LEADER_SEALED:
+    'the leader durably knows a higher epoch than the plan: an earlier failover was left half done',
+  REPLICAS_SEALED:
+    'replicas are sealed for an epoch that was never committed: the leader goes on at a new one',
   AGENT_SILENT: "nothing is heard from the leader's agent",
   OPENING_FAILED: 'the appointed member did not prove writable in time',
   NO_AUTHORITY: 'this controller is not active or its last proof is too old',
-  STORE_BEHIND: "an agent holds a newer plan than etcd: etcd was restored from a backup",
-  AGENT_BEHIND_PLAN: 'a member is writable under an older plan than etcd has: it is sent the plan and closes itself',
+  STORE_BEHIND: 'an agent holds a newer plan than etcd: etcd was restored from a backup',
+  AGENT_BEHIND_PLAN:
+    'a member is writable under an older plan than etcd has: it is sent the plan and closes itself',
   PROMISE_RUNS: 'the old leader may still accept writes: its lease is waited out',
   WAITING_FOR_SEALS: 'replicas are being sealed',
   WAITING_FOR_AHEAD: 'a replica that was last known to be ahead has not answered yet',

@@ -52,7 +52,7 @@ export interface DatabaseReport {
   readonly position: Position | undefined;
   /** Received but not yet applied, bytes. */
   readonly backlogBytes: number;
-  /** Milliseconds since the canary last came back; undefined when there is none to wait for. */
+  /** Milliseconds since the newest canary that came back was *started*; undefined when there is none to wait for. */
   readonly canaryAgeMs: number | undefined;
   /** `host:port` of the leader that it is set to follow, and whether log is arriving. */
   readonly upstream: string | undefined;
@@ -65,7 +65,15 @@ export interface DatabaseReport {
  * `stopped`: shut down cleanly, an administrator's act. `fenced`: stopped by its own agent. `crashed`: its process is gone
  * without either. `hung`: it runs but does not serve.
  */
-export const DATABASE_STATES = ['unknown', 'starting', 'running', 'hung', 'stopped', 'fenced', 'crashed'] as const;
+export const DATABASE_STATES = [
+  'unknown',
+  'starting',
+  'running',
+  'hung',
+  'stopped',
+  'fenced',
+  'crashed',
+] as const;
 export type DatabaseState = (typeof DATABASE_STATES)[number];
 /** What the database itself says: `writable` accepts writes, `replica` only replays. */
 export const DATABASE_ROLES = ['unknown', 'writable', 'replica'] as const;

@@ -27,7 +27,12 @@ function takePlan(state: AgentState, { plan }: Directive & { kind: 'plan' }, con
   const verdict = context.rules.E5(state.durable, plan);
   const fields = { epoch: Number(plan.epoch), version: Number(plan.version), leader: plan.leader };
   if (verdict === 'stale') {
-    context.emit({ kind: 'log', level: 'warn', code: 'PLAN_STALE', fields: { ...fields, highestEpoch: Number(state.durable.highestEpoch) } });
+    context.emit({
+      kind: 'log',
+      level: 'warn',
+      code: 'PLAN_STALE',
+      fields: { ...fields, highestEpoch: Number(state.durable.highestEpoch) },
+    });
     return state;
   }
   if (verdict === 'known') return state;
@@ -36,7 +41,12 @@ function takePlan(state: AgentState, { plan }: Directive & { kind: 'plan' }, con
     context.emit({ kind: 'exit', code: 'DATA_IDENTITY_MISMATCH', text });
     return state;
   }
-  context.emit({ kind: 'log', level: 'info', code: 'PLAN_TAKEN', fields: { ...fields, opening: plan.opening.state } });
+  context.emit({
+    kind: 'log',
+    level: 'info',
+    code: 'PLAN_TAKEN',
+    fields: { ...fields, opening: plan.opening.state },
+  });
   const sameEpoch = state.durable.plan?.epoch === plan.epoch;
   return {
     ...state,
@@ -56,7 +66,13 @@ function takeGrant(state: AgentState, grant: Directive & { kind: 'grant' }, cont
   if (grant.incarnation !== state.incarnation || answered === undefined) return state;
   if (plan?.leader !== state.member || plan.epoch !== grant.epoch) return state;
   if (!context.rules.F1(state.durable, grant.epoch)) return state;
-  return { ...state, lease: { epoch: grant.epoch, expiry: context.rules.L3(state.lease.expiry, answered.sentAt, grant.holdMs) } };
+  return {
+    ...state,
+    lease: {
+      epoch: grant.epoch,
+      expiry: context.rules.L3(state.lease.expiry, answered.sentAt, grant.holdMs),
+    },
+  };
 }
 
 /** S1: durable before anything is cut or answered; a leader that is sealed ends its lease here and now. */

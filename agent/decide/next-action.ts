@@ -123,7 +123,9 @@ function startStep(state: AgentState, plan: Plan, database: Observed): Step | un
 function planStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
   if (isDown(database.state)) return startStep(state, plan, database);
   if (database.state !== 'running') return undefined;
-  return plan.leader === state.member ? leadStep(state, plan, database, context) : followStep(state, plan, database, context);
+  return plan.leader === state.member
+    ? leadStep(state, plan, database, context)
+    : followStep(state, plan, database, context);
 }
 
 function leadStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {

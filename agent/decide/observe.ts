@@ -1,7 +1,11 @@
 /** What the database is now, and since when it is down; and what a step that has just ended made of it. */
 import type { ActionUnderWay, AgentState, Context, Event, Observed, Result } from '#agent/decide/state.js';
 
-export function observe(state: AgentState, event: Event & { kind: 'observed' }, context: Context): AgentState {
+export function observe(
+  state: AgentState,
+  event: Event & { kind: 'observed' },
+  context: Context,
+): AgentState {
   if (event.lookedAt < state.actedAt) return state;
   const database = { ...event.observation, at: context.now };
   const down = isDown(database.state);
@@ -28,7 +32,14 @@ export function afterStep(
   const seen = { ...database, at: context.now };
   switch (result.kind) {
     case 'opened':
-      return { ...seen, state: 'running', role: 'writable', canaryAt: context.now, upstream: undefined, streaming: false };
+      return {
+        ...seen,
+        state: 'running',
+        role: 'writable',
+        canaryAt: context.now,
+        upstream: undefined,
+        streaming: false,
+      };
     case 'started':
       return { ...seen, state: 'running', role: 'replica', processesGone: false };
     case 'sealed':
@@ -40,7 +51,9 @@ export function afterStep(
     }
     case 'fenced':
       // Closed for certain; whether stopped or in recovery the next look tells.
-      return isDown(seen.state) ? { ...seen, processesGone: true } : { ...seen, state: 'starting', role: 'unknown' };
+      return isDown(seen.state)
+        ? { ...seen, processesGone: true }
+        : { ...seen, state: 'starting', role: 'unknown' };
     default:
       return database;
   }

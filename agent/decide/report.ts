@@ -96,11 +96,18 @@ function databaseReport(state: AgentState, context: Context): DatabaseReport {
   };
 }
 
-function reportedState(state: AgentState, database: Observed, canaryAgeMs: number, context: Context): DatabaseState {
+function reportedState(
+  state: AgentState,
+  database: Observed,
+  canaryAgeMs: number,
+  context: Context,
+): DatabaseState {
   if (isDown(database.state) && state.stoppedByFence) return 'fenced';
-  const opened = state.durable.plan !== undefined && state.durable.openedEpoch === state.durable.plan.epoch;
+  const opened = state.durable.openedEpoch === state.durable.plan?.epoch;
   const late = canaryAgeMs >= context.timings.canaryTimeoutMs;
-  return database.state === 'running' && database.role === 'writable' && opened && late ? 'hung' : database.state;
+  return database.state === 'running' && database.role === 'writable' && opened && late
+    ? 'hung'
+    : database.state;
 }
 
 /** What is worth a message of its own: everything but what moves with every heartbeat. */

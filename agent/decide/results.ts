@@ -18,8 +18,17 @@ export function takeResult(state: AgentState, id: number, result: Result, contex
   const ms = Math.round(context.now - under.startedAt);
   if (result.kind !== 'slotsKept') {
     const level = result.kind === 'failed' ? 'warn' : 'info';
-    const fields = { step: under.action.kind, ms, ...(result.kind === 'failed' ? { because: `${result.code}: ${result.text}` } : {}) };
-    context.emit({ kind: 'log', level, code: result.kind === 'failed' ? 'STEP_FAILED' : 'STEP_DONE', fields });
+    const fields = {
+      step: under.action.kind,
+      ms,
+      ...(result.kind === 'failed' ? { because: `${result.code}: ${result.text}` } : {}),
+    };
+    context.emit({
+      kind: 'log',
+      level,
+      code: result.kind === 'failed' ? 'STEP_FAILED' : 'STEP_DONE',
+      fields,
+    });
   }
   switch (result.kind) {
     case 'fenced':
@@ -44,7 +53,11 @@ export function takeResult(state: AgentState, id: number, result: Result, contex
         problem: undefined,
       };
     case 'following':
-      return { ...ended, followedEpoch: ended.durable.plan?.epoch ?? ended.followedEpoch, problem: undefined };
+      return {
+        ...ended,
+        followedEpoch: ended.durable.plan?.epoch ?? ended.followedEpoch,
+        problem: undefined,
+      };
     case 'slotsKept':
       return ended;
     case 'failed':
@@ -59,7 +72,11 @@ function fenced(state: AgentState, found: Result & { kind: 'fenced' }, context: 
   if (!context.rules.F2(found)) return state;
   const { plan, openedEpoch, fencedEpoch } = state.durable;
   const closed = plan !== undefined && isOver(state, plan) ? plan.epoch : openedEpoch;
-  return { ...state, durable: { ...state.durable, fencedEpoch: highest(fencedEpoch, closed) }, opened: undefined };
+  return {
+    ...state,
+    durable: { ...state.durable, fencedEpoch: highest(fencedEpoch, closed) },
+    opened: undefined,
+  };
 }
 
 function failed(
@@ -86,6 +103,9 @@ function sealedBy(under: ActionUnderWay, result: Result & { kind: 'sealed' }): A
   return under.action.kind === 'seal' ? { epoch: under.action.epoch, position: result.position } : undefined;
 }
 
-function tailOf(under: ActionUnderWay, result: NonNullable<AgentState['tail']>['result']): AgentState['tail'] {
+function tailOf(
+  under: ActionUnderWay,
+  result: NonNullable<AgentState['tail']>['result'],
+): AgentState['tail'] {
   return under.action.kind === 'takeTail' ? { epoch: under.action.epoch, result } : undefined;
 }

@@ -1,7 +1,14 @@
 /**
  * What an agent knows. `durable` is what it would know after a restart (E5); everything else is of this incarnation only.
  */
-import { asMonotonic, type DurationMs, type Epoch, LONG_AGO, type MonotonicMs, NO_EPOCH } from '#core/brand.js';
+import {
+  asMonotonic,
+  type DurationMs,
+  type Epoch,
+  LONG_AGO,
+  type MonotonicMs,
+  NO_EPOCH,
+} from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { ErrorCode } from '#core/errors.js';
 import type { Opening, Plan, PlanMember, ProvedOpening } from '#core/plan.js';

@@ -40,12 +40,12 @@ export interface Observation extends DatabaseReport {
   readonly bootClosed: boolean;
 }
 
-export type EngineEvent = {
+export interface EngineEvent {
   readonly kind: 'observed';
   /** When the look began: a step that ended after this has changed what it saw. */
   readonly at: MonotonicMs;
   readonly observation: Observation;
-};
+}
 
 export type EngineAction =
   /** Makes the database refuse writes and ends every client session and orphan, within `withinMs` (rule F2). */
@@ -54,7 +54,12 @@ export type EngineAction =
   | { readonly kind: 'start' }
   /** S1: cuts every way by which log arrives and reads the position, received and flushed. */
   | { readonly kind: 'seal'; readonly epoch: Epoch }
-  | { readonly kind: 'takeTail'; readonly epoch: Epoch; readonly agentAddress: string; readonly timeoutMs: DurationMs }
+  | {
+      readonly kind: 'takeTail';
+      readonly epoch: Epoch;
+      readonly agentAddress: string;
+      readonly timeoutMs: DurationMs;
+    }
   /** Opens for writes: applies all received log, promotes, lays the boot-closed marker, writes the mark, reports. */
   | {
       readonly kind: 'open';
@@ -67,7 +72,12 @@ export type EngineAction =
       readonly replicas: readonly string[];
       readonly timeoutMs: DurationMs;
     }
-  | { readonly kind: 'follow'; readonly leader: PlanMember; readonly openings: readonly ProvedOpening[]; readonly slot: string }
+  | {
+      readonly kind: 'follow';
+      readonly leader: PlanMember;
+      readonly openings: readonly ProvedOpening[];
+      readonly slot: string;
+    }
   /** On the leader: a slot per replica; drops those absent that hold back more than the bound. */
   | { readonly kind: 'keepSlots'; readonly replicas: readonly string[]; readonly retentionBytes: number };
 

@@ -27,7 +27,8 @@ export function advance(cluster: ClusterState, context: Context): ClusterState {
 
   const suspicion = suspect(cluster, stored.plan, context.role, context.now);
   const said = suspicion === undefined && cluster.attempt === undefined ? undefined : cluster.said;
-  const seen = suspicion === cluster.suspicion && said === cluster.said ? cluster : { ...cluster, suspicion, said };
+  const seen =
+    suspicion === cluster.suspicion && said === cluster.said ? cluster : { ...cluster, suspicion, said };
   if (seen.attempt !== undefined) return continueAttempt(seen, seen.attempt, context);
   if (suspicion !== undefined) return startAttempt(seen, suspicion, context);
   return renew(seen, context) ?? growEligible(seen, context);

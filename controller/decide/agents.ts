@@ -68,14 +68,32 @@ function answer(cluster: ClusterState, member: string, report: Report, context: 
   if (comparePlans(reported, plan) < 0) {
     if (report.planEpoch < plan.epoch && report.database.role === 'writable') {
       const evidence = { member, planEpoch: Number(report.planEpoch), epoch: Number(plan.epoch) };
-      context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: reason('AGENT_BEHIND_PLAN', evidence) });
+      context.emit({
+        kind: 'log',
+        level: 'warn',
+        cluster: cluster.name,
+        reason: reason('AGENT_BEHIND_PLAN', evidence),
+      });
     }
-    context.emit({ kind: 'send', cluster: cluster.name, member, directive: { kind: 'plan', term: context.role.term, plan } });
+    context.emit({
+      kind: 'send',
+      cluster: cluster.name,
+      member,
+      directive: { kind: 'plan', term: context.role.term, plan },
+    });
   }
-  return mayGrant(cluster, plan, member, report, context) ? grant(cluster, plan, member, report, context) : cluster;
+  return mayGrant(cluster, plan, member, report, context)
+    ? grant(cluster, plan, member, report, context)
+    : cluster;
 }
 
-function mayGrant(cluster: ClusterState, plan: Plan, member: string, report: Report, context: Context): boolean {
+function mayGrant(
+  cluster: ClusterState,
+  plan: Plan,
+  member: string,
+  report: Report,
+  context: Context,
+): boolean {
   const { rules, role } = context;
   return (
     report.wantsLease &&
@@ -91,7 +109,13 @@ function mayGrant(cluster: ClusterState, plan: Plan, member: string, report: Rep
   );
 }
 
-function grant(cluster: ClusterState, plan: Plan, member: string, report: Report, context: Context): ClusterState {
+function grant(
+  cluster: ClusterState,
+  plan: Plan,
+  member: string,
+  report: Report,
+  context: Context,
+): ClusterState {
   if (context.role.kind !== 'active') return cluster;
   const timings = timingsOf(plan.policy.profile);
   // L2: first the promise, then the grant.

@@ -16,7 +16,8 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
   if (stored === undefined || choice === undefined) return cluster;
   const proof = mayAppoint(cluster, stored.plan, context);
   // L5 is asked again at the point of use: time passed since the choice.
-  if (proof === undefined) return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: stored.plan.leader }), context);
+  if (proof === undefined)
+    return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: stored.plan.leader }), context);
   const old = stored.plan;
   const plan: Plan = {
     ...old,
@@ -28,9 +29,14 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
     opening: { state: 'pending', atLeast: choice.atLeast, oldLeader: proof },
     policy: stored.policy,
   };
-  return submit({ ...cluster, attempt: { ...attempt, stage: 'committing', stageAt: context.now } }, plan, context, {
-    entry: entryOf(cluster, old, plan, attempt, choice, context),
-  });
+  return submit(
+    { ...cluster, attempt: { ...attempt, stage: 'committing', stageAt: context.now } },
+    plan,
+    context,
+    {
+      entry: entryOf(cluster, old, plan, attempt, choice, context),
+    },
+  );
 }
 
 function entryOf(

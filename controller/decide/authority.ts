@@ -6,7 +6,14 @@ import { asDuration, type DurationMs, latest, LONG_AGO, type MonotonicMs } from 
 import { reason } from '#core/reasons.js';
 import { compareTerms, formatTerm, type Term } from '#core/term.js';
 import { ELECTION } from '#core/timings.js';
-import type { ClusterState, Context, ControllerState, Event, Resigned, Role } from '#controller/decide/state.js';
+import type {
+  ClusterState,
+  Context,
+  ControllerState,
+  Event,
+  Resigned,
+  Role,
+} from '#controller/decide/state.js';
 
 /** A1: true while this controller may send, grant, seal and write. */
 export function mayAct(role: Role, now: MonotonicMs): boolean {
@@ -57,7 +64,12 @@ export function extendAuthority(
   return { ...state, role: { ...role, authorityUntil: latest(role.authorityUntil, until) } };
 }
 
-export function becomeStandby(state: ControllerState, term: Term, text: string, context: Context): ControllerState {
+export function becomeStandby(
+  state: ControllerState,
+  term: Term,
+  text: string,
+  context: Context,
+): ControllerState {
   const role = state.role;
   if (role.kind !== 'active' || compareTerms(role.term, term) !== 0) return state;
   context.emit({

@@ -37,7 +37,10 @@ export function choose(
   const chosen = chooseMostAdvanced(pool);
   switch (chosen.kind) {
     case 'none':
-      return { kind: 'stuck', reason: reason('NO_CANDIDATE', { sealed: sealed.map((s) => s.member).join(' ') }) };
+      return {
+        kind: 'stuck',
+        reason: reason('NO_CANDIDATE', { sealed: sealed.map((s) => s.member).join(' ') }),
+      };
     case 'diverged':
       return { kind: 'stuck', reason: reason('DIVERGED', { one: chosen.pair[0], other: chosen.pair[1] }) };
     case 'chosen':
@@ -64,7 +67,11 @@ export function choose(
 }
 
 /** L5, as of now. */
-export function mayAppoint(cluster: ClusterState, plan: Plan, context: Context): 'fenced' | 'lapsed' | 'lossless' | undefined {
+export function mayAppoint(
+  cluster: ClusterState,
+  plan: Plan,
+  context: Context,
+): 'fenced' | 'lapsed' | 'lossless' | undefined {
   const old = cluster.members[plan.leader]?.report;
   return context.rules.L5({
     now: context.now,
@@ -81,7 +88,8 @@ function sealedMembers(cluster: ClusterState, plan: Plan, attempt: Attempt): rea
   return plan.members.flatMap(({ name }) => {
     const picture = cluster.members[name];
     const sealed = picture?.report?.sealed;
-    if (picture?.connected !== true || sealed?.epoch !== attempt.epoch || sealed.position === undefined) return [];
+    if (picture?.connected !== true || sealed?.epoch !== attempt.epoch || sealed.position === undefined)
+      return [];
     if (sealed.position.dataId !== plan.dataId) return [];
     return [
       {
@@ -134,13 +142,21 @@ function table(
   pool: readonly SealedCandidate[],
   chosen: { readonly candidate: SealedCandidate; readonly tie: boolean },
 ): readonly Candidate[] {
-  const names = [...plan.eligible, ...sealed.map((s) => s.member)].filter((n, i, all) => all.indexOf(n) === i);
+  const names = [...plan.eligible, ...sealed.map((s) => s.member)].filter(
+    (n, i, all) => all.indexOf(n) === i,
+  );
   return names.map((name): Candidate => {
     const s = sealed.find((one) => one.member === name);
     if (s === undefined) {
       const position = cluster.members[name]?.report?.database.position;
       const evidence = position === undefined ? {} : { lastKnown: formatPosition(position) };
-      return { member: name, position: undefined, compared: undefined, verdict: 'silent', reason: reason('NOT_SEALED', evidence) };
+      return {
+        member: name,
+        position: undefined,
+        compared: undefined,
+        verdict: 'silent',
+        reason: reason('NOT_SEALED', evidence),
+      };
     }
     const compared = comparePositions(s.position, chosen.candidate.position);
     const common = { member: name, position: s.position, compared };
@@ -149,7 +165,8 @@ function table(
       const why = s.isOldLeader ? 'OLD_LEADER_REOPENED' : chosen.tie ? 'PRIORITY' : 'MOST_ADVANCED';
       return { ...common, verdict: 'chosen', reason: reason(why, evidence) };
     }
-    if (attempt.failed.includes(name)) return { ...common, verdict: 'refused', reason: reason('FAILED_BEFORE', evidence) };
+    if (attempt.failed.includes(name))
+      return { ...common, verdict: 'refused', reason: reason('FAILED_BEFORE', evidence) };
     if (!pool.includes(s)) return { ...common, verdict: 'refused', reason: reason('NOT_ELIGIBLE', evidence) };
     const why = compared === 'equal' ? 'PRIORITY' : 'LESS_ADVANCED';
     return { ...common, verdict: 'passed-over', reason: reason(why, evidence) };

@@ -9,7 +9,13 @@ import { assertNever } from '#core/assert.js';
 import type { Rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { agentConnected, agentDisconnected, agentReported } from '#controller/decide/agents.js';
-import { becomeActive, becomeStandby, extendAuthority, mayAct, resign } from '#controller/decide/authority.js';
+import {
+  becomeActive,
+  becomeStandby,
+  extendAuthority,
+  mayAct,
+  resign,
+} from '#controller/decide/authority.js';
 import { advance } from '#controller/decide/advance.js';
 import { initialise } from '#controller/decide/init.js';
 import { loadClusters } from '#controller/decide/load.js';
@@ -85,9 +91,14 @@ function take(state: ControllerState, event: Event, context: Context): Controlle
   }
 }
 
-function retryLoad(state: ControllerState, term: { readonly revision: bigint }, context: Context): ControllerState {
+function retryLoad(
+  state: ControllerState,
+  term: { readonly revision: bigint },
+  context: Context,
+): ControllerState {
   const role = state.role;
-  if (role.kind === 'active' && role.term.revision === term.revision) context.emit({ kind: 'load', term: role.term });
+  if (role.kind === 'active' && role.term.revision === term.revision)
+    context.emit({ kind: 'load', term: role.term });
   return state;
 }
 
@@ -106,7 +117,10 @@ function inCluster(
   name: string,
   change: (cluster: ClusterState) => ClusterState,
 ): ControllerState {
-  return { ...state, clusters: { ...state.clusters, [name]: change(state.clusters[name] ?? emptyCluster(name)) } };
+  return {
+    ...state,
+    clusters: { ...state.clusters, [name]: change(state.clusters[name] ?? emptyCluster(name)) },
+  };
 }
 
 const WHILE_ACTING = asDuration(20);

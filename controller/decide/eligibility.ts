@@ -32,7 +32,9 @@ function admit(cluster: ClusterState, plan: Plan, context: Context): ClusterStat
     cluster.joiningAcknowledgedAt ?? (heard !== undefined && heard >= plan.version ? context.now : undefined);
   const { promiseMs } = timingsOf(plan.policy.profile);
   if (!context.rules.V4(acknowledgedAt, promiseMs, context.now)) {
-    return acknowledgedAt === cluster.joiningAcknowledgedAt ? cluster : { ...cluster, joiningAcknowledgedAt: acknowledgedAt };
+    return acknowledgedAt === cluster.joiningAcknowledgedAt
+      ? cluster
+      : { ...cluster, joiningAcknowledgedAt: acknowledgedAt };
   }
   const joined = plan.joining.filter((n) => follows(cluster, plan, n, context));
   if (joined.length > 0) log('ELIGIBLE', joined, cluster, context);
@@ -60,6 +62,16 @@ function follows(cluster: ClusterState, plan: Plan, member: string, context: Con
   );
 }
 
-function log(code: 'JOINING' | 'ELIGIBLE', members: readonly string[], cluster: ClusterState, context: Context): void {
-  context.emit({ kind: 'log', level: 'info', cluster: cluster.name, reason: reason(code, { members: members.join(' ') }) });
+function log(
+  code: 'JOINING' | 'ELIGIBLE',
+  members: readonly string[],
+  cluster: ClusterState,
+  context: Context,
+): void {
+  context.emit({
+    kind: 'log',
+    level: 'info',
+    cluster: cluster.name,
+    reason: reason(code, { members: members.join(' ') }),
+  });
 }

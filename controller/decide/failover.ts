@@ -31,7 +31,8 @@ export function startAttempt(cluster: ClusterState, suspicion: Suspicion, contex
   if (code === 'AGENT_SILENT' && context.now < cluster.promise) {
     return say(cluster, 'warn', reason('PROMISE_RUNS', suspicion.reason.evidence), context);
   }
-  const why = code === 'PLANNED_STOP' ? reason('DATABASE_STOPPED', suspicion.reason.evidence) : suspicion.reason;
+  const why =
+    code === 'PLANNED_STOP' ? reason('DATABASE_STOPPED', suspicion.reason.evidence) : suspicion.reason;
   context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: why });
   return sealAll(cluster, { reason: why, suspectedAt: suspicion.since, failed: [], phases: [] }, context);
 }
@@ -90,7 +91,14 @@ function sealing(cluster: ClusterState, attempt: Attempt, context: Context): Clu
   if (plan === undefined) return cluster;
   const waited = since(attempt.stageAt, context.now);
   const resent = resendSeals(cluster, attempt, waited, context);
-  const choice = choose(resent, plan, attempt, waited < SEAL_GRACE, waited < plan.policy.waitForAheadMs, context);
+  const choice = choose(
+    resent,
+    plan,
+    attempt,
+    waited < SEAL_GRACE,
+    waited < plan.policy.waitForAheadMs,
+    context,
+  );
   if (choice.kind === 'wait') return say(resent, 'info', choice.reason, context);
   if (choice.kind === 'stuck') {
     // Nobody who could be appointed answered in a whole round: those that failed before get another chance.
@@ -98,8 +106,19 @@ function sealing(cluster: ClusterState, attempt: Attempt, context: Context): Clu
     const said = say(resent, 'error', choice.reason, context);
     return said.attempt === undefined ? said : { ...said, attempt: { ...said.attempt, failed } };
   }
-  const chosen: Attempt = { ...attempt, choice: choice.choice, phases: withPhase(attempt, 'sealed', context) };
-  if (!hasTail(resent.members[plan.leader], plan.leader, choice.choice.member, isFenced(resent.members[plan.leader], plan))) {
+  const chosen: Attempt = {
+    ...attempt,
+    choice: choice.choice,
+    phases: withPhase(attempt, 'sealed', context),
+  };
+  if (
+    !hasTail(
+      resent.members[plan.leader],
+      plan.leader,
+      choice.choice.member,
+      isFenced(resent.members[plan.leader], plan),
+    )
+  ) {
     return appoint(resent, chosen, context);
   }
   const next: Attempt = { ...chosen, stage: 'tail', stageAt: context.now };
@@ -108,7 +127,12 @@ function sealing(cluster: ClusterState, attempt: Attempt, context: Context): Clu
 }
 
 /** A seal or its answer may be lost: asked again of everyone who has not answered, a few times a second. */
-function resendSeals(cluster: ClusterState, attempt: Attempt, waited: DurationMs, context: Context): ClusterState {
+function resendSeals(
+  cluster: ClusterState,
+  attempt: Attempt,
+  waited: DurationMs,
+  context: Context,
+): ClusterState {
   const plan = cluster.stored?.plan;
   const due = attempt.stageAt + RESEND * Math.floor(waited / RESEND);
   if (plan === undefined || waited < RESEND || (attempt.resentAt ?? attempt.stageAt) >= due) return cluster;
@@ -117,8 +141,15 @@ function resendSeals(cluster: ClusterState, attempt: Attempt, waited: DurationMs
 }
 
 /** DESIGN 6.4: the old leader's agent answers, it has confirmed fenced, and its disk can be read. */
-function hasTail(old: MemberPicture | undefined, oldLeader: string, chosen: string, fenced: boolean): boolean {
-  return oldLeader !== chosen && fenced && old?.connected === true && old.report?.database.tailReadable === true;
+function hasTail(
+  old: MemberPicture | undefined,
+  oldLeader: string,
+  chosen: string,
+  fenced: boolean,
+): boolean {
+  return (
+    oldLeader !== chosen && fenced && old?.connected === true && old.report?.database.tailReadable === true
+  );
 }
 
 function askForTail(cluster: ClusterState, attempt: Attempt, context: Context): void {
@@ -148,14 +179,28 @@ function takingTail(cluster: ClusterState, attempt: Attempt, context: Context): 
   const result = report?.tail?.epoch === attempt.epoch ? report.tail.result : undefined;
   const from = plan.leader;
   if (result?.kind === 'taken') {
-    context.emit({ kind: 'log', level: 'info', cluster: cluster.name, reason: reason('TAIL_TAKEN', { from, bytes: result.bytes }) });
-    const choice = { ...attempt.choice, atLeast: result.atLeast, tail: { kind: 'taken', from, bytes: result.bytes } as const };
+    context.emit({
+      kind: 'log',
+      level: 'info',
+      cluster: cluster.name,
+      reason: reason('TAIL_TAKEN', { from, bytes: result.bytes }),
+    });
+    const choice = {
+      ...attempt.choice,
+      atLeast: result.atLeast,
+      tail: { kind: 'taken', from, bytes: result.bytes } as const,
+    };
     return appoint(cluster, { ...attempt, choice, phases: withPhase(attempt, 'tail', context) }, context);
   }
   const late = since(attempt.stageAt, context.now) > plan.policy.tailTimeoutMs + TAIL_MARGIN;
   if (result === undefined && !late) return cluster;
   const text = result?.text ?? 'no answer in time';
-  context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: reason('TAIL_FAILED', { from, because: text }) });
+  context.emit({
+    kind: 'log',
+    level: 'error',
+    cluster: cluster.name,
+    reason: reason('TAIL_FAILED', { from, because: text }),
+  });
   const choice = { ...attempt.choice, tail: { kind: 'failed', text } as const };
   return appoint(cluster, { ...attempt, choice, phases: withPhase(attempt, 'tail', context) }, context);
 }
@@ -167,13 +212,18 @@ function opening(cluster: ClusterState, attempt: Attempt, context: Context): Clu
   const picture = cluster.members[plan.leader];
   const late = since(attempt.stageAt, context.now) > plan.policy.openTimeoutMs;
   const dead = isFenced(picture, plan) || (picture?.report?.highestEpoch ?? plan.epoch) > plan.epoch;
-  const silent = isSilent(picture, plan, context.now) && since(attempt.stageAt, context.now) > timingsOf(plan.policy.profile).silenceMs;
+  const silent =
+    isSilent(picture, plan, context.now) &&
+    since(attempt.stageAt, context.now) > timingsOf(plan.policy.profile).silenceMs;
   if (!late && !dead && !silent) return cluster;
   // A silent one may have opened: its lease is waited out before anybody else is sealed.
   if (silent && !dead && context.now < cluster.promise) {
     return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: plan.leader }), context);
   }
-  const why = reason('OPENING_FAILED', { leader: plan.leader, because: dead ? 'closed again' : silent ? 'silent' : 'late' });
+  const why = reason('OPENING_FAILED', {
+    leader: plan.leader,
+    because: dead ? 'closed again' : silent ? 'silent' : 'late',
+  });
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
   return sealAll(
     cluster,

@@ -10,7 +10,11 @@ import { mayAct } from '#controller/decide/authority.js';
 import type { ClusterState, Context, Event, MemberPicture } from '#controller/decide/state.js';
 import { submit } from '#controller/decide/writes.js';
 
-export function initialise(cluster: ClusterState, event: Event & { kind: 'init' }, context: Context): ClusterState {
+export function initialise(
+  cluster: ClusterState,
+  event: Event & { kind: 'init' },
+  context: Context,
+): ClusterState {
   const role = context.role;
   const refuse = (code: ErrorCode, text: string): ClusterState => {
     context.emit({ kind: 'reply', request: event.request, answer: { kind: 'error', code, text } });
@@ -20,14 +24,22 @@ export function initialise(cluster: ClusterState, event: Event & { kind: 'init' 
     return refuse('NOT_ACTIVE', `${context.controller} is not the active controller`);
   }
   if (cluster.stored !== undefined || cluster.write !== undefined) {
-    return refuse('ALREADY_INITIALISED', `cluster ${cluster.name} is at epoch ${cluster.stored?.plan.epoch ?? 1n}`);
+    return refuse(
+      'ALREADY_INITIALISED',
+      `cluster ${cluster.name} is at epoch ${cluster.stored?.plan.epoch ?? 1n}`,
+    );
   }
   const ahead = Object.values(cluster.members).filter((m) => m.connected && (m.report?.planEpoch ?? 0n) > 0n);
   if (ahead.length > 0) {
-    return refuse('ALREADY_INITIALISED', `${names(ahead)} hold a plan that etcd does not have: was etcd restored or replaced?`);
+    return refuse(
+      'ALREADY_INITIALISED',
+      `${names(ahead)} hold a plan that etcd does not have: was etcd restored or replaced?`,
+    );
   }
   const live = Object.values(cluster.members).filter((m) => m.connected && m.report !== undefined);
-  const writable = live.filter((m) => m.report?.database.role === 'writable' && m.report.database.state === 'running');
+  const writable = live.filter(
+    (m) => m.report?.database.role === 'writable' && m.report.database.state === 'running',
+  );
   const [leader, second] = writable;
   if (leader === undefined) {
     return refuse('NO_LEADER_FOUND', `agents connected: ${names(live)}; none reports a writable database`);
@@ -47,7 +59,10 @@ export function initialise(cluster: ClusterState, event: Event & { kind: 'init' 
     leader: leader.member.name,
     members: live.map((m) => m.member).sort((a, b) => (a.name < b.name ? -1 : 1)),
     // Nobody vouched yet and no earlier epoch was granted: replicas that stream are appointable at once.
-    eligible: live.filter((m) => m.report?.database.streaming === true && m !== leader).map((m) => m.member.name).sort(),
+    eligible: live
+      .filter((m) => m.report?.database.streaming === true && m !== leader)
+      .map((m) => m.member.name)
+      .sort(),
     joining: [],
     opening: { state: 'pending', atLeast: undefined, oldLeader: 'none' },
     openings: [],
@@ -78,4 +93,7 @@ export function initialise(cluster: ClusterState, event: Event & { kind: 'init' 
 }
 
 const names = (members: readonly MemberPicture[]): string =>
-  members.map((m) => m.member.name).sort().join(', ') || 'none';
+  members
+    .map((m) => m.member.name)
+    .sort()
+    .join(', ') || 'none';

@@ -34,7 +34,12 @@ export function loadClusters(
  * A plan whose opening is not proved was left half done by a predecessor: it goes on being opened, with a time limit of
  * its own, and is given up for the next candidate like any other.
  */
-function takeOver(cluster: ClusterState, stored: Stored, role: Role & { kind: 'active' }, context: Context): ClusterState {
+function takeOver(
+  cluster: ClusterState,
+  stored: Stored,
+  role: Role & { kind: 'active' },
+  context: Context,
+): ClusterState {
   const { plan } = stored;
   const opening: Attempt | undefined =
     plan.opening.state === 'pending' && plan.openings.length > 0

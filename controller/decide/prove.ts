@@ -36,7 +36,9 @@ export function proveOpening(cluster: ClusterState, context: Context): ClusterSt
     reason: reason('PROVED', {
       leader: plan.leader,
       epoch: Number(plan.epoch),
-      ...(cluster.attempt === undefined ? {} : { outageMs: Math.round(context.now - cluster.attempt.suspectedAt) }),
+      ...(cluster.attempt === undefined
+        ? {}
+        : { outageMs: Math.round(context.now - cluster.attempt.suspectedAt) }),
     }),
   });
   const ended = { ...cluster, attempt: undefined, suspicion: undefined, said: undefined };
@@ -62,7 +64,9 @@ function provedEntry(cluster: ClusterState, plan: Plan, context: Context): Ledge
     reason: attempt?.reason ?? reason('INITIALISED'),
     candidates: [],
     tail: { kind: 'not-needed' },
-    loss: first ? { kind: 'none' } : { kind: 'unknown', text: 'decided by an earlier controller', atLeastBytes: 0n },
+    loss: first
+      ? { kind: 'none' }
+      : { kind: 'unknown', text: 'decided by an earlier controller', atLeastBytes: 0n },
     phases,
     outcome: 'proved',
   };

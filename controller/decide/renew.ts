@@ -16,12 +16,19 @@ export function renew(cluster: ClusterState, context: Context): ClusterState | u
   if (plan === undefined || !isProved(plan)) return undefined;
   const sealed = plan.members
     .map((member) => member.name)
-    .filter((name) => name !== plan.leader && (cluster.members[name]?.report?.highestEpoch ?? plan.epoch) > plan.epoch);
+    .filter(
+      (name) =>
+        name !== plan.leader && (cluster.members[name]?.report?.highestEpoch ?? plan.epoch) > plan.epoch,
+    );
   if (sealed.length === 0) return undefined;
   const epoch = sealed
     .map((name) => cluster.members[name]?.report?.highestEpoch ?? plan.epoch)
     .reduce((top, one) => (one > top ? one : top));
-  const why = reason('REPLICAS_SEALED', { leader: plan.leader, sealed: sealed.join(' '), epoch: Number(epoch) });
+  const why = reason('REPLICAS_SEALED', {
+    leader: plan.leader,
+    sealed: sealed.join(' '),
+    epoch: Number(epoch),
+  });
   context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: why });
   const next: Plan = {
     ...plan,

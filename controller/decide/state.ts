@@ -2,7 +2,14 @@
  * What a controller knows. Standbys hold the same picture of the agents as the active one; plans are read only after winning (E4).
  * Whether it may act is never a field here, but a function of this and the time.
  */
-import { type DurationMs, type Epoch, LONG_AGO, type MonotonicMs, type Revision, type WallMs } from '#core/brand.js';
+import {
+  type DurationMs,
+  type Epoch,
+  LONG_AGO,
+  type MonotonicMs,
+  type Revision,
+  type WallMs,
+} from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { ErrorCode } from '#core/errors.js';
 import type { Candidate, LedgerEntry, Phase, TailAccount } from '#core/ledger.js';
@@ -160,7 +167,11 @@ export type Input =
   | {
       readonly kind: 'loaded';
       readonly term: Term;
-      readonly clusters: readonly { readonly plan: Plan; readonly revision: Revision; readonly policy: Policy }[];
+      readonly clusters: readonly {
+        readonly plan: Plan;
+        readonly revision: Revision;
+        readonly policy: Policy;
+      }[];
     }
   | { readonly kind: 'load-failed'; readonly term: Term; readonly text: string }
   | {
@@ -197,7 +208,8 @@ export type Input =
       readonly kind: 'reread';
       readonly cluster: string;
       readonly id: number;
-      readonly stored: { readonly plan: Plan; readonly revision: Revision; readonly policy: Policy } | undefined;
+      readonly stored:
+        { readonly plan: Plan; readonly revision: Revision; readonly policy: Policy } | undefined;
     }
   | { readonly kind: 'reread-failed'; readonly cluster: string; readonly id: number; readonly text: string }
   | { readonly kind: 'init'; readonly cluster: string; readonly policy: Policy; readonly request: number }
@@ -210,7 +222,12 @@ export type Effect =
   | { readonly kind: 'load'; readonly term: Term }
   | { readonly kind: 'write'; readonly cluster: string; readonly id: number; readonly write: Write }
   | { readonly kind: 'reread'; readonly cluster: string; readonly id: number }
-  | { readonly kind: 'send'; readonly cluster: string; readonly member: string; readonly directive: Directive }
+  | {
+      readonly kind: 'send';
+      readonly cluster: string;
+      readonly member: string;
+      readonly directive: Directive;
+    }
   | {
       readonly kind: 'refuse';
       readonly cluster: string;

@@ -8,7 +8,11 @@ import { mayAct } from '#controller/decide/authority.js';
 import type { ClusterState, ControllerState, MemberPicture } from '#controller/decide/state.js';
 import { isSilent } from '#controller/decide/suspect.js';
 
-export function statusOf(state: ControllerState, cluster: string | undefined, now: MonotonicMs): StatusDocument {
+export function statusOf(
+  state: ControllerState,
+  cluster: string | undefined,
+  now: MonotonicMs,
+): StatusDocument {
   const active = mayAct(state.role, now);
   const all = Object.values(state.clusters).filter((c) => cluster === undefined || c.name === cluster);
   return {
@@ -22,7 +26,8 @@ export function statusOf(state: ControllerState, cluster: string | undefined, no
 function clusterStatus(cluster: ClusterState, active: boolean, now: MonotonicMs): ClusterStatus {
   const plan = cluster.stored?.plan;
   const named = new Set([...(plan?.members.map((m) => m.name) ?? []), ...Object.keys(cluster.members)]);
-  const leaderPosition = plan === undefined ? undefined : cluster.members[plan.leader]?.report?.database.position;
+  const leaderPosition =
+    plan === undefined ? undefined : cluster.members[plan.leader]?.report?.database.position;
   const members = [...named].sort().map((name) => memberStatus(cluster, plan, name, leaderPosition, now));
   return {
     name: cluster.name,
@@ -69,7 +74,11 @@ function memberStatus(
   return {
     name,
     role: plan === undefined ? 'unknown' : plan.leader === name ? 'leader' : 'replica',
-    state: heard ? (database?.state === 'running' ? openness(database.role) : (database?.state ?? 'unknown')) : 'silent',
+    state: heard
+      ? database?.state === 'running'
+        ? openness(database.role)
+        : (database?.state ?? 'unknown')
+      : 'silent',
     connected: picture?.connected ?? false,
     eligible: plan?.eligible.includes(name) ?? false,
     joining: plan?.joining.includes(name) ?? false,
@@ -82,4 +91,5 @@ function memberStatus(
   };
 }
 
-const openness = (role: string): string => (role === 'writable' ? 'open' : role === 'replica' ? 'closed' : 'running');
+const openness = (role: string): string =>
+  role === 'writable' ? 'open' : role === 'replica' ? 'closed' : 'running';

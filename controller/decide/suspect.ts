@@ -7,7 +7,12 @@ import { timingsOf } from '#core/timings.js';
 import type { ClusterState, MemberPicture, Role, Suspicion } from '#controller/decide/state.js';
 
 /** Undefined: the leader is well, or an administrator shut it down and is waited for (`PLANNED_STOP`). */
-export function suspect(cluster: ClusterState, plan: Plan, role: Role, now: MonotonicMs): Suspicion | undefined {
+export function suspect(
+  cluster: ClusterState,
+  plan: Plan,
+  role: Role,
+  now: MonotonicMs,
+): Suspicion | undefined {
   const picture = cluster.members[plan.leader];
   const found = evidence(picture, plan, role, now);
   if (found === undefined) return undefined;
@@ -44,7 +49,9 @@ function evidence(
     return found(reason('LEADER_CLOSED', { leader: plan.leader, fencedEpoch: Number(report.fencedEpoch) }));
   }
   if (state === 'hung') {
-    return found(reason('DATABASE_HUNG', { leader: plan.leader, canaryAgeMs: report.database.canaryAgeMs ?? -1 }));
+    return found(
+      reason('DATABASE_HUNG', { leader: plan.leader, canaryAgeMs: report.database.canaryAgeMs ?? -1 }),
+    );
   }
   if (report.highestEpoch > plan.epoch) {
     return found(reason('LEADER_SEALED', { leader: plan.leader, highestEpoch: Number(report.highestEpoch) }));

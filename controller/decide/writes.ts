@@ -42,7 +42,11 @@ function forgotten(entry: LedgerEntry, retention: number): Write['forgetUpTo'] {
   return upTo > 0n ? asEpoch(upTo) : undefined;
 }
 
-export function written(cluster: ClusterState, event: Event & { kind: 'written' }, context: Context): ClusterState {
+export function written(
+  cluster: ClusterState,
+  event: Event & { kind: 'written' },
+  context: Context,
+): ClusterState {
   const under = cluster.write;
   if (under?.id !== event.id) return cluster;
   switch (event.outcome.kind) {
@@ -57,7 +61,10 @@ export function written(cluster: ClusterState, event: Event & { kind: 'written' 
         kind: 'log',
         level: 'warn',
         cluster: cluster.name,
-        reason: reason('WRITE_UNKNOWN', { epoch: Number(under.write.plan.epoch), because: event.outcome.text }),
+        reason: reason('WRITE_UNKNOWN', {
+          epoch: Number(under.write.plan.epoch),
+          because: event.outcome.text,
+        }),
       });
       return send(
         cluster,
@@ -70,7 +77,11 @@ export function written(cluster: ClusterState, event: Event & { kind: 'written' 
 }
 
 /** After a refusal etcd's plan is the truth, whoever wrote it. */
-export function reread(cluster: ClusterState, event: Event & { kind: 'reread' }, context: Context): ClusterState {
+export function reread(
+  cluster: ClusterState,
+  event: Event & { kind: 'reread' },
+  context: Context,
+): ClusterState {
   const under = cluster.write;
   if (under?.id !== event.id || context.role.kind !== 'active') return cluster;
   if (event.stored === undefined) {
@@ -118,7 +129,12 @@ function adopt(
   const { plan } = committed;
   for (const { name } of plan.members) {
     if (cluster.members[name]?.connected !== true) continue;
-    context.emit({ kind: 'send', cluster: cluster.name, member: name, directive: { kind: 'plan', term: context.role.term, plan } });
+    context.emit({
+      kind: 'send',
+      cluster: cluster.name,
+      member: name,
+      directive: { kind: 'plan', term: context.role.term, plan },
+    });
   }
   if (cluster.write?.request !== undefined) {
     context.emit({ kind: 'reply', request: cluster.write.request, answer: { kind: 'done', plan } });
@@ -141,14 +157,20 @@ function adopt(
     // The first plan of a cluster is committed around a leader that is open already.
     promise:
       cluster.stored === undefined
-        ? latest(cluster.promise, context.rules.L2(cluster.promise, context.now, timingsOf(plan.policy.profile).promiseMs))
+        ? latest(
+            cluster.promise,
+            context.rules.L2(cluster.promise, context.now, timingsOf(plan.policy.profile).promiseMs),
+          )
         : cluster.promise,
     attempt: appointed
       ? {
           ...attempt,
           stage: 'opening',
           stageAt: context.now,
-          phases: [...attempt.phases, { phase: 'committed', ms: Math.round(context.now - attempt.suspectedAt) }],
+          phases: [
+            ...attempt.phases,
+            { phase: 'committed', ms: Math.round(context.now - attempt.suspectedAt) },
+          ],
         }
       : attempt,
   };

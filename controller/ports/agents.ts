@@ -16,7 +16,13 @@ export interface Agents {
 }
 
 export type AgentEvent =
-  | { readonly kind: 'agent-connected'; readonly cluster: string; readonly member: PlanMember; readonly incarnation: string; readonly host: string | undefined }
+  | {
+      readonly kind: 'agent-connected';
+      readonly cluster: string;
+      readonly member: PlanMember;
+      readonly incarnation: string;
+      readonly host: string | undefined;
+    }
   | {
       readonly kind: 'agent-report';
       readonly cluster: string;
@@ -24,4 +30,9 @@ export type AgentEvent =
       readonly report: Report;
       readonly receivedAt: MonotonicMs;
     }
-  | { readonly kind: 'agent-disconnected'; readonly cluster: string; readonly member: string; readonly incarnation: string };
+  | {
+      readonly kind: 'agent-disconnected';
+      readonly cluster: string;
+      readonly member: string;
+      readonly incarnation: string;
+    };

@@ -39,7 +39,10 @@ export function E4_isCurrent(readInTerm: Term | undefined, term: Term): boolean 
 
 /** E5: an agent refuses a plan below the epoch it durably knows, and any that is not newer than its own. */
 export function E5_acceptsPlan(
-  known: { readonly highestEpoch: Epoch; readonly plan: { readonly epoch: Epoch; readonly version: Version } | undefined },
+  known: {
+    readonly highestEpoch: Epoch;
+    readonly plan: { readonly epoch: Epoch; readonly version: Version } | undefined;
+  },
   offered: { readonly epoch: Epoch; readonly version: Version },
 ): 'accept' | 'known' | 'stale' {
   if (offered.epoch < known.highestEpoch) return 'stale';

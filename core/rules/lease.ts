@@ -7,7 +7,10 @@ import { after, type DurationMs, type Epoch, latest, type MonotonicMs } from '#c
 import { promiseFor } from '#core/timings.js';
 
 /** L1: renewal is asked for only while the database passes the canary; a hung one loses its lease. */
-export function L1_mayAsk(database: { readonly canaryAgeMs: DurationMs; readonly canaryTimeoutMs: DurationMs }): boolean {
+export function L1_mayAsk(database: {
+  readonly canaryAgeMs: DurationMs;
+  readonly canaryTimeoutMs: DurationMs;
+}): boolean {
   return database.canaryAgeMs < database.canaryTimeoutMs;
 }
 

@@ -23,7 +23,8 @@ export function S2_ancestry(position: Position, openings: readonly ProvedOpening
   const lastMark = position.marks.at(-1);
   const lastKnown = openings.at(-1);
   // A mark newer than every opening that the plan knows was written by a leader that nobody proved.
-  if (lastMark !== undefined && lastKnown !== undefined && lastMark.epoch > lastKnown.epoch) return 'diverged';
+  if (lastMark !== undefined && lastKnown !== undefined && lastMark.epoch > lastKnown.epoch)
+    return 'diverged';
   if (!marksAgree(position.marks, openings)) return 'diverged';
   const newest = openings.at(-1);
   if (newest === undefined) return 'equal';
@@ -44,10 +45,16 @@ export function S2_timelineFor(epoch: Epoch, openings: readonly ProvedOpening[])
 }
 
 /** S3: an opening is proved by the mark it wrote locally at exactly this epoch, at or above the committed position. */
-export function S3_isProof(plan: Plan, opened: (Mark & { readonly position: Position }) | undefined): boolean {
+export function S3_isProof(
+  plan: Plan,
+  opened: (Mark & { readonly position: Position }) | undefined,
+): boolean {
   if (opened?.epoch !== plan.epoch) return false;
   if (plan.opening.state !== 'pending' || plan.opening.atLeast === undefined) return true;
-  const compared = comparePositions({ ...opened.position, marks: [] }, { ...plan.opening.atLeast, marks: [] });
+  const compared = comparePositions(
+    { ...opened.position, marks: [] },
+    { ...plan.opening.atLeast, marks: [] },
+  );
   return compared === 'ahead' || compared === 'equal';
 }
 
@@ -61,7 +68,9 @@ export function S4_mayFollow(plan: Plan): boolean {
  * them holds every acknowledged write and makes further acknowledgements impossible. Needs no clock.
  */
 export function S5_isLossless(synchronous: number, acknowledgements: number, sealed: number): boolean {
-  return acknowledgements > 0 && synchronous >= acknowledgements && sealed >= synchronous - acknowledgements + 1;
+  return (
+    acknowledgements > 0 && synchronous >= acknowledgements && sealed >= synchronous - acknowledgements + 1
+  );
 }
 
 export interface SynchronousSet {
@@ -73,7 +82,10 @@ export interface SynchronousSet {
  * S6: the order in which one change of the synchronous set is made. Adding a member or lowering k weakens: etcd first, then the leader.
  * Removing one or raising k strengthens: the leader applies it and enough members catch up before etcd has it.
  */
-export function S6_changeOrder(from: SynchronousSet, to: SynchronousSet): 'store-first' | 'leader-first' | 'refuse' {
+export function S6_changeOrder(
+  from: SynchronousSet,
+  to: SynchronousSet,
+): 'store-first' | 'leader-first' | 'refuse' {
   const added = to.members.filter((m) => !from.members.includes(m)).length;
   const removed = from.members.filter((m) => !to.members.includes(m)).length;
   const raised = to.acknowledgements - from.acknowledgements;

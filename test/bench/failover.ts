@@ -24,8 +24,15 @@ interface Run {
 const STEADY = 100;
 
 export async function benchFailover(options: FailoverOptions): Promise<void> {
-  const settings: Record<string, string> = options.reader ? { max_standby_streaming_delay: '-1', max_standby_archive_delay: '-1' } : {};
-  const cluster = await startTanist({ label: 'bench', policy: { profile: options.profile }, settings, progress: tell });
+  const settings: Record<string, string> = options.reader
+    ? { max_standby_streaming_delay: '-1', max_standby_archive_delay: '-1' }
+    : {};
+  const cluster = await startTanist({
+    label: 'bench',
+    policy: { profile: options.profile },
+    settings,
+    progress: tell,
+  });
   await prepareLoad((await cluster.leader()).server);
   const runs: Run[] = [];
   let epoch = 1;
@@ -34,7 +41,9 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
     epoch += 1;
     const entry = (await cluster.history())[0];
     const phases = entry?.phases.map((p) => `${p.phase} ${p.ms}`).join(' → ') ?? '';
-    tell(`run ${i}: outage ${run.outageMs.toFixed(0)} ms, ${run.acknowledged} acknowledged, ${run.ackedLost} missing (${phases} ms; tail ${entry?.tail.kind ?? '?'})`);
+    tell(
+      `run ${i}: outage ${run.outageMs.toFixed(0)} ms, ${run.acknowledged} acknowledged, ${run.ackedLost} missing (${phases} ms; tail ${entry?.tail.kind ?? '?'})`,
+    );
     runs.push(run);
     await cluster.waitUntilWell({ epoch, timeoutMs: 60_000 });
   }
@@ -59,10 +68,14 @@ async function once(cluster: TanistCluster, name: string, options: FailoverOptio
   const load = startLoad(servers, name, { writers: options.writers, pauseMs: options.writers === 1 ? 5 : 0 });
   try {
     const steady = (from: string | undefined) =>
-      waitFor(() => load.acknowledged.filter((a) => (from === undefined) !== (a.server !== old.name)).length >= STEADY, {
-        timeoutMs: 60_000,
-        what: from === undefined ? 'writes before the fault' : 'writes after it',
-      });
+      waitFor(
+        () =>
+          load.acknowledged.filter((a) => (from === undefined) !== (a.server !== old.name)).length >= STEADY,
+        {
+          timeoutMs: 60_000,
+          what: from === undefined ? 'writes before the fault' : 'writes after it',
+        },
+      );
     await steady(undefined);
     old.server.kill('SIGKILL');
     await steady('heir');
@@ -72,7 +85,11 @@ async function once(cluster: TanistCluster, name: string, options: FailoverOptio
   }
   const heir = cluster.member(load.acknowledged.at(-1)?.server ?? '');
   const lost = await missing(heir.server, name, load.acknowledged);
-  return { outageMs: longestGap(load.acknowledged), acknowledged: load.acknowledged.length, ackedLost: lost.length };
+  return {
+    outageMs: longestGap(load.acknowledged),
+    acknowledged: load.acknowledged.length,
+    ackedLost: lost.length,
+  };
 }
 
 /** A session on each replica holds a lock that the leader's next change of the table cannot be applied against. */
@@ -80,14 +97,23 @@ async function holdBackReplay(servers: readonly PostgresServer[]): Promise<reado
   const [leader, ...replicas] = servers;
   await leader?.query('create table if not exists held (n int)');
   for (const replica of replicas) {
-    await waitFor(async () => (await replica.query("select 1 from pg_class where relname = 'held'")).length === 1, {
-      timeoutMs: 10_000,
-      what: `the table held on ${replica.name}`,
-    });
+    await waitFor(
+      async () => (await replica.query("select 1 from pg_class where relname = 'held'")).length === 1,
+      {
+        timeoutMs: 10_000,
+        what: `the table held on ${replica.name}`,
+      },
+    );
   }
   const readers = await Promise.all(
     replicas.map(async (replica) => {
-      const reader = new Client({ host: '127.0.0.1', port: replica.port, user: 'postgres', database: 'postgres', application_name: 'reader' });
+      const reader = new Client({
+        host: '127.0.0.1',
+        port: replica.port,
+        user: 'postgres',
+        database: 'postgres',
+        application_name: 'reader',
+      });
       reader.on('error', () => undefined);
       await reader.connect();
       await reader.query('begin');

@@ -18,7 +18,10 @@ export async function benchHandOver(options: { readonly runs: number }): Promise
     const before = load.acknowledged.length;
     // Longer than a lease: a hand-over that loses the leader's grants would show by now.
     const until = performance.now() + 3000;
-    await waitFor(() => performance.now() > until && load.acknowledged.length > before, { timeoutMs: 10_000, what: 'writes to go on' });
+    await waitFor(() => performance.now() > until && load.acknowledged.length > before, {
+      timeoutMs: 10_000,
+      what: 'writes to go on',
+    });
   }
   await load.stop();
   finish({

@@ -16,7 +16,9 @@ export async function benchIdle(options: { readonly seconds: number }): Promise<
   const rows = programs.map((program, i) => ({
     program: program.name,
     residentMb: Math.round(residentKb(program) / 1024),
-    corePercent: Number((((processorSeconds(program) - (before[i] ?? 0)) / options.seconds) * 100).toFixed(2)),
+    corePercent: Number(
+      (((processorSeconds(program) - (before[i] ?? 0)) / options.seconds) * 100).toFixed(2),
+    ),
   }));
   for (const row of rows) tell(`${row.program}: ${row.residentMb} MB, ${row.corePercent} % of a core`);
   const worstOf = (kind: string) => {
@@ -30,12 +32,18 @@ export async function benchIdle(options: { readonly seconds: number }): Promise<
 }
 
 function processorSeconds(program: Program): number {
-  const stat = readFileSync(`/proc/${program.process()?.pid}/stat`, 'utf8');
+  const stat = readFileSync(`/proc/${pidOf(program)}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
 function residentKb(program: Program): number {
-  const status = readFileSync(`/proc/${program.process()?.pid}/status`, 'utf8');
+  const status = readFileSync(`/proc/${pidOf(program)}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
+}
+
+function pidOf(program: Program): number {
+  const pid = program.process()?.pid;
+  if (pid === undefined) throw new Error(`${program.name} does not run`);
+  return pid;
 }

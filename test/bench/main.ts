@@ -11,13 +11,21 @@ const count = (text: string): number => {
   return value;
 };
 
-const program = new Command('npm run bench --').description('Measures failovers on real etcd and PostgreSQL, three members each.');
+const program = new Command('npm run bench --').description(
+  'Measures failovers on real etcd and PostgreSQL, three members each.',
+);
 
 program
   .command('failover')
-  .description('kills the leader under writers; the longest gap between acknowledged writes, and those missing afterwards')
+  .description(
+    'kills the leader under writers; the longest gap between acknowledged writes, and those missing afterwards',
+  )
   .addOption(new Option('--fault <fault>', 'what happens to the leader').choices(['crash']).default('crash'))
-  .addOption(new Option('--profile <profile>', 'set of timings').choices(['fast', 'balanced', 'patient']).default('balanced'))
+  .addOption(
+    new Option('--profile <profile>', 'set of timings')
+      .choices(['fast', 'balanced', 'patient'])
+      .default('balanced'),
+  )
   .option('--runs <n>', 'failovers', count, 10)
   .option('--writers <n>', 'one writes every 5 ms; more than one as fast as they can', count, 1)
   .option('--reader', 'readers on the replicas hold back replay', false)

@@ -206,7 +206,7 @@ function createProgram({ home, folder, user, kind, name, config }: ProgramOption
         args: ['--enable-source-maps', join(home, 'dist/cli/main.js'), kind, '--config', configFile],
         cwd: folder,
         logFile,
-        ...(user === undefined ? {} : user),
+        ...(user ?? {}),
       });
     },
     process: () => running,

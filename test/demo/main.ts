@@ -11,7 +11,9 @@ interface Options {
 }
 
 const options = new Command('npm run demo --')
-  .description('Starts etcd, three controllers and three PostgreSQL members with agents, kills the leader, shows what happens.')
+  .description(
+    'Starts etcd, three controllers and three PostgreSQL members with agents, kills the leader, shows what happens.',
+  )
   .option('--once', 'ends after the failover instead of staying up')
   .option('--json', 'the last line is a JSON document')
   .parse()
@@ -56,14 +58,21 @@ async function killTheLeader(cluster: TanistCluster): Promise<object> {
   print('A writer inserts a row every 5 ms.');
   const servers = cluster.members.map((m) => m.server);
   const load = startLoad(servers, 'demo', { writers: 1, pauseMs: 5 });
-  let killedAt: number | undefined;
-  const story = tellStory([...cluster.controllers, ...cluster.members.map((m) => m.agent)], () => killedAt, print);
+  const kill: { at?: number } = {};
+  const story = tellStory(
+    [...cluster.controllers, ...cluster.members.map((m) => m.agent)],
+    () => kill.at,
+    print,
+  );
   await waitFor(() => load.acknowledged.length > 300, { timeoutMs: 30_000, what: 'writes before the kill' });
 
   print(`\nkill -9 of the server of the leader, ${leader.name}:`);
-  killedAt = Date.now();
+  kill.at = Date.now();
   leader.server.kill('SIGKILL');
-  await waitFor(() => load.acknowledged.filter((a) => a.server !== leader.name).length > 200, { timeoutMs: 60_000, what: 'writes on the heir' });
+  await waitFor(() => load.acknowledged.filter((a) => a.server !== leader.name).length > 200, {
+    timeoutMs: 60_000,
+    what: 'writes on the heir',
+  });
   await load.stop();
   const { clusters } = await cluster.waitUntilWell({ epoch: 2 });
   story.stop();
@@ -72,7 +81,9 @@ async function killTheLeader(cluster: TanistCluster): Promise<object> {
   const lost = await missing(heir.server, 'demo', load.acknowledged);
   const outageMs = Math.round(longestGap(load.acknowledged));
   print(`\n${heir.name} leads. Longest time without an acknowledged write: ${outageMs} ms.`);
-  print(`${load.acknowledged.length} writes were acknowledged; ${lost.length === 0 ? 'none' : lost.length} of them missing.\n`);
+  print(
+    `${load.acknowledged.length} writes were acknowledged; ${lost.length === 0 ? 'none' : lost.length} of them missing.\n`,
+  );
   print((await cluster.tanist('status')).stdout);
   print((await cluster.tanist('history', cluster.name)).stdout);
   return { outageMs, ackedLost: lost.length, epoch: clusters[0]?.epoch ?? 0 };
@@ -85,6 +96,8 @@ function play(cluster: TanistCluster): void {
   print('  npx tanist status --watch');
   print(`  npx tanist history ${cluster.name}`);
   for (const { name, server } of cluster.members) {
-    print(`  psql "${server.conninfo}"   # ${name}; its server's process: head -1 ${server.dir}/postmaster.pid`);
+    print(
+      `  psql "${server.conninfo}"   # ${name}; its server's process: head -1 ${server.dir}/postmaster.pid`,
+    );
   }
 }

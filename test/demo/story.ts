@@ -15,7 +15,11 @@ interface Line {
 const POLL_MS = 20;
 
 /** Tells every line from now on until `stop`; `sinceKill` gives the wall time of the kill, or undefined before it. */
-export function tellStory(programs: readonly Program[], killedAt: () => number | undefined, print: (text: string) => void): { stop(): void } {
+export function tellStory(
+  programs: readonly Program[],
+  killedAt: () => number | undefined,
+  print: (text: string) => void,
+): { stop(): void } {
   const readers = programs.map((program) => followFile(program.logFile));
   const read = (): void => {
     const lines = readers.flatMap((reader) => reader()).sort((a, b) => a.time - b.time);
@@ -72,22 +76,22 @@ const STEPS: Readonly<Record<string, string>> = {
 };
 
 function inWords(line: Line): string | undefined {
-  const { code } = line;
+  const { code, member = '', controller = '' } = line;
   switch (code) {
     case 'STEP_DONE':
-      return `${line.member}: ${STEPS[String(line['step'])] ?? String(line['step'])} (${String(line['ms'])} ms)`;
+      return `${member}: ${STEPS[String(line['step'])] ?? String(line['step'])} (${String(line['ms'])} ms)`;
     case 'STEP_FAILED':
-      return `${line.member}: ${String(line['step'])} failed: ${String(line['because'])}`;
+      return `${member}: ${String(line['step'])} failed: ${String(line['because'])}`;
     case 'DATABASE_CRASHED':
-      return `${line.controller}: the database of ${String(line['leader'])} is gone; sealing every replica`;
+      return `${controller}: the database of ${String(line['leader'])} is gone; sealing every replica`;
     case 'TAIL_TAKEN':
-      return `${line.controller}: the tail of ${String(line['from'])} was taken, ${String(line['bytes'])} bytes: nothing is lost`;
+      return `${controller}: the tail of ${String(line['from'])} was taken, ${String(line['bytes'])} bytes: nothing is lost`;
     case 'APPOINTED':
-      return `${line.controller}: ${String(line['leader'])} is appointed, epoch ${String(line['epoch'])} is in etcd`;
+      return `${controller}: ${String(line['leader'])} is appointed, epoch ${String(line['epoch'])} is in etcd`;
     case 'PROVED':
-      return `${line.controller}: ${String(line['leader'])} has proved writable; replicas may follow`;
+      return `${controller}: ${String(line['leader'])} has proved writable; replicas may follow`;
     case 'ELIGIBLE':
-      return `${line.controller}: ${String(line['members'])} may be appointed again`;
+      return `${controller}: ${String(line['members'])} may be appointed again`;
     default:
       return undefined;
   }

@@ -19,7 +19,11 @@ describe('bad input', () => {
   afterAll(stopAll);
 
   /** Starts a program with its configuration changed, and waits for its end. */
-  async function startWith(program: Program, kind: 'controller' | 'agent', change: (config: Record<string, never>) => void) {
+  async function startWith(
+    program: Program,
+    kind: 'controller' | 'agent',
+    change: (config: Record<string, never>) => void,
+  ) {
     count += 1;
     const config = parse(readFileSync(program.configFile, 'utf8')) as Record<string, never>;
     change(config);
@@ -28,7 +32,14 @@ describe('bad input', () => {
     const logFile = join(cluster.folder, `bad-${count}.log`);
     const user = kind === 'agent' ? (serverUser() ?? {}) : {};
     const args = [join(cluster.home, 'dist/cli/main.js'), kind, '--config', file];
-    const started = startProcess({ name: `bad ${kind}`, command: process.execPath, args, cwd: cluster.folder, logFile, ...user });
+    const started = startProcess({
+      name: `bad ${kind}`,
+      command: process.execPath,
+      args,
+      cwd: cluster.folder,
+      logFile,
+      ...user,
+    });
     const { code } = await started.exited;
     return { code, said: readFileSync(logFile, 'utf8') };
   }
@@ -46,14 +57,33 @@ describe('bad input', () => {
     more(config);
   };
 
-  const autoConf = () => cluster.members.map((m) => readFileSync(join(m.server.dir, 'postgresql.auto.conf'), 'utf8'));
+  const autoConf = () =>
+    cluster.members.map((m) => readFileSync(join(m.server.dir, 'postgresql.auto.conf'), 'utf8'));
 
   it.each([
     ['an unknown key', 'controller', set('etcd.endpoint', 'x'), 'CONFIG_INVALID', /etcd\.endpoint/],
     ['a mistyped value', 'controller', set('listen.port', 'seven'), 'CONFIG_INVALID', /listen\.port/],
-    ['an etcd that is not there', 'controller', set('etcd.endpoints', ['http://127.0.0.1:9']), 'ETCD_UNREACHABLE', /127\.0\.0\.1:9/],
-    ['a folder that is no data directory', 'agent', elsewhere(set('postgres.dataDir', '/tmp')), 'NOT_A_DATA_DIRECTORY', /\/tmp/],
-    ['an account that is not there', 'agent', elsewhere(set('postgres.user', 'nobody_here')), 'DATABASE_REFUSED', /nobody_here/],
+    [
+      'an etcd that is not there',
+      'controller',
+      set('etcd.endpoints', ['http://127.0.0.1:9']),
+      'ETCD_UNREACHABLE',
+      /127\.0\.0\.1:9/,
+    ],
+    [
+      'a folder that is no data directory',
+      'agent',
+      elsewhere(set('postgres.dataDir', '/tmp')),
+      'NOT_A_DATA_DIRECTORY',
+      /\/tmp/,
+    ],
+    [
+      'an account that is not there',
+      'agent',
+      elsewhere(set('postgres.user', 'nobody_here')),
+      'DATABASE_REFUSED',
+      /nobody_here/,
+    ],
   ] as const)('%s', async (_, kind, change, code, detail) => {
     const before = autoConf();
     const program = kind === 'controller' ? cluster.controllers[0] : cluster.members[0]?.agent;
@@ -81,10 +111,15 @@ describe('bad input', () => {
 
   describe('once in care', () => {
     beforeAll(async () => {
-      await waitFor(async () => (await cluster.status()).clusters[0]?.members.filter((m) => m.streaming || m.state === 'open').length === 2, {
-        timeoutMs: 20_000,
-        what: 'both agents to report',
-      });
+      await waitFor(
+        async () =>
+          (await cluster.status()).clusters[0]?.members.filter((m) => m.streaming || m.state === 'open')
+            .length === 2,
+        {
+          timeoutMs: 20_000,
+          what: 'both agents to report',
+        },
+      );
       expect((await cluster.tanist('init', 'demo')).stderr).toBe('');
       await cluster.waitUntilWell();
     });
@@ -130,7 +165,9 @@ describe('bad input', () => {
       const { code, said } = await startWith(first.agent, 'agent', (config) => {
         set('member', 'foreign')(config);
         set('listen.port', port)(config);
-        set('advertise', { agent: `127.0.0.1:${port}`, database: { host: '127.0.0.1', port: foreign.port } })(config);
+        set('advertise', { agent: `127.0.0.1:${port}`, database: { host: '127.0.0.1', port: foreign.port } })(
+          config,
+        );
         set('postgres.dataDir', foreign.dir)(config);
         set('postgres.host', foreign.socketDir)(config);
         set('postgres.port', foreign.port)(config);

@@ -23,7 +23,10 @@ describe('a leader in care', () => {
     epoch += 1;
     await cluster.waitUntilWell({ epoch, timeoutMs: 40_000 });
     const before = load.acknowledged.length;
-    await waitFor(() => load.acknowledged.length > before + 50, { timeoutMs: 10_000, what: 'writes to go on' });
+    await waitFor(() => load.acknowledged.length > before + 50, {
+      timeoutMs: 10_000,
+      what: 'writes to go on',
+    });
     await load.stop();
     return load.acknowledged;
   }
@@ -35,27 +38,45 @@ describe('a leader in care', () => {
     const timelines = await Promise.all(
       cluster.members.map(async ({ server }) => {
         await server.query('checkpoint');
-        const [row] = await server.query<{ timeline_id: number }>('select timeline_id from pg_control_checkpoint()');
+        const [row] = await server.query<{ timeline_id: number }>(
+          'select timeline_id from pg_control_checkpoint()',
+        );
         return row?.timeline_id;
       }),
     );
     expect(new Set(timelines).size).toBeLessThanOrEqual(cluster.members.length);
-    const streaming = await leader.server.query("select 1 from pg_stat_replication where state = 'streaming'");
+    const streaming = await leader.server.query(
+      "select 1 from pg_stat_replication where state = 'streaming'",
+    );
     expect(streaming).toHaveLength(followers.length);
   }
 
-  it.each([1, 8])('killed with SIGKILL under %i writers: an heir leads within a second and no acknowledged write is missing', async (writers) => {
-    const old = await cluster.leader();
-    const acknowledged = await under(`crash-${writers}`, writers, () => old.server.kill('SIGKILL'));
-    const heir = await cluster.leader();
-    expect(heir.name).not.toBe(old.name);
-    expect(await missing(heir.server, `crash-${writers}`, acknowledged)).toEqual([]);
-    expect(longestGap(acknowledged)).toBeLessThan(1500);
-    await expectEverybodyFollows();
-    const [entry] = await cluster.history();
-    expect(entry).toMatchObject({ kind: 'failover', outcome: 'proved', reason: { code: 'DATABASE_CRASHED' }, loss: { kind: 'none' } });
-    expect(entry?.phases.map((p) => p.phase)).toEqual(['suspected', 'sealed', 'tail', 'committed', 'proved']);
-  });
+  it.each([1, 8])(
+    'killed with SIGKILL under %i writers: an heir leads within a second and no acknowledged write is missing',
+    async (writers) => {
+      const old = await cluster.leader();
+      const acknowledged = await under(`crash-${writers}`, writers, () => old.server.kill('SIGKILL'));
+      const heir = await cluster.leader();
+      expect(heir.name).not.toBe(old.name);
+      expect(await missing(heir.server, `crash-${writers}`, acknowledged)).toEqual([]);
+      expect(longestGap(acknowledged)).toBeLessThan(1500);
+      await expectEverybodyFollows();
+      const [entry] = await cluster.history();
+      expect(entry).toMatchObject({
+        kind: 'failover',
+        outcome: 'proved',
+        reason: { code: 'DATABASE_CRASHED' },
+        loss: { kind: 'none' },
+      });
+      expect(entry?.phases.map((p) => p.phase)).toEqual([
+        'suspected',
+        'sealed',
+        'tail',
+        'committed',
+        'proved',
+      ]);
+    },
+  );
 
   it('shut down cleanly by an administrator is waited for, and opened again at the next epoch when it returns', async () => {
     const leader = await cluster.leader();
@@ -85,7 +106,9 @@ describe('a leader in care', () => {
   it('loses a backend to SIGKILL: its server recovers closed, and one leader is opened at the next epoch', async () => {
     const old = await cluster.leader();
     const acknowledged = await under('backend', 1, async () => {
-      const [row] = await old.server.query<{ pid: number }>("select pid from pg_stat_activity where application_name = 'writer' limit 1");
+      const [row] = await old.server.query<{ pid: number }>(
+        "select pid from pg_stat_activity where application_name = 'writer' limit 1",
+      );
       process.kill(row?.pid ?? 0, 'SIGKILL');
     });
     const heir = await cluster.leader();

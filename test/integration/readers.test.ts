@@ -22,10 +22,17 @@ describe('readers that block replay on every replica', () => {
     for (const { server } of replicas) await server.waitUntilCaughtUpWith(old.server);
     const readers = await Promise.all(replicas.map(({ server }) => readAndWait(server.port)));
     await old.server.query('truncate held');
-    const load = startLoad(cluster.members.map((m) => m.server), 'readers', { writers: 1, pauseMs: 5 });
+    const load = startLoad(
+      cluster.members.map((m) => m.server),
+      'readers',
+      { writers: 1, pauseMs: 5 },
+    );
     await waitFor(() => load.acknowledged.length > 100, { timeoutMs: 20_000, what: 'writes' });
     old.server.kill('SIGKILL');
-    await waitFor(() => load.acknowledged.filter((a) => a.server !== old.name).length > 50, { timeoutMs: 20_000, what: 'writes on the heir' });
+    await waitFor(() => load.acknowledged.filter((a) => a.server !== old.name).length > 50, {
+      timeoutMs: 20_000,
+      what: 'writes on the heir',
+    });
     await load.stop();
     for (const reader of readers) await reader.end().catch(() => undefined);
     const heir = cluster.member(load.acknowledged.at(-1)?.server ?? '');
@@ -35,7 +42,13 @@ describe('readers that block replay on every replica', () => {
 });
 
 async function readAndWait(port: number): Promise<Client> {
-  const reader = new Client({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres', application_name: 'reader' });
+  const reader = new Client({
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    database: 'postgres',
+    application_name: 'reader',
+  });
   reader.on('error', () => undefined);
   await reader.connect();
   await reader.query('begin');

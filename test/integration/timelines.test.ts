@@ -21,7 +21,9 @@ describe('a leader that was reopened and lost before its replicas heard of it', 
     await cluster.waitUntilWell({ epoch: 3, timeoutMs: 60_000 });
     const heir = await cluster.leader();
     expect(await openings(heir.server)).toEqual([1, 2, 3]);
-    expect(await heir.server.query("select 1 from pg_stat_replication where state = 'streaming'")).toHaveLength(2);
+    expect(
+      await heir.server.query("select 1 from pg_stat_replication where state = 'streaming'"),
+    ).toHaveLength(2);
   });
 
   it('together with its agent: the heir takes another number, the lost one stays closed, and follows once it is rewound', async () => {
@@ -50,7 +52,7 @@ describe('a leader that was reopened and lost before its replicas heard of it', 
       await source.query('checkpoint');
       const user = serverUser();
       const args = ['--target-pgdata', target.dir, '--source-server', source.conninfo];
-      await promisify(execFile)(join(target.binDir, 'pg_rewind'), args, user === undefined ? {} : user);
+      await promisify(execFile)(join(target.binDir, 'pg_rewind'), args, user ?? {});
     }
   });
 });
@@ -65,10 +67,13 @@ async function reopenUnseen(): Promise<{ cluster: TanistCluster; old: Member; re
     server.pause();
   }
   old.server.kill('SIGKILL');
-  await waitFor(async () => (await cluster.history())[0]?.outcome === 'proved' && (await cluster.history()).length === 2, {
-    timeoutMs: 30_000,
-    what: 'the leader to be opened again at epoch 2',
-  });
+  await waitFor(
+    async () => (await cluster.history())[0]?.outcome === 'proved' && (await cluster.history()).length === 2,
+    {
+      timeoutMs: 30_000,
+      what: 'the leader to be opened again at epoch 2',
+    },
+  );
   return { cluster, old, replicas };
 }
 

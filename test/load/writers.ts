@@ -34,7 +34,9 @@ export interface Load {
 }
 
 export async function prepareLoad(leader: PostgresServer): Promise<void> {
-  await leader.query('create table if not exists load (run text, writer int, number int, primary key (run, writer, number))');
+  await leader.query(
+    'create table if not exists load (run text, writer int, number int, primary key (run, writer, number))',
+  );
 }
 
 /** Starts writing; `run` keeps the rows of different runs apart. */
@@ -125,8 +127,15 @@ export function longestGap(acknowledged: readonly Acknowledged[]): number {
 }
 
 /** Acknowledged writes of this run that `server` does not have. */
-export async function missing(server: PostgresServer, run: string, acknowledged: readonly Acknowledged[]): Promise<readonly Acknowledged[]> {
-  const rows = await server.query<{ writer: number; number: number }>('select writer, number from load where run = $1', [run]);
+export async function missing(
+  server: PostgresServer,
+  run: string,
+  acknowledged: readonly Acknowledged[],
+): Promise<readonly Acknowledged[]> {
+  const rows = await server.query<{ writer: number; number: number }>(
+    'select writer, number from load where run = $1',
+    [run],
+  );
   const present = new Set(rows.map((row) => `${row.writer}/${row.number}`));
   return acknowledged.filter((a) => !present.has(`${a.writer}/${a.number}`));
 }

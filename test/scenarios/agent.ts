@@ -41,7 +41,9 @@ export function agentScenario(): Scenario {
     const before = begin.durable;
     begin = decision.state;
     // A heartbeat that says what the one before it said is not shown.
-    const lines = decision.effects.map(show).filter((line) => !line.startsWith('report') || line !== lastReport);
+    const lines = decision.effects
+      .map(show)
+      .filter((line) => !line.startsWith('report') || line !== lastReport);
     lastReport = lines.findLast((line) => line.startsWith('report')) ?? lastReport;
     if (decision.persist === undefined) return lines;
     const d = decision.persist;
@@ -83,23 +85,32 @@ export function agentScenario(): Scenario {
     const openings =
       o['openings'] === undefined
         ? [opening(1n, 'a', '1:50')]
-        : o['openings'].split(';').filter((x) => x !== '').map((text) => {
-            const [e = '1', leader = 'a', at = '1:50'] = text.split('/');
-            return opening(BigInt(e), leader, at);
-          });
+        : o['openings']
+            .split(';')
+            .filter((x) => x !== '')
+            .map((text) => {
+              const [e = '1', leader = 'a', at = '1:50'] = text.split('/');
+              return opening(BigInt(e), leader, at);
+            });
     return buildPlan({
       epoch: asEpoch(epoch),
       version: asVersion(BigInt(o['version'] ?? '2')),
       leader: o['leader'] ?? 'a',
       openings,
-      ...(o['opening'] === 'pending' ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } as const } : {}),
+      ...(o['opening'] === 'pending'
+        ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } as const }
+        : {}),
     });
   }
 
   function result(o: Options): Result {
     switch (o['0']) {
       case 'fenced':
-        return { kind: 'fenced', clientSessions: Number(o['sessions'] ?? 0), orphans: Number(o['orphans'] ?? 0) };
+        return {
+          kind: 'fenced',
+          clientSessions: Number(o['sessions'] ?? 0),
+          orphans: Number(o['orphans'] ?? 0),
+        };
       case 'sealed':
         return { kind: 'sealed', position: position(o['at'] ?? '1:100') };
       case 'tailTaken':
@@ -107,18 +118,25 @@ export function agentScenario(): Scenario {
       case 'opened':
         return {
           kind: 'opened',
-          opened: { epoch: asEpoch(BigInt(o['epoch'] ?? '1')), mark: 'random', position: position(o['at'] ?? '1:120'), lineage: '' },
+          opened: {
+            epoch: asEpoch(BigInt(o['epoch'] ?? '1')),
+            mark: 'random',
+            position: position(o['at'] ?? '1:120'),
+            lineage: '',
+          },
         };
       case 'failed':
         return { kind: 'failed', code: 'ENGINE_FAILED', text: 'it did not work' };
+      case undefined:
+        throw new Error('done what?');
       default:
-        return { kind: (o['0'] ?? 'started') as 'started' | 'following' | 'slotsKept' };
+        return { kind: o['0'] as 'started' | 'following' | 'slotsKept' };
     }
   }
 
   function pass(ms: number, o: Options): readonly string[] {
     const lines: string[] = [];
-    for (const end = now + ms; now < end; ) {
+    for (const end = now + ms; now < end;) {
       now = Math.min(end, now + 50);
       if (o['0'] === 'observing') lines.push(...observe({}).map((l) => `${now} ${l}`));
       lines.push(...take({ kind: 'tick' }).map((line) => `${now} ${line}`));
@@ -169,7 +187,12 @@ export function agentScenario(): Scenario {
           return take({ kind: 'done', id: begin.action?.id ?? 0, result: result(o) });
         case 'restart':
           begin = {
-            ...startState({ durable: begin.durable, incarnation: 'two', controllers: ['k'], now: asMonotonic(now) }),
+            ...startState({
+              durable: begin.durable,
+              incarnation: 'two',
+              controllers: ['k'],
+              now: asMonotonic(now),
+            }),
           };
           return [];
         case 'lease':

@@ -60,7 +60,9 @@ export function plan(over: Partial<Plan> & { readonly names?: readonly string[] 
   };
 }
 
-export function report(over: Partial<Omit<Report, 'database'>> & { readonly database?: Partial<Report['database']> } = {}): Report {
+export function report(
+  over: Partial<Omit<Report, 'database'>> & { readonly database?: Partial<Report['database']> } = {},
+): Report {
   const { database, ...rest } = over;
   return {
     incarnation: 'one',

@@ -6,7 +6,15 @@ import type { Report } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import type { Effect, Input } from '#controller/decide/state.js';
-import { member, opening, plan as buildPlan, position, report as buildReport, showPosition, TERM } from '#test/scenarios/build.js';
+import {
+  member,
+  opening,
+  plan as buildPlan,
+  position,
+  report as buildReport,
+  showPosition,
+  TERM,
+} from '#test/scenarios/build.js';
 import type { Options, Scenario } from '#test/scenarios/text.js';
 
 export function controllerScenario(): Scenario {
@@ -37,9 +45,14 @@ export function controllerScenario(): Scenario {
   /** `reporting`: everyone connected goes on saying what it said last, each heartbeat. */
   function pass(ms: number, o: Options): readonly string[] {
     const lines: string[] = [];
-    for (const end = now + ms; now < end; ) {
+    for (const end = now + ms; now < end;) {
       now = Math.min(end, now + 20);
-      const proof = { kind: 'proof', term, keepaliveSentAt: asMonotonic(now), checkSentAt: asMonotonic(now) } as const;
+      const proof = {
+        kind: 'proof',
+        term,
+        keepaliveSentAt: asMonotonic(now),
+        checkSentAt: asMonotonic(now),
+      } as const;
       const heard = o['0'] === 'reporting' && now % 240 === 0 ? Object.keys(reports) : [];
       const led = [
         ...(cut ? [] : take(proof)),
@@ -52,7 +65,9 @@ export function controllerScenario(): Scenario {
   }
 
   function reportOf(name: string, o: Options): Report {
-    const old = reports[name] ?? buildReport({ planEpoch: NO_EPOCH, planVersion: asVersion(0n), highestEpoch: NO_EPOCH });
+    const old =
+      reports[name] ??
+      buildReport({ planEpoch: NO_EPOCH, planVersion: asVersion(0n), highestEpoch: NO_EPOCH });
     const plan = state.clusters['demo']?.stored?.plan ?? stored;
     const current = o['plan'] === 'current' && plan !== undefined;
     const [planEpoch, planVersion] = (o['plan']?.includes('.') === true ? o['plan'] : '').split('.');
@@ -64,16 +79,28 @@ export function controllerScenario(): Scenario {
       incarnation: o['incarnation'] ?? old.incarnation,
       nonce: old.nonce + 1n,
       wantsLease: o['wants'] === undefined ? false : o['wants'] === 'lease',
-      planEpoch: current ? plan.epoch : planEpoch === '' || planEpoch === undefined ? old.planEpoch : asEpoch(BigInt(planEpoch)),
-      planVersion: current ? plan.version : planVersion === undefined ? old.planVersion : asVersion(BigInt(planVersion)),
-      highestEpoch: o['highest'] !== undefined ? asEpoch(BigInt(o['highest'])) : current ? plan.epoch : old.highestEpoch,
+      planEpoch: current
+        ? plan.epoch
+        : planEpoch === '' || planEpoch === undefined
+          ? old.planEpoch
+          : asEpoch(BigInt(planEpoch)),
+      planVersion: current
+        ? plan.version
+        : planVersion === undefined
+          ? old.planVersion
+          : asVersion(BigInt(planVersion)),
+      highestEpoch:
+        o['highest'] !== undefined ? asEpoch(BigInt(o['highest'])) : current ? plan.epoch : old.highestEpoch,
       fencedEpoch: o['fenced'] === undefined ? old.fencedEpoch : asEpoch(BigInt(o['fenced'])),
       sealed:
-        sealedEpoch === '' || sealedEpoch === undefined
+        sealedEpoch === ''
           ? old.sealed
-          : { epoch: asEpoch(BigInt(sealedEpoch)), position: sealedAt === undefined ? undefined : position(sealedAt) },
+          : {
+              epoch: asEpoch(BigInt(sealedEpoch)),
+              position: sealedAt === undefined ? undefined : position(sealedAt),
+            },
       tail:
-        tailEpoch === '' || tailEpoch === undefined
+        tailEpoch === ''
           ? old.tail
           : {
               epoch: asEpoch(BigInt(tailEpoch)),
@@ -83,7 +110,7 @@ export function controllerScenario(): Scenario {
                   : { kind: 'taken', atLeast: position(tailAt), bytes: 40 },
             },
       opened:
-        openedEpoch === '' || openedEpoch === undefined
+        openedEpoch === ''
           ? old.opened
           : {
               epoch: asEpoch(BigInt(openedEpoch)),
@@ -98,7 +125,8 @@ export function controllerScenario(): Scenario {
         position: o['at'] === undefined ? old.database.position : position(o['at']),
         upstream: o['follows'] === undefined ? old.database.upstream : `${o['follows']}:5432`,
         streaming: o['follows'] === undefined ? old.database.streaming : true,
-        tailReadable: o['tailReadable'] === undefined ? old.database.tailReadable : o['tailReadable'] === 'yes',
+        tailReadable:
+          o['tailReadable'] === undefined ? old.database.tailReadable : o['tailReadable'] === 'yes',
         dataId: o['data'] ?? old.database.dataId,
       },
     };
@@ -115,7 +143,12 @@ export function controllerScenario(): Scenario {
       stored = submitted.plan;
       return take({ kind: 'written', cluster, id, outcome: { kind, revision: asRevision(revision) } });
     }
-    return take({ kind: 'written', cluster, id, outcome: kind === 'refused' ? { kind } : { kind: 'unknown', text: 'deadline' } });
+    return take({
+      kind: 'written',
+      cluster,
+      id,
+      outcome: kind === 'refused' ? { kind } : { kind: 'unknown', text: 'deadline' },
+    });
   }
 
   const scenario: Scenario = {
@@ -128,7 +161,9 @@ export function controllerScenario(): Scenario {
           stored = buildPlan({
             epoch: asEpoch(epoch),
             leader,
-            ...(o['eligible'] === undefined ? {} : { eligible: o['eligible'].split(',').filter((n) => n !== '') }),
+            ...(o['eligible'] === undefined
+              ? {}
+              : { eligible: o['eligible'].split(',').filter((n) => n !== '') }),
             ...(o['opening'] === 'pending'
               ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } }
               : { openings: [opening(epoch, leader, '1:50')] }),
@@ -141,7 +176,13 @@ export function controllerScenario(): Scenario {
               ? undefined
               : { controller: 'two', promises: { demo: Number(o['resigned']) as never } };
           term = { ...term, revision: asRevision(term.revision + 1n) };
-          return take({ kind: 'elected', term, receivedAt: asMonotonic(now), sentAt: asMonotonic(now), resigned });
+          return take({
+            kind: 'elected',
+            term,
+            receivedAt: asMonotonic(now),
+            sentAt: asMonotonic(now),
+            resigned,
+          });
         }
         case 'loaded':
           return take(loaded());
@@ -154,7 +195,12 @@ export function controllerScenario(): Scenario {
             host: undefined,
           });
         case 'disconnect':
-          return take({ kind: 'agent-disconnected', cluster: 'demo', member: o['0'] ?? '', incarnation: 'one' });
+          return take({
+            kind: 'agent-disconnected',
+            cluster: 'demo',
+            member: o['0'] ?? '',
+            incarnation: 'one',
+          });
         case 'report':
           return take({
             kind: 'agent-report',
@@ -178,7 +224,10 @@ export function controllerScenario(): Scenario {
           return outcome(o['0'] ?? 'committed');
         case 'reread': {
           const id = state.clusters['demo']?.write?.id ?? 0;
-          const found = stored === undefined ? undefined : { plan: stored, revision: asRevision(revision), policy: stored.policy };
+          const found =
+            stored === undefined
+              ? undefined
+              : { plan: stored, revision: asRevision(revision), policy: stored.policy };
           return take({ kind: 'reread', cluster: 'demo', id, stored: found });
         }
         case 'init':
@@ -213,7 +262,10 @@ function show(effect: Effect): string {
       return 'load all plans';
     case 'write': {
       const { plan, guard, entry } = effect.write;
-      const state = plan.opening.state === 'pending' ? `pending (old leader ${plan.opening.oldLeader}, at least ${showPosition(plan.opening.atLeast)})` : 'proved';
+      const state =
+        plan.opening.state === 'pending'
+          ? `pending (old leader ${plan.opening.oldLeader}, at least ${showPosition(plan.opening.atLeast)})`
+          : 'proved';
       const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]`;
       const why = entry === undefined ? '' : ` because ${entry.reason.code}, loss ${entry.loss.kind}`;
       return `write epoch ${plan.epoch} version ${plan.version} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.electionRevision}${why}`;

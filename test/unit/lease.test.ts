@@ -18,7 +18,12 @@ interface Exchange {
  * Plays heartbeats between a holder and a grantor whose clocks run at given rates; answers when the holder is fenced at the latest
  * and when the grantor may appoint another at the earliest, both in true time.
  */
-function play(profile: (typeof PROFILES)[number], holderRate: number, grantorRate: number, exchanges: readonly Exchange[]) {
+function play(
+  profile: (typeof PROFILES)[number],
+  holderRate: number,
+  grantorRate: number,
+  exchanges: readonly Exchange[],
+) {
   const t = timingsOf(profile);
   let trueNow = 0;
   let expiry = LONG_AGO;
@@ -38,21 +43,29 @@ function play(profile: (typeof PROFILES)[number], holderRate: number, grantorRat
 }
 
 describe('lease', () => {
-  it.each(PROFILES)('%s: whatever the clocks and the network do, the old leader is fenced before another is appointed', (profile) => {
-    const exchange = fc.record({
-      sentAfter: fc.double({ min: 0, max: 3000, noNaN: true }),
-      delayThere: fc.double({ min: 0, max: 20_000, noNaN: true }),
-      delayBack: fc.double({ min: 0, max: 20_000, noNaN: true }),
-      lost: fc.boolean(),
-    });
-    fc.assert(
-      fc.property(rate, rate, fc.array(exchange, { minLength: 1, maxLength: 12 }), (holder, grantor, exchanges) => {
-        const { fencedAt, appointAt } = play(profile, holder, grantor, exchanges);
-        expect(fencedAt).toBeLessThanOrEqual(appointAt + 1e-6);
-      }),
-      { numRuns: 2000 },
-    );
-  });
+  it.each(PROFILES)(
+    '%s: whatever the clocks and the network do, the old leader is fenced before another is appointed',
+    (profile) => {
+      const exchange = fc.record({
+        sentAfter: fc.double({ min: 0, max: 3000, noNaN: true }),
+        delayThere: fc.double({ min: 0, max: 20_000, noNaN: true }),
+        delayBack: fc.double({ min: 0, max: 20_000, noNaN: true }),
+        lost: fc.boolean(),
+      });
+      fc.assert(
+        fc.property(
+          rate,
+          rate,
+          fc.array(exchange, { minLength: 1, maxLength: 12 }),
+          (holder, grantor, exchanges) => {
+            const { fencedAt, appointAt } = play(profile, holder, grantor, exchanges);
+            expect(fencedAt).toBeLessThanOrEqual(appointAt + 1e-6);
+          },
+        ),
+        { numRuns: 2000 },
+      );
+    },
+  );
 
   it('counted from the receipt of the grant it would break for any D_G', () => {
     const t = timingsOf('balanced');
@@ -72,7 +85,10 @@ describe('lease', () => {
   });
 
   it('authority counts from the earlier send of the two parts of a proof, shortened by the drift', () => {
-    const until = rules.A1({ keepaliveSentAt: asMonotonic(500), checkSentAt: asMonotonic(100) }, asDuration(2000));
+    const until = rules.A1(
+      { keepaliveSentAt: asMonotonic(500), checkSentAt: asMonotonic(100) },
+      asDuration(2000),
+    );
     expect(until).toBeCloseTo(100 + 2000 / DRIFT);
   });
 });

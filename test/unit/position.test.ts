@@ -34,7 +34,9 @@ describe('positions', () => {
     expect(comparePositions(a, b)).toBe('diverged');
   });
   it('a member that has not applied the newest mark yet is not another history', () => {
-    expect(comparePositions(position('1:90', [mark(1n, 'x')]), position('1:100', [mark(1n, 'x'), mark(2n, 'y')]))).toBe('behind');
+    expect(
+      comparePositions(position('1:90', [mark(1n, 'x')]), position('1:100', [mark(1n, 'x'), mark(2n, 'y')])),
+    ).toBe('behind');
   });
   it('other data is another history', () => {
     expect(comparePositions({ ...position('1:1'), dataId: '9' }, position('1:1'))).toBe('diverged');
@@ -50,7 +52,9 @@ describe('positions', () => {
     );
   });
   it('LSNs are read and written without loss in 64 bits', () => {
-    fc.assert(fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (lsn) => parseLsn(formatLsn(lsn)) === lsn));
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (lsn) => parseLsn(formatLsn(lsn)) === lsn),
+    );
   });
   it('forgotten old marks do not count as disagreement', () => {
     expect(marksAgree([mark(1n, 'a'), mark(2n, 'b')], [mark(2n, 'b'), mark(3n, 'c')])).toBe(true);
@@ -95,7 +99,10 @@ describe('choosing', () => {
     );
   });
   it('diverged histories stop the choice', () => {
-    expect(chooseMostAdvanced([candidate('b', '1:130'), candidate('c', '2:125<1@120')])).toEqual({ kind: 'diverged', pair: ['b', 'c'] });
+    expect(chooseMostAdvanced([candidate('b', '1:130'), candidate('c', '2:125<1@120')])).toEqual({
+      kind: 'diverged',
+      pair: ['b', 'c'],
+    });
   });
   it('between equals: the old leader, then priority, then backlog, then name', () => {
     const pick = (...all: ReturnType<typeof candidate>[]) => {
@@ -105,6 +112,8 @@ describe('choosing', () => {
     expect(pick(candidate('b', '1:9'), candidate('a', '1:9'))).toBe('a');
     expect(pick(candidate('a', '1:9', { backlogBytes: 5 }), candidate('b', '1:9'))).toBe('b');
     expect(pick(candidate('a', '1:9'), candidate('b', '1:9', { priority: 1, backlogBytes: 7 }))).toBe('b');
-    expect(pick(candidate('a', '1:9', { priority: 9 }), candidate('b', '1:9', { isOldLeader: true }))).toBe('b');
+    expect(pick(candidate('a', '1:9', { priority: 9 }), candidate('b', '1:9', { isOldLeader: true }))).toBe(
+      'b',
+    );
   });
 });

@@ -29,8 +29,12 @@ describe('E', () => {
     const known = { highestEpoch: e(5n), plan: { epoch: e(4n), version: asVersion(9n) } };
     expect(rules.E5(known, { epoch: e(4n), version: asVersion(10n) })).toBe('stale');
     expect(rules.E5(known, { epoch: e(5n), version: asVersion(10n) })).toBe('accept');
-    expect(rules.E5({ ...known, highestEpoch: e(4n) }, { epoch: e(4n), version: asVersion(9n) })).toBe('known');
-    expect(rules.E5({ ...known, highestEpoch: e(4n) }, { epoch: e(4n), version: asVersion(8n) })).toBe('stale');
+    expect(rules.E5({ ...known, highestEpoch: e(4n) }, { epoch: e(4n), version: asVersion(9n) })).toBe(
+      'known',
+    );
+    expect(rules.E5({ ...known, highestEpoch: e(4n) }, { epoch: e(4n), version: asVersion(8n) })).toBe(
+      'stale',
+    );
   });
   it('E6 finds a restored etcd by a plan newer than its own', () => {
     const stored = { epoch: e(3n), version: asVersion(9n) };
@@ -56,7 +60,13 @@ describe('A', () => {
 });
 
 describe('L5', () => {
-  const proof = { now: asMonotonic(10), promise: asMonotonic(20), fencedEpoch: e(2n), planEpoch: e(3n), lossless: false };
+  const proof = {
+    now: asMonotonic(10),
+    promise: asMonotonic(20),
+    fencedEpoch: e(2n),
+    planEpoch: e(3n),
+    lossless: false,
+  };
   it('appoints on the end of the promise, a fence at this epoch, or the lossless rule, and on nothing else', () => {
     expect(rules.L5(proof)).toBeUndefined();
     expect(rules.L5({ ...proof, now: asMonotonic(20) })).toBe('lapsed');
@@ -73,7 +83,10 @@ describe('S', () => {
     expect(rules.S1({ highestEpoch: e(5n), sealedEpoch: e(4n) }, e(4n))).toBe('stale');
   });
   it('S3 takes as proof only a mark of this epoch at or above the committed position', () => {
-    const pending = plan({ epoch: e(2n), opening: { state: 'pending', atLeast: position('1:100'), oldLeader: 'fenced' } });
+    const pending = plan({
+      epoch: e(2n),
+      opening: { state: 'pending', atLeast: position('1:100'), oldLeader: 'fenced' },
+    });
     const opened = opening(2n, 'b', '2:130<1@120');
     expect(rules.S3(pending, opened)).toBe(true);
     expect(rules.S3(pending, opening(1n, 'b', '2:130<1@120'))).toBe(false);
@@ -81,7 +94,9 @@ describe('S', () => {
     expect(rules.S3(pending, undefined)).toBe(false);
   });
   it('S4 lets nobody follow before the proof', () => {
-    expect(rules.S4(plan({ opening: { state: 'pending', atLeast: undefined, oldLeader: 'none' } }))).toBe(false);
+    expect(rules.S4(plan({ opening: { state: 'pending', atLeast: undefined, oldLeader: 'none' } }))).toBe(
+      false,
+    );
     expect(rules.S4(plan())).toBe(true);
   });
   it('S5: sealing any N-k+1 of the synchronous members meets every acknowledging k', () => {
@@ -96,7 +111,10 @@ describe('S', () => {
     expect(rules.S5(3, 0, 3)).toBe(false);
   });
   it('S6: adding or lowering goes to etcd first, removing or raising to the leader, one change at a time', () => {
-    const set = (members: string, acknowledgements: number) => ({ members: members.split(''), acknowledgements });
+    const set = (members: string, acknowledgements: number) => ({
+      members: members.split(''),
+      acknowledgements,
+    });
     expect(S6_changeOrder(set('ab', 1), set('abc', 1))).toBe('store-first');
     expect(S6_changeOrder(set('abc', 2), set('abc', 1))).toBe('store-first');
     expect(S6_changeOrder(set('abc', 1), set('ab', 1))).toBe('leader-first');

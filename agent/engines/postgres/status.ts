@@ -95,9 +95,7 @@ async function timelineOf(server: Server, row: Row, end: bigint): Promise<number
 export function upstreamOf(conninfo: string): string | undefined {
   const value = (key: string): string | undefined => {
     const [, quoted, bare] =
-      new RegExp(`(?:^|\\s)${key}\\s*=\\s*(?:'((?:[^'\\\\]|\\\\.)*)'|(\\S+))`).exec(
-        conninfo,
-      ) ?? [];
+      new RegExp(`(?:^|\\s)${key}\\s*=\\s*(?:'((?:[^'\\\\]|\\\\.)*)'|(\\S+))`).exec(conninfo) ?? [];
     return quoted?.replace(/\\(.)/g, '$1') ?? bare;
   };
   const host = value('host');

@@ -1,0 +1,505 @@
+// The steps of a failover on real PostgreSQL servers: seal, tail, open, follow. What a client was told is written must be there
+// afterwards, and no two openings may share a line of history.
+import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { asDuration, asEpoch } from '#core/brand.js';
+import { comparePositions } from '#core/position.js';
+import { S2_ancestry } from '#core/rules/sealing.js';
+import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
+import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import {
+  type History,
+  type Member,
+  careFor,
+  connect,
+  fence,
+  follow,
+  missing,
+  newHistory,
+  seal,
+  stopCaring,
+  takeTail,
+  writeUntilItDies,
+} from '#test/contract/postgres-members.js';
+
+const NAMES = ['ann', 'bob', 'cid'] as const;
+
+/** A leader in care and replicas that stream from it. */
+async function createMembers(
+  label: string,
+  size: 2 | 3,
+  settings: (dir: string) => Record<string, string> = () => ({}),
+) {
+  const dir = createRunFolder(label);
+  const primary = await createPrimary({ dir, name: NAMES[0], settings: settings(dir) });
+  await primary.start();
+  const servers: PostgresServer[] = [primary];
+  for (const name of NAMES.slice(1, size)) {
+    const replica = await cloneReplica(primary, { name });
+    await replica.start();
+    await replica.waitUntilStreaming();
+    servers.push(replica);
+  }
+  const history = newHistory();
+  const members = servers.map(careFor) as [Member, Member, Member];
+  await history.open(members[0]);
+  return { members, history };
+}
+
+afterAll(async () => {
+  await stopCaring();
+  await stopAll();
+}, 60_000);
+
+describe('postgres engine, sealing', { timeout: 30_000 }, () => {
+  let ann: Member;
+  let bob: Member;
+  let archive: string;
+  let restore: string;
+
+  beforeAll(async () => {
+    const { members } = await createMembers('seal', 2, (dir) => {
+      archive = join(dir, 'archive');
+      restore = `cp ${archive}/%f %p`;
+      const archiving = { archive_mode: 'on', archive_command: `mkdir -p ${archive} && cp %p ${archive}/%f` };
+      return { ...archiving, restore_command: restore };
+    });
+    [ann, bob] = members;
+    mkdirSync(archive, { recursive: true, mode: 0o777 });
+    await ann.server.query('create table written (number bigint primary key)');
+    await bob.server.waitUntilCaughtUpWith(ann.server);
+  }, 60_000);
+
+  /** Log that reaches the archive. */
+  async function writeAndArchive(number: number): Promise<void> {
+    await ann.server.query('insert into written values ($1)', [number]);
+    const [row] = await ann.server.query<{ file: string }>('select pg_walfile_name(pg_switch_wal()) as file');
+    const file = row?.file ?? '';
+    await waitFor(() => existsSync(join(archive, file)), {
+      timeoutMs: 10_000,
+      what: `${file} in the archive`,
+    });
+  }
+
+  const setting = async (name: string): Promise<string | undefined> =>
+    (await bob.server.query<{ value: string }>('select current_setting($1) as value', [name]))[0]?.value;
+
+  it('cuts the stream and the archive: not a byte arrives afterwards', async () => {
+    const position = await seal(bob);
+    await writeAndArchive(1);
+    await bob.server.query('select pg_reload_conf()'); // wakes a server that waits for log
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const [row] = await bob.server.query<{ end: string }>(
+      'select (pg_last_wal_replay_lsn() - $1)::text as end',
+      ['0/0'],
+    );
+    expect(BigInt(row?.end ?? 0)).toBe(position.lsn);
+    expect(await setting('restore_command')).toBe('');
+    expect(bob.latest()).toMatchObject({ streaming: false, upstream: undefined });
+  });
+
+  it('may be repeated, with the same answer', async () => {
+    expect(await seal(bob)).toEqual(await seal(bob));
+  });
+
+  it('is undone by following: the stream and the restore_command of the administrator are back', async () => {
+    await follow(bob, ann);
+    await bob.server.waitUntilCaughtUpWith(ann.server);
+    await waitFor(async () => (await setting('restore_command')) === restore, {
+      timeoutMs: 2_000,
+      what: 'it',
+    });
+    expect(readFileSync(join(bob.server.dir, 'postgresql.auto.conf'), 'utf8')).not.toContain(
+      'restore_command',
+    );
+  });
+
+  it('is refused by a server that accepts writes', async () => {
+    const result = await ann.engine.run({ kind: 'seal', epoch: asEpoch(99n) });
+    expect(result).toMatchObject({ kind: 'failed', text: expect.stringContaining('accepts writes') });
+  });
+
+  it('counts log that is received and not applied yet, up to the last whole record', async () => {
+    await bob.server.query('select pg_wal_replay_pause()');
+    await ann.server.query('insert into written select generate_series(1000, 2000)');
+    const [end] = await ann.server.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
+    const received = `select pg_last_wal_receive_lsn() >= $1::pg_lsn as done`;
+    const isReceived = async (): Promise<boolean> =>
+      (await bob.server.query<{ done: boolean }>(received, [end?.lsn]))[0]?.done === true;
+    await waitFor(isReceived, { timeoutMs: 5_000, what: 'the rows to be received' });
+    const position = await seal(bob);
+    const ahead = `select ($1::pg_lsn + $2::numeric) - pg_last_wal_replay_lsn() as bytes`;
+    const [row] = await bob.server.query<{ bytes: string }>(ahead, ['0/0', position.lsn.toString()]);
+    expect(Number(row?.bytes)).toBeGreaterThan(10_000);
+    await bob.server.query('select pg_wal_replay_resume()');
+    const settled = await waitFor(
+      async () => {
+        const again = await seal(bob);
+        return again.lsn >= position.lsn ? again : undefined;
+      },
+      { timeoutMs: 5_000, what: 'the rows to be applied' },
+    );
+    expect(comparePositions(settled, position)).not.toBe('behind');
+    expect(await bob.server.query('select from written where number = 2000')).toHaveLength(1);
+  });
+
+  it('gives no position after a restart before the local log is applied to its end', async () => {
+    await follow(bob, ann);
+    await bob.server.waitUntilCaughtUpWith(ann.server);
+    await bob.server.query(`alter system set recovery_min_apply_delay = '1h'`);
+    await bob.server.query('select pg_reload_conf()');
+    await ann.server.query('insert into written values (3000)');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    bob.server.kill('SIGKILL');
+    await bob.until('its death', ({ state }) => state === 'crashed');
+    await bob.run({ kind: 'start' });
+    const result = await bob.engine.run({ kind: 'seal', epoch: asEpoch(99n) });
+    expect(result).toMatchObject({ kind: 'failed', text: expect.stringContaining('still being applied') });
+    await bob.server.query('alter system reset recovery_min_apply_delay');
+    await bob.server.query('select pg_reload_conf()');
+    await seal(bob);
+    expect(await bob.server.query('select from written where number = 3000')).toHaveLength(1);
+  });
+});
+
+describe('postgres engine, tail', { timeout: 60_000 }, () => {
+  let history: History;
+  let leader: Member;
+  let heir: Member;
+
+  beforeAll(async () => {
+    const created = await createMembers('tail', 2);
+    history = created.history;
+    [leader, heir] = created.members;
+  }, 60_000);
+
+  async function crash(): Promise<void> {
+    leader.server.kill('SIGKILL');
+    await leader.until('its death', ({ state }) => state === 'crashed');
+    await fence(leader);
+  }
+
+  /** The heir leads, the old leader comes back behind it. */
+  async function change(): Promise<void> {
+    [leader, heir] = [heir, leader];
+    await heir.run({ kind: 'start' });
+    const position = await seal(heir);
+    expect(S2_ancestry(position, history.openings)).toBe('behind');
+    await follow(heir, leader);
+    await heir.server.waitUntilCaughtUpWith(leader.server);
+  }
+
+  it.each([1, 2, 3, 4, 5])(
+    'no row acknowledged by a leader that is killed under load is missing, round %i',
+    async () => {
+      const writing = await writeUntilItDies(leader.server, 8);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await crash();
+      await writing.ended;
+      await seal(heir);
+      const { atLeast, bytes } = await takeTail(heir, leader);
+      const opened = await history.open(heir, { atLeast });
+      expect(comparePositions({ ...opened.position, marks: [] }, { ...atLeast, marks: [] })).toBe('ahead');
+      expect(writing.acknowledged.length).toBeGreaterThan(50);
+      expect(bytes % 8192).toBe(0);
+      expect(await missing(heir.server, writing)).toEqual([]);
+      await change();
+    },
+  );
+
+  it('spans files: what was written while the heir was cut off arrives whole', async () => {
+    await seal(heir);
+    const writing = await writeUntilItDies(leader.server, 4);
+    await leader.server.query(
+      `create table bulk as select n, repeat('x', 1000) as text from generate_series(1, 30000) as n`,
+    );
+    await crash();
+    await writing.ended;
+    const { atLeast, bytes } = await takeTail(heir, leader);
+    expect(bytes).toBeGreaterThan(25_000_000);
+    await history.open(heir, { atLeast });
+    expect(await missing(heir.server, writing)).toEqual([]);
+    expect(await heir.server.query('select count(*)::int as n from bulk')).toEqual([{ n: 30_000 }]);
+    expect(readdirSync(dirname(heir.server.dir)).includes(`${heir.name}.state`)).toBe(true);
+    expect(existsSync(join(`${heir.server.dir}.state`, 'tail'))).toBe(false);
+    await change();
+  });
+
+  it('leads across a line of history that began after the heir was cut off', async () => {
+    await seal(heir);
+    await leader.server.query('create table before_reopening as select 1 as n');
+    await crash();
+    await leader.run({ kind: 'start' });
+    await seal(leader);
+    await history.open(leader);
+    const writing = await writeUntilItDies(leader.server, 4);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await crash();
+    await writing.ended;
+    const { atLeast } = await takeTail(heir, leader);
+    const reopened = history.openings.at(-1)?.position.timeline;
+    expect(atLeast.timeline).toBe(reopened);
+    const opened = await history.open(heir, { atLeast });
+    expect(opened.position.forks.map((fork) => fork.timeline)).toContain(reopened);
+    expect(await missing(heir.server, writing)).toEqual([]);
+    expect(await heir.server.query('select n from before_reopening')).toEqual([{ n: 1 }]);
+    await change();
+  });
+
+  it('is empty where nothing is missing', async () => {
+    await fence(leader);
+    await seal(heir);
+    const first = await takeTail(heir, leader);
+    await history.open(heir, { atLeast: first.atLeast });
+    await change();
+    await heir.server.waitUntilCaughtUpWith(leader.server);
+    await fence(leader);
+    await seal(heir);
+    await takeTail(heir, leader);
+    expect(await takeTail(heir, leader)).toMatchObject({ bytes: 0 });
+    await history.open(heir);
+    await change();
+  });
+
+  it('is refused by a server that accepts writes, and for a position that its log does not contain', async () => {
+    const position = await seal(heir);
+    expect(await leader.engine.readTail({ from: position })).toMatchObject({ kind: 'refused' });
+    await follow(heir, leader);
+    await heir.server.waitUntilCaughtUpWith(leader.server);
+    await fence(leader);
+    const forks = position.forks.map((fork, index) => (index === 0 ? { ...fork, end: fork.end + 8n } : fork));
+    expect(await leader.engine.readTail({ from: { ...position, forks } })).toMatchObject({ kind: 'refused' });
+    expect(await leader.engine.readTail({ from: { ...position, dataId: '1' } })).toMatchObject({
+      kind: 'refused',
+    });
+  });
+});
+
+describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
+  let ann: Member;
+  let bob: Member;
+  let cid: Member;
+  let history: History;
+
+  beforeAll(async () => {
+    const created = await createMembers('open', 3, () => ({
+      max_standby_streaming_delay: '-1',
+      max_standby_archive_delay: '-1',
+      max_connections: '20',
+    }));
+    [ann, bob, cid] = created.members;
+    history = created.history;
+    await ann.server.query('create table read as select generate_series(1, 1000) as n');
+  }, 60_000);
+
+  let leader: Member;
+  const others = (): Member[] => [ann, bob, cid].filter((member) => member !== leader);
+
+  /** The given member leads; the others follow it, the old leader too. */
+  async function leadBy(member: Member, options: Parameters<History['open']>[1] = {}): Promise<void> {
+    await history.open(member, options);
+    leader = member;
+    for (const other of others()) {
+      if (other.server.pid() === undefined) await other.run({ kind: 'start' });
+      expect(S2_ancestry(await seal(other), history.openings)).toBe('behind');
+      await follow(other, leader);
+      await other.server.waitUntilCaughtUpWith(leader.server);
+    }
+  }
+
+  afterEach(async () => {
+    // nobody waits for a slot of a member that has gone
+    await leader.engine.run({ kind: 'keepSlots', replicas: [], retentionBytes: 1 << 30 });
+  });
+
+  it('opens past a reader that holds the log up', async () => {
+    leader = ann;
+    const reader = await connect(bob.server);
+    await reader.query('begin isolation level repeatable read');
+    await reader.query('select count(*) from read');
+    const holder = await connect(bob.server);
+    await holder.query('begin');
+    await holder.query('select count(*) from read');
+    const bystander = await connect(bob.server);
+    await ann.server.query('delete from read where n > 500');
+    await ann.server.query('vacuum read');
+    await ann.server.query('truncate read');
+    await ann.server.query('create table after_reader as select 1 as n');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await expect(bob.server.query('select n from after_reader')).rejects.toThrow(/does not exist/);
+    await fence(ann);
+    const position = await seal(bob);
+    await seal(cid);
+    const startedAt = performance.now();
+    await history.open(bob, { atLeast: position });
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    leader = bob;
+    expect(await bob.server.query('select n from after_reader')).toEqual([{ n: 1 }]);
+    await expect(reader.query('select 1')).rejects.toThrow();
+    // who was in nobody's way goes on
+    expect((await bystander.query('select 1')).rowCount).toBe(1);
+    await bystander.end();
+    for (const other of [ann, cid]) {
+      if (other.server.pid() === undefined) await other.run({ kind: 'start' });
+      await seal(other);
+      await follow(other, bob);
+      await other.server.waitUntilCaughtUpWith(bob.server);
+    }
+  });
+
+  it('opens a server that is full', async () => {
+    const crowd = [];
+    for (let n = 0; n < 17; n += 1) crowd.push(await connect(ann.server).catch(() => undefined));
+    await fence(bob);
+    const position = await seal(ann);
+    await seal(cid);
+    await history.open(ann, { atLeast: position });
+    await Promise.all(crowd.map((client) => client?.end()));
+    leader = ann;
+    for (const other of [bob, cid]) {
+      if (other.server.pid() === undefined) await other.run({ kind: 'start' });
+      await seal(other);
+      await follow(other, ann);
+    }
+  });
+
+  it('answers a repeated opening with the mark that stands', async () => {
+    const last = history.openings.at(-1);
+    if (last === undefined) throw new Error('nothing is open');
+    const { opened } = await leader.run({
+      ...{
+        kind: 'open',
+        epoch: last.epoch,
+        mark: 'another',
+        timeline: undefined,
+        openings: [],
+        replicas: [],
+      },
+      opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' },
+      timeoutMs: asDuration(2_000),
+    });
+    expect(opened).toMatchObject({ epoch: last.epoch, mark: last.mark, lineage: last.lineage });
+    expect(opened.position.timeline).toBe(last.position.timeline);
+  });
+
+  it('gives two openings different lines, though the second never saw the first', async () => {
+    await seal(bob);
+    await seal(cid);
+    await fence(leader);
+    await leader.run({ kind: 'start' });
+    await seal(leader);
+    const lost = await history.open(leader);
+    await leader.server.query('create table lost as select 1 as n');
+    await fence(leader);
+    const unseen = leader;
+    // its tail cannot be read any more: the heir goes on from where it stands
+    const opened = await history.open(bob);
+    expect(opened.position.timeline).toBe(lost.position.timeline + 1);
+    leader = bob;
+    await unseen.run({ kind: 'start' });
+    expect(S2_ancestry(await seal(unseen), history.openings)).toBe('diverged');
+    expect(S2_ancestry(await seal(cid), history.openings)).toBe('behind');
+    await follow(cid, bob);
+    await cid.server.waitUntilCaughtUpWith(bob.server);
+    expect(await cid.server.query(`select to_regclass('lost')::text as there`)).toEqual([{ there: null }]);
+  });
+
+  it('skips the numbers of epochs that nobody heard of, and a third member follows across the gap', async () => {
+    history.skipEpoch();
+    history.skipEpoch();
+    const before = history.openings.at(-1)?.position.timeline ?? 0;
+    await seal(cid);
+    await fence(bob);
+    await bob.run({ kind: 'start' });
+    await seal(bob);
+    const opened = await history.open(bob);
+    expect(opened.position.timeline).toBe(before + 3);
+    expect(opened.position.forks.map((fork) => fork.timeline)).toEqual([
+      ...(history.openings.at(-2)?.position.forks ?? []).map((fork) => fork.timeline),
+      before,
+    ]);
+    expect(S2_ancestry(await seal(cid), history.openings)).toBe('behind');
+    await follow(cid, bob);
+    await bob.server.query('create table across as select 1 as n');
+    await cid.server.waitUntilCaughtUpWith(bob.server);
+    expect(await cid.server.query('select n from across')).toEqual([{ n: 1 }]);
+  });
+
+  it('knows the line that a replica has switched to, before any checkpoint and across a restart', async () => {
+    const { timeline } = await cid
+      .until('the new line', ({ position }) => (position?.marks.length ?? 0) > 0)
+      .then(({ position }) => position ?? { timeline: 0 });
+    expect(timeline).toBe(history.openings.at(-1)?.position.timeline);
+    const sealed = await seal(cid);
+    expect(sealed.timeline).toBe(timeline);
+    cid.server.kill('SIGKILL');
+    await cid.until('its death', ({ state }) => state === 'crashed');
+    await cid.run({ kind: 'start' });
+    expect(await seal(cid)).toEqual(sealed);
+    await follow(cid, bob);
+    await cid.server.waitUntilCaughtUpWith(bob.server);
+  });
+
+  it('comes up again after it was killed between reserving a number and taking it', async () => {
+    const { opening } = { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } } as const;
+    const position = await seal(cid);
+    const [startup] = await cid.server.query<{ pid: number }>(
+      `select pid from pg_stat_activity where backend_type = 'startup'`,
+    );
+    process.kill(startup?.pid ?? 0, 'SIGSTOP');
+    const result = await cid.engine.run({
+      ...{ kind: 'open', epoch: asEpoch(1000n), mark: 'never', timeline: position.timeline + 4 },
+      ...{ openings: history.openings, replicas: [], timeoutMs: asDuration(300), opening },
+    });
+    expect(result).toMatchObject({ kind: 'failed' });
+    expect(
+      readdirSync(join(cid.server.dir, 'pg_wal')).filter((name) => name.endsWith('.history')).length,
+    ).toBeGreaterThan(3);
+    await fence(cid);
+    await cid.run({ kind: 'start' });
+    expect(await seal(cid)).toEqual(position);
+    await follow(cid, bob);
+    await cid.server.waitUntilCaughtUpWith(bob.server);
+  });
+
+  it('follows without harm whom it follows already, and says why no log arrives', async () => {
+    const [before] = await cid.server.query<{ pid: number }>('select pid from pg_stat_wal_receiver');
+    await follow(cid, bob);
+    expect(await cid.server.query('select pid from pg_stat_wal_receiver')).toEqual([before]);
+    const nobody = { ...bob.planned, databasePort: 1 };
+    const result = await cid.engine.run({ kind: 'follow', leader: nobody, openings: [], slot: 'cid' });
+    expect(result).toMatchObject({
+      kind: 'failed',
+      text: expect.stringMatching(/no log arrives from 127.0.0.1:1: .*refused/),
+    });
+    await follow(cid, bob);
+    await cid.server.waitUntilCaughtUpWith(bob.server);
+  });
+
+  it('keeps a slot for each replica, and drops those of nobody and those that hold back too much', async () => {
+    const slots = async (): Promise<string[]> =>
+      (
+        await bob.server.query<{ slot_name: string }>('select slot_name from pg_replication_slots order by 1')
+      ).map((row) => row.slot_name);
+    await bob.run({ kind: 'keepSlots', replicas: ['cid', 'Dan-1'], retentionBytes: 1 << 30 });
+    const dan = (await slots()).find((name) => name.startsWith('tanist_dan_1_'));
+    expect(await slots()).toEqual(['tanist_cid', dan]);
+    await waitFor(
+      async () =>
+        (await bob.server.query(`select from pg_replication_slots where slot_name = 'tanist_cid' and active`))
+          .length,
+      {
+        timeoutMs: 8_000,
+        what: 'cid to use its slot',
+      },
+    );
+    await bob.server.query(`insert into across select generate_series(1, 50000)`);
+    bob.logged.splice(0);
+    await bob.run({ kind: 'keepSlots', replicas: ['cid', 'Dan-1'], retentionBytes: 1_000_000 });
+    expect(await slots()).toEqual(['tanist_cid']);
+    expect(bob.logged).toMatchObject([{ code: 'SLOT_DROPPED', fields: { slot: dan, wanted: true } }]);
+    await bob.run({ kind: 'keepSlots', replicas: [], retentionBytes: 1 << 30 });
+    expect(await slots()).toEqual(['tanist_cid']); // in use, so not dropped
+  });
+});
