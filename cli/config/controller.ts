@@ -1,6 +1,5 @@
 /** The controller's file. Every key is explained in docs/configuration.md, and deploy/controller.yaml is an example. */
 import { accessSync, constants } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { type ControllerConfig, type EtcdConfig, LOG_LEVELS } from '#controller/config.js';
 import { PORTS } from '#cli/config/address.js';
 import { type ConfigFile, codeOf, readConfigFile } from '#cli/config/read.js';
@@ -57,7 +56,7 @@ function etcdConfig(read: ControllerFile, surroundings: Surroundings): EtcdConfi
   };
 }
 
-function tls({ value, file, refuse }: ControllerFile): EtcdConfig['tls'] {
+function tls({ value, absolute, refuse }: ControllerFile): EtcdConfig['tls'] {
   const { endpoints, tls } = value.etcd;
   const plain = endpoints.findIndex((endpoint) => endpoint.startsWith('http:'));
   const secure = endpoints.findIndex((endpoint) => endpoint.startsWith('https:'));
@@ -74,7 +73,7 @@ function tls({ value, file, refuse }: ControllerFile): EtcdConfig['tls'] {
     refuse(['etcd', 'tls'], 'cert and key belong together: give both, or neither');
   }
   const readable = (key: 'ca' | 'cert' | 'key', name: string): string => {
-    const found = resolve(dirname(file), name);
+    const found = absolute(name);
     try {
       accessSync(found, constants.R_OK);
     } catch (error) {
@@ -91,9 +90,8 @@ function tls({ value, file, refuse }: ControllerFile): EtcdConfig['tls'] {
 
 function etcdUser(read: ControllerFile, user: string, surroundings: Surroundings): EtcdConfig['user'] {
   const { passwordFile } = read.value.etcd;
-  const file = passwordFile === undefined ? undefined : resolve(dirname(read.file), passwordFile);
   const variable = SECRET_VARIABLES.etcd;
-  const password = readSecret({ path: ['etcd', 'passwordFile'], file, variable }, read, surroundings);
+  const password = readSecret({ path: ['etcd', 'passwordFile'], passwordFile, variable }, read, surroundings);
   if (password === undefined) {
     return read.refuse(
       ['etcd', 'user'],

@@ -3,7 +3,7 @@
  * expected and what was found: whoever edits a file on a server at night should have to do it once.
  */
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { TanistError } from '#core/errors.js';
@@ -11,8 +11,8 @@ import { type Path, type Problem, problemsOf } from '#cli/config/problems.js';
 
 export interface ConfigFile<Value> {
   readonly value: Value;
-  /** Absolute. */
-  readonly file: string;
+  /** A path that stands in the file, made absolute: relative ones are taken from the file's folder. */
+  readonly absolute: (path: string) => string;
   /** Refuses the file for what no single value shows; never returns. */
   readonly refuse: (path: Path, text: string) => never;
 }
@@ -50,7 +50,11 @@ export function readConfigFile<Schema extends z.ZodType>(
   // An empty file, or one of comments only, is one in which every key is left out.
   const result = schema.safeParse(toValue(document, refuseAll) ?? {}, { reportInput: true });
   if (!result.success) return refuseAll(problemsOf(result.error.issues));
-  return { value: result.data, file, refuse: (path, text) => refuseAll([{ path, text }]) };
+  return {
+    value: result.data,
+    absolute: (path) => resolve(dirname(file), path),
+    refuse: (path, text) => refuseAll([{ path, text }]),
+  };
 }
 
 function readText(file: string): string {

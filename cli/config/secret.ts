@@ -3,15 +3,14 @@
  * own or from the environment; the file wins, because it was named on purpose.
  */
 import { readFileSync, statSync } from 'node:fs';
-import type { ConfigFile } from '#cli/config/read.js';
-import { codeOf } from '#cli/config/read.js';
+import { type ConfigFile, codeOf } from '#cli/config/read.js';
 import type { Path } from '#cli/config/problems.js';
 import type { Surroundings } from '#cli/config/surroundings.js';
 
 export interface SecretSource {
   /** The key that names the file. */
   readonly path: Path;
-  readonly file: string | undefined;
+  readonly passwordFile: string | undefined;
   /** Name of the environment variable. */
   readonly variable: string;
 }
@@ -23,11 +22,12 @@ export const SECRET_VARIABLES = {
 } as const;
 
 export function readSecret(
-  { path, file, variable }: SecretSource,
-  { refuse }: Pick<ConfigFile<unknown>, 'refuse'>,
+  { path, passwordFile, variable }: SecretSource,
+  { absolute, refuse }: Pick<ConfigFile<unknown>, 'absolute' | 'refuse'>,
   { env, warn }: Surroundings,
 ): string | undefined {
-  if (file === undefined) return env[variable] === '' ? undefined : env[variable];
+  if (passwordFile === undefined) return env[variable] === '' ? undefined : env[variable];
+  const file = absolute(passwordFile);
   const secret = read(file, (why) => refuse(path, `${file} cannot be read: ${why}`));
   if (secret === '') return refuse(path, `${file} is empty`);
   if (/[\r\n\0]/.test(secret))

@@ -44,15 +44,17 @@ function leaders({ leader, previousLeader }: LedgerEntry): string {
 }
 
 function candidates(all: readonly Candidate[]): readonly string[] {
-  const rows = all.map(({ member, position, compared, verdict, reason }) => [
-    member,
-    position === undefined ? 'no position' : formatPosition(position),
-    compared ?? '-',
-    verdict,
-    formatReason(reason),
-  ]);
-  const lines = rows.length === 0 ? [] : renderTable(rows);
+  const lines = all.length === 0 ? [] : renderTable(all.map(candidateRow));
   return lines.map((line, index) => fact(index === 0 ? 'candidates' : '', line.trimStart()));
+}
+
+function candidateRow({ member, position, compared, verdict, reason }: Candidate): readonly string[] {
+  const stands = position === undefined ? 'no position' : formatPosition(position);
+  // What has a column of its own is not said twice.
+  const evidence = Object.fromEntries(
+    Object.entries(reason.evidence).filter(([, value]) => value !== stands),
+  );
+  return [member, stands, compared ?? '-', verdict, formatReason({ ...reason, evidence })];
 }
 
 function tailText(tail: TailAccount): string {

@@ -25,6 +25,7 @@ export async function showHistory(
     const entries = texts.map((text) => JSON.parse(text) as unknown);
     return terminal.print(`${JSON.stringify(entries, undefined, 2)}\n`);
   }
+  if (texts.length === 0) return terminal.print(`nothing is recorded of cluster ${request.cluster}\n`);
   terminal.print(renderHistory(texts.map(readEntry), createPaint(terminal.hasColours)));
 }
 

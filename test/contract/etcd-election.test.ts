@@ -1,7 +1,11 @@
 // The election port on a real etcd of Debian, with one member; what happens when members fail is in etcd-outage.test.ts.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { monotonicNow } from '#controller/adapters/clock.js';
-import { asDuration } from '#core/brand.js';
+import { EtcdClient } from '#controller/adapters/etcd/client.js';
+import { EtcdElection } from '#controller/adapters/etcd/election.js';
+import { EtcdFailure } from '#controller/adapters/etcd/failure.js';
+import { keysUnder } from '#controller/adapters/etcd/keys.js';
+import { asDuration, type MonotonicMs } from '#core/brand.js';
 import { compareTerms } from '#core/term.js';
 import { ELECTION } from '#core/timings.js';
 import { type EtcdCluster, startEtcd } from '#test/cluster/etcd.js';
@@ -177,17 +181,65 @@ describe('election on etcd', { timeout: 20_000 }, () => {
     candidate.start();
     await line.lost();
     const operator = etcdctl(config);
-    await waitFor(() => operator.get('election/leader'), { ...soon, what: 'the key that nobody knows of' });
-    await candidate.waitForLog('CAMPAIGN_FAILED');
-    await waitFor(async () => (await operator.get('election/leader')) === undefined, {
+    const unknown = await waitFor(() => operator.leaderKey(), {
       ...soon,
-      what: 'the revocation',
+      what: 'the key that nobody knows of',
     });
-    expect(candidate.events).toEqual([]);
     line.mend();
+    const elected = await candidate.next('elected');
+    expect(candidate.logged).toContain('CAMPAIGN_FAILED');
+    expect(elected.term.revision).toBeGreaterThan(unknown.createRevision);
     await candidate.next('proof');
-    expect(candidate.all('elected').length).toBe(1);
   });
+
+  it('a key created anew under the same lease is not taken for the one that was won', async () => {
+    const line = await lineTo(etcd.endpoints[0]!);
+    const config = etcdConfig(etcd.endpoints);
+    const candidate = controller('ctl-1', { ...config, endpoints: [line.endpoint] });
+    candidate.start();
+    await candidate.next('proof');
+    const operator = etcdctl(config);
+    line.cut();
+    const { lease, value } = (await operator.leaderKey())!;
+    await operator.delete('election/leader');
+    await operator.put('election/leader', value, lease);
+    line.mend();
+    expect((await candidate.next('deposed')).text).toBe('the election key is that of ctl-1 (ctl-1:7400)');
+  });
+
+  it.each(['keepAlive', 'txn'] as const)(
+    'a proof needs both of its parts: there is none while "%s" fails',
+    async (part) => {
+      const config = etcdConfig(etcd.endpoints);
+      const client = new EtcdClient(config);
+      const proofs: MonotonicMs[] = [];
+      const identity = { name: 'ctl-1', host: undefined, address: 'ctl-1:7400' };
+      const context = {
+        client,
+        keys: keysUnder(config.prefix),
+        controller: identity,
+        now: monotonicNow,
+        log: () => {},
+      };
+      const election = new EtcdElection(context);
+      onTestFinished(async () => {
+        await election.stop();
+        client.close();
+      });
+      election.start((event) => {
+        if (event.kind === 'proof') proofs.push(event.keepaliveSentAt);
+      });
+      await waitFor(() => proofs.length > 0, { ...soon, what: 'a proof' });
+      const failing = vi
+        .spyOn(client, part)
+        .mockRejectedValue(new EtcdFailure('nowhere', new Error('no answer')));
+      const failingSince = monotonicNow();
+      await waitFor(() => failing.mock.calls.length >= 3, { ...soon, what: 'three attempts' });
+      expect(proofs.filter((sentAt) => sentAt > failingSince)).toEqual([]);
+      failing.mockRestore();
+      await waitFor(() => proofs.at(-1)! > failingSince, { ...soon, what: 'a proof' });
+    },
+  );
 
   it('a key deleted by hand deposes at once, and a new election follows', async () => {
     const config = etcdConfig(etcd.endpoints);

@@ -79,9 +79,15 @@ export function etcdctl({ endpoints, prefix }: EtcdConfig) {
   const root = etcd.namespace(`${prefix}/`);
   return {
     get: async (key: string): Promise<string | undefined> => (await root.get(key).string()) ?? undefined,
+    leaderKey: async () => {
+      const [key] = (await root.get('election/leader').exec()).kvs;
+      return (
+        key && { createRevision: BigInt(key.create_revision), lease: key.lease, value: key.value.toString() }
+      );
+    },
     /** Answers the revision: for a key that was not there, its create_revision. */
-    put: async (key: string, value: string): Promise<Revision> =>
-      asRevision(BigInt((await root.put(key).value(value)).header.revision)),
+    put: async (key: string, value: string, lease = '0'): Promise<Revision> =>
+      asRevision(BigInt((await root.put(key).value(value).lease(lease)).header.revision)),
     delete: async (key: string): Promise<void> => {
       await root.delete().key(key);
     },

@@ -1,8 +1,8 @@
 // The steps of a failover on real PostgreSQL servers: seal, tail, open, follow. What a client was told is written must be there
 // afterwards, and no two openings may share a line of history.
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asDuration, asEpoch } from '#core/brand.js';
 import { comparePositions } from '#core/position.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
@@ -41,7 +41,7 @@ async function createMembers(
     await replica.waitUntilStreaming();
     servers.push(replica);
   }
-  const history = newHistory();
+  const history = newHistory(NAMES.slice(0, size));
   const members = servers.map(careFor) as [Member, Member, Member];
   await history.open(members[0]);
   return { members, history };
@@ -61,12 +61,13 @@ describe('postgres engine, sealing', { timeout: 30_000 }, () => {
   beforeAll(async () => {
     const { members } = await createMembers('seal', 2, (dir) => {
       archive = join(dir, 'archive');
+      mkdirSync(archive);
+      chmodSync(archive, 0o777);
       restore = `cp ${archive}/%f %p`;
-      const archiving = { archive_mode: 'on', archive_command: `mkdir -p ${archive} && cp %p ${archive}/%f` };
+      const archiving = { archive_mode: 'on', archive_command: `cp %p ${archive}/%f` };
       return { ...archiving, restore_command: restore };
     });
     [ann, bob] = members;
-    mkdirSync(archive, { recursive: true, mode: 0o777 });
     await ann.server.query('create table written (number bigint primary key)');
     await bob.server.waitUntilCaughtUpWith(ann.server);
   }, 60_000);
@@ -290,17 +291,16 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     }));
     [ann, bob, cid] = created.members;
     history = created.history;
+    leader = ann;
     await ann.server.query('create table read as select generate_series(1, 1000) as n');
+    await bob.server.waitUntilCaughtUpWith(ann.server);
   }, 60_000);
 
   let leader: Member;
-  const others = (): Member[] => [ann, bob, cid].filter((member) => member !== leader);
 
-  /** The given member leads; the others follow it, the old leader too. */
-  async function leadBy(member: Member, options: Parameters<History['open']>[1] = {}): Promise<void> {
-    await history.open(member, options);
-    leader = member;
-    for (const other of others()) {
+  /** The others are brought up where they are down, and follow. */
+  async function followBy(...others: Member[]): Promise<void> {
+    for (const other of others) {
       if (other.server.pid() === undefined) await other.run({ kind: 'start' });
       expect(S2_ancestry(await seal(other), history.openings)).toBe('behind');
       await follow(other, leader);
@@ -308,13 +308,7 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     }
   }
 
-  afterEach(async () => {
-    // nobody waits for a slot of a member that has gone
-    await leader.engine.run({ kind: 'keepSlots', replicas: [], retentionBytes: 1 << 30 });
-  });
-
   it('opens past a reader that holds the log up', async () => {
-    leader = ann;
     const reader = await connect(bob.server);
     await reader.query('begin isolation level repeatable read');
     await reader.query('select count(*) from read');
@@ -340,12 +334,7 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     // who was in nobody's way goes on
     expect((await bystander.query('select 1')).rowCount).toBe(1);
     await bystander.end();
-    for (const other of [ann, cid]) {
-      if (other.server.pid() === undefined) await other.run({ kind: 'start' });
-      await seal(other);
-      await follow(other, bob);
-      await other.server.waitUntilCaughtUpWith(bob.server);
-    }
+    await followBy(ann, cid);
   });
 
   it('opens a server that is full', async () => {
@@ -357,11 +346,7 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     await history.open(ann, { atLeast: position });
     await Promise.all(crowd.map((client) => client?.end()));
     leader = ann;
-    for (const other of [bob, cid]) {
-      if (other.server.pid() === undefined) await other.run({ kind: 'start' });
-      await seal(other);
-      await follow(other, ann);
-    }
+    await followBy(bob, cid);
   });
 
   it('answers a repeated opening with the mark that stands', async () => {

@@ -85,7 +85,7 @@ export function careFor(server: PostgresServer): Member {
   const member: Member = {
     ...{ name: server.name, server, engine, events, logged, latest },
     planned: {
-      ...{ name: server.name, agentAddress: server.name },
+      ...{ name: server.name, agentAddress: server.dir },
       ...{ databaseHost: '127.0.0.1', databasePort: server.port },
     },
     async until(what, condition) {
@@ -102,7 +102,7 @@ export function careFor(server: PostgresServer): Member {
       return result as ResultOf<Kind>;
     },
   };
-  members.set(server.name, member);
+  members.set(server.dir, member);
   engine.setTimings(TIMINGS);
   engine.start((event) => events.push(event));
   return member;
@@ -118,21 +118,19 @@ export async function stopCaring(): Promise<void> {
 export interface History {
   readonly openings: ProvedOpening[];
   /** Opens a member at the next epoch, at or above a position, with its line of history where the plan would put it. */
-  open(
-    member: Member,
-    options?: { atLeast?: Position; replicas?: readonly string[]; timeoutMs?: DurationMs },
-  ): Promise<OpenedReport>;
+  open(member: Member, options?: { atLeast?: Position; timeoutMs?: DurationMs }): Promise<OpenedReport>;
   /** An epoch passes that nobody hears of again. */
   skipEpoch(): void;
 }
 
-export function newHistory(): History {
+export function newHistory(names: readonly string[] = []): History {
   const openings: ProvedOpening[] = [];
   let epoch = 0n;
   return {
     openings,
     skipEpoch: () => (epoch += 1n),
-    async open(member, { atLeast, replicas = [], timeoutMs = STEP_MS } = {}) {
+    async open(member, { atLeast, timeoutMs = STEP_MS } = {}) {
+      const replicas = names.filter((name) => name !== member.name);
       epoch += 1n;
       const newest = openings.at(-1);
       const timeline = newest && newest.position.timeline + Number(epoch - newest.epoch);
@@ -148,7 +146,10 @@ export function newHistory(): History {
         },
         opening: { state: 'pending', atLeast, oldLeader: 'fenced' },
       });
-      openings.push({ ...opened, leader: member.name });
+      // What was opened on a line that this one does not continue is lost, and no ancestor of anybody's any more.
+      const isAncestor = (each: ProvedOpening): boolean =>
+        opened.position.marks.some(({ mark }) => mark === each.mark);
+      openings.splice(0, openings.length, ...openings.filter(isAncestor), { ...opened, leader: member.name });
       return opened;
     },
   };
@@ -165,7 +166,12 @@ export const follow = (member: Member, leader: Member): Promise<ResultOf<'follow
   member.run({ kind: 'follow', leader: leader.planned, openings: [], slot: member.name });
 
 export async function takeTail(member: Member, from: Member): Promise<ResultOf<'takeTail'>> {
-  return member.run({ kind: 'takeTail', epoch: asEpoch(99n), agentAddress: from.name, timeoutMs: STEP_MS });
+  return member.run({
+    kind: 'takeTail',
+    epoch: asEpoch(99n),
+    agentAddress: from.planned.agentAddress,
+    timeoutMs: STEP_MS,
+  });
 }
 
 // --- clients

@@ -85,7 +85,7 @@ describe('an entry', () => {
       'epoch 4  2026-05-04 03:02:01.123Z  failover  orders-1 → orders-2  proved',
       "  reason       the leader's database process is gone (leader=orders-1)",
       '  decided by   c1, term 0.42',
-      '  candidates   orders-2  timeline 1 0/3000148  equal   chosen       its log is the most advanced of the sealed (position=timeline 1 0/3000148)',
+      '  candidates   orders-2  timeline 1 0/3000148  equal   chosen       its log is the most advanced of the sealed',
       '               orders-3  timeline 1 0/3000100  behind  passed-over  its log is behind that of the chosen member',
       '               orders-4  no position           -       silent       it did not answer the seal in time',
       '  tail         12.3 KiB taken from orders-1',
@@ -166,6 +166,7 @@ describe('the command', () => {
     const texts = [ledgerEntryToJson(failover), '{"epoch":9,"unknown":true}'];
     expect(JSON.parse(await show(texts, true))).toEqual(texts.map((text): unknown => JSON.parse(text)));
     expect(await show([], true)).toBe('[]\n');
+    expect(await show([], false)).toBe('nothing is recorded of cluster orders\n');
   });
 
   it('says what to do about an entry of a newer version', async () => {

@@ -6,7 +6,7 @@ import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { dropReservations } from '#agent/engines/postgres/lineage.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { changeSetting, putBack, readSettings, reload } from '#agent/engines/postgres/settings.js';
-import { slotName } from '#agent/engines/postgres/slots.js';
+import { dropSlots, slotName } from '#agent/engines/postgres/slots.js';
 import { type Status, readStatus } from '#agent/engines/postgres/status.js';
 
 const LOOK_EVERY_MS = 5;
@@ -21,6 +21,7 @@ export async function follow(
 ): Promise<void> {
   const now = await readStatus(server, false, bounds.left());
   if (!now.closed) throw new TanistError('ENGINE_FAILED', 'the server accepts writes: it cannot follow');
+  await dropSlots(server, bounds.left());
   const changed = await point(server, leader, slotName(member), now.timeline, bounds);
   if (changed) await reload(server, bounds.left());
   let wokenAt = bounds.left();

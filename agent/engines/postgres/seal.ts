@@ -23,10 +23,10 @@ const READ_WITHIN_MS = 10_000;
 export async function seal(server: Server, bounds: Bounds): Promise<Position> {
   const restored = await cut(server, bounds);
   await awaitReceiverGone(server, bounds);
-  const patience = restored ? bounds : bounds.within(APPLIED_WITHIN_MS);
-  const apply = await awaitQuiet(server, restored, patience);
+  const apply = await awaitQuiet(server, bounds.within(APPLIED_WITHIN_MS));
+  if (restored) await awaitRestored(server, bounds);
   bounds.check();
-  return readPosition(server, await endOfLog(server, apply, restored), bounds.left());
+  return readPosition(server, await endOfLog(server, apply), bounds.left());
 }
 
 /** Answers whether log could have come from an archive. */
@@ -61,17 +61,13 @@ async function awaitReceiverGone(server: Server, bounds: Bounds): Promise<void> 
  * Until all log is applied, or time is up. Seen twice: the reload reaches the startup process a moment after it has reached this
  * session.
  */
-async function awaitQuiet(
-  server: Server,
-  restored: boolean,
-  bounds: Bounds,
-): Promise<Apply & { readonly isQuiet: boolean }> {
+async function awaitQuiet(server: Server, bounds: Bounds): Promise<Apply & { readonly isQuiet: boolean }> {
   let apply: Apply | undefined;
   let isQuiet = false;
   await bounds.until(async () => {
     const before = apply !== undefined && mayBeQuiet(apply) ? apply.applied : undefined;
     apply = await readApply(server, bounds.left() + LOOK_WITHIN_MS);
-    isQuiet = mayBeQuiet(apply) && apply.applied === before && !(restored && isRestoring(apply));
+    isQuiet = mayBeQuiet(apply) && apply.applied === before;
     return isQuiet;
   }, LOOK_EVERY_MS);
   return { ...(apply ?? (await readApply(server, LOOK_WITHIN_MS))), isQuiet };
@@ -79,35 +75,37 @@ async function awaitQuiet(
 
 const mayBeQuiet = (apply: Apply): boolean => apply.cut && isAtEndOfLog(apply);
 
-/** The startup process runs restore_command as its child, and waits for it. */
-const isRestoring = ({ startup }: Apply): boolean => startup !== undefined && hasChildren(startup.pid);
+/** The startup process runs restore_command as its child; one that was started before the cut may still deliver a file. */
+async function awaitRestored(server: Server, bounds: Bounds): Promise<void> {
+  const isDone = async (): Promise<boolean> => {
+    const { startup } = await readApply(server, bounds.left() + LOOK_WITHIN_MS);
+    return startup === undefined || !hasChildren(startup.pid);
+  };
+  if (await bounds.until(isDone, LOOK_EVERY_MS)) return;
+  throw new TanistError('ENGINE_FAILED', 'a restore_command that was running already does not end');
+}
 
 async function endOfLog(
   server: Server,
   { isQuiet, cut, applied, received, startup }: Apply & { readonly isQuiet: boolean },
-  restored: boolean,
 ): Promise<{ timeline: number; end: bigint }> {
   const sizes = await server.facts();
   const lineAt = async (lsn: bigint): Promise<number> =>
     timelineAt(server.logDir, lsn, sizes) ?? (await server.controlFile()).timeline;
-  if (!cut)
-    throw new TanistError(
-      'ENGINE_FAILED',
-      'primary_conninfo or restore_command does not give way: is it set on the command line?',
-    );
+  if (!cut) {
+    const hint = 'is it set on the command line?';
+    throw new TanistError('ENGINE_FAILED', `primary_conninfo or restore_command does not give way: ${hint}`);
+  }
   if (isQuiet) return { timeline: await lineAt(applied), end: applied };
   // What was received is contiguous with the log that was here before, but only a receiver that ran since the start proves that
   // the latter has been read to its end.
-  if (received === undefined || restored) {
-    throw new TanistError(
-      'ENGINE_FAILED',
-      `the log is still being applied (${startup?.waitsFor ?? 'no startup process'})`,
-    );
+  if (received === undefined) {
+    const waitsFor = startup?.waitsFor ?? 'no startup process';
+    throw new TanistError('ENGINE_FAILED', `the log is still being applied (${waitsFor})`);
   }
-  if (received <= applied) return { timeline: await lineAt(applied), end: applied };
   // A sender that dies leaves half a record behind, which counts for nothing. Any position above a record's start means
   // that the record is here, so one byte above the start of the last whole one is where this log ends.
-  const timeline = await lineAt(received);
+  const timeline = await lineAt(received > applied ? received : applied);
   const start = await lastRecordStart(
     server.binDir(),
     server.logDir,

@@ -67,6 +67,15 @@ export async function keepSlots(
   );
 }
 
+/** On a member that leads no more: nobody uses its slots, and they would keep its log for ever. */
+export async function dropSlots(server: Server, timeoutMs: number): Promise<void> {
+  await server.connection.query(
+    `select pg_drop_replication_slot(slot_name) from pg_replication_slots
+      where slot_type = 'physical' and slot_name like 'tanist\\_%' and not active`,
+    { timeoutMs },
+  );
+}
+
 async function readSlots(server: Server, timeoutMs: number): Promise<Slot[]> {
   return server.connection.query<Slot & Record<string, unknown>>(
     `select slot_name, active, (pg_current_wal_lsn() - restart_lsn)::text as held

@@ -31,9 +31,7 @@ export class EtcdElection implements Election {
     assert(this.#campaign === undefined, 'an election is started once');
     this.#campaign = this.#run({
       ...this.#context,
-      emit: (event) => {
-        if (!this.#isStopping()) emit(event);
-      },
+      emit,
       standsAside: () => this.#context.now() < this.#standsAsideUntil,
     });
   }
