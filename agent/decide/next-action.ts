@@ -24,7 +24,9 @@ export function nextAction(state: AgentState, context: Context): AgentState {
   const sealing = state.durable.sealedEpoch > plan.epoch;
   if (state.action !== undefined && !(sealing && givesWayToSeal(state.action.action))) return state;
   if (context.now < state.retryAt) return state;
-  const wanted = sealing ? sealStep(state, plan, database) : planStep(state, plan, database, context);
+  const wanted = sealing
+    ? sealStep(state, plan, database, context)
+    : planStep(state, plan, database, context);
   if (wanted === undefined) return state;
   return 'problem' in wanted ? { ...state, problem: wanted.problem } : run(state, wanted, context);
 }
@@ -95,33 +97,38 @@ function isOpening(state: AgentState, plan: Plan): boolean {
  * S1: an outstanding seal is done by this incarnation itself, whatever an earlier one reported; then the tail; and nothing of the
  * old plan any more.
  */
-function sealStep(state: AgentState, plan: Plan, database: Observed): Step | undefined {
+function sealStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
   const { sealedEpoch } = state.durable;
-  if (state.sealed?.epoch !== sealedEpoch) return sealOrStart(state, plan, database, sealedEpoch);
+  if (state.sealed?.epoch !== sealedEpoch) return sealOrStart(state, plan, database, sealedEpoch, context);
   const wanted = state.tailWanted;
   const asked = wanted?.epoch === sealedEpoch && state.tail?.epoch !== sealedEpoch;
   return asked ? { kind: 'takeTail', ...wanted } : undefined;
 }
 
-function sealOrStart(state: AgentState, plan: Plan, database: Observed, epoch: Epoch): Step | undefined {
-  if (isDown(database.state)) return startStep(state, plan, database);
+function sealOrStart(
+  state: AgentState,
+  plan: Plan,
+  database: Observed,
+  epoch: Epoch,
+  context: Context,
+): Step | undefined {
+  if (isDown(database.state)) return startStep(state, plan, database, context);
   if (database.role !== 'replica' || database.state !== 'running') return undefined;
   return { kind: 'seal', epoch };
 }
 
 /** Starts a server that is down, unless an administrator shut it down, or its log is still wanted by an heir. */
-function startStep(state: AgentState, plan: Plan, database: Observed): Step | undefined {
+function startStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
   if (database.state === 'stopped' && !state.stoppedByFence) return undefined;
   const closedLeader = plan.leader === state.member && state.durable.fencedEpoch >= plan.epoch;
-  if (closedLeader && database.state === 'crashed' && plan.eligible.length > 0) {
-    const restartAt = after(state.downSince ?? database.at, RESTART_AFTER);
-    if (database.at < restartAt) return undefined;
+  if (closedLeader && database.state === 'crashed' && plan.members.length > 1) {
+    if (context.now < after(state.downSince ?? context.now, RESTART_AFTER)) return undefined;
   }
   return { kind: 'start' };
 }
 
 function planStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
-  if (isDown(database.state)) return startStep(state, plan, database);
+  if (isDown(database.state)) return startStep(state, plan, database, context);
   if (database.state !== 'running') return undefined;
   return plan.leader === state.member
     ? leadStep(state, plan, database, context)
@@ -153,8 +160,9 @@ function followStep(state: AgentState, plan: Plan, database: Observed, context: 
   if (leader === undefined || !context.rules.S4(plan) || database.role !== 'replica') return undefined;
   const follow: Action = { kind: 'follow', leader, openings: plan.openings, slot: state.member };
   if (database.upstream === `${leader.databaseHost}:${leader.databasePort}`) {
-    // It is pointed there already, and the engine goes on trying by itself; once per epoch its settings are completed.
-    return database.streaming && state.followedEpoch !== plan.epoch ? follow : undefined;
+    // Pointed there already: the engine goes on trying by itself. Its other settings (a clone has its source's) are seen to once.
+    if (state.followedEpoch === plan.epoch) return undefined;
+    if (database.streaming) return follow;
   }
   if (state.sealed?.epoch !== plan.epoch) return { kind: 'seal', epoch: plan.epoch };
   const { position } = state.sealed;

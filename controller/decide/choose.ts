@@ -20,6 +20,7 @@ export function choose(
   attempt: Attempt,
   withinGrace: boolean,
   waitForAhead: boolean,
+  waitForTail: boolean,
   context: Context,
 ): Choosing {
   const proof = mayAppoint(cluster, plan, context);
@@ -33,13 +34,20 @@ export function choose(
   if (withinGrace && awaited.length > 0) {
     return { kind: 'wait', reason: reason('WAITING_FOR_SEALS', { awaited: awaited.join(' ') }) };
   }
+  if (waitForTail && oldLeaderFenced && !answered(plan.leader) && !isTailReadable(cluster, plan, context)) {
+    return { kind: 'wait', reason: reason('WAITING_FOR_TAIL', { leader: plan.leader }) };
+  }
   const pool = appointable(sealed, plan, attempt, oldLeaderFenced, context);
   const chosen = chooseMostAdvanced(pool);
   switch (chosen.kind) {
     case 'none':
       return {
         kind: 'stuck',
-        reason: reason('NO_CANDIDATE', { sealed: sealed.map((s) => s.member).join(' ') }),
+        reason: reason('NO_CANDIDATE', {
+          sealed: sealed.map((s) => s.member).join(' '),
+          eligible: plan.eligible.join(' '),
+          oldLeaderFenced,
+        }),
       };
     case 'diverged':
       return { kind: 'stuck', reason: reason('DIVERGED', { one: chosen.pair[0], other: chosen.pair[1] }) };
@@ -123,6 +131,12 @@ function canBeSealed(cluster: ClusterState, plan: Plan): boolean {
   return database?.state === 'running' && database.role === 'replica';
 }
 
+/** Of an old leader that does not answer nothing is expected any more. */
+function isTailReadable(cluster: ClusterState, plan: Plan, context: Context): boolean {
+  const database = cluster.members[plan.leader]?.report?.database;
+  return database?.tailReadable === true || !isAnswering(cluster, plan, plan.leader, context);
+}
+
 function isAnswering(cluster: ClusterState, plan: Plan, name: string, context: Context): boolean {
   const picture = cluster.members[name];
   return picture?.connected === true && !isSilent(picture, plan, context.now);
@@ -168,7 +182,7 @@ function table(
     if (attempt.failed.includes(name))
       return { ...common, verdict: 'refused', reason: reason('FAILED_BEFORE', evidence) };
     if (!pool.includes(s)) return { ...common, verdict: 'refused', reason: reason('NOT_ELIGIBLE', evidence) };
-    const why = compared === 'equal' ? 'PRIORITY' : 'LESS_ADVANCED';
+    const why = compared === 'equal' ? 'TIED' : 'LESS_ADVANCED';
     return { ...common, verdict: 'passed-over', reason: reason(why, evidence) };
   });
 }

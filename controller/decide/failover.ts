@@ -91,12 +91,14 @@ function sealing(cluster: ClusterState, attempt: Attempt, context: Context): Clu
   if (plan === undefined) return cluster;
   const waited = since(attempt.stageAt, context.now);
   const resent = resendSeals(cluster, attempt, waited, context);
+  const { waitForAheadMs, tailTimeoutMs } = plan.policy;
   const choice = choose(
     resent,
     plan,
     attempt,
     waited < SEAL_GRACE,
-    waited < plan.policy.waitForAheadMs,
+    waited < waitForAheadMs,
+    waited < tailTimeoutMs,
     context,
   );
   if (choice.kind === 'wait') return say(resent, 'info', choice.reason, context);

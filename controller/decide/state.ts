@@ -62,8 +62,8 @@ export interface ClusterState {
   readonly entry: LedgerEntry | undefined;
   /** When the leader was first heard to hold the plan that names a member joining (V4). */
   readonly joiningAcknowledgedAt: MonotonicMs | undefined;
-  /** The last thing that was logged as holding this cluster up, so that each is said once. */
-  readonly said: string | undefined;
+  /** What holds this cluster up at the moment, as it was logged. */
+  readonly said: Reason | undefined;
 }
 
 export function emptyCluster(name: string): ClusterState {

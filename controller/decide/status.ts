@@ -36,7 +36,7 @@ function clusterStatus(cluster: ClusterState, active: boolean, now: MonotonicMs)
     version: plan === undefined ? null : Number(plan.version),
     leader: plan?.leader ?? null,
     profile: plan?.policy.profile ?? null,
-    reason: cluster.attempt?.reason ?? cluster.suspicion?.reason ?? null,
+    reason: cluster.said ?? cluster.attempt?.reason ?? cluster.suspicion?.reason ?? null,
     members,
   };
 }

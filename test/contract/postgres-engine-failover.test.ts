@@ -323,10 +323,11 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     await expect(bob.server.query('select n from after_reader')).rejects.toThrow(/does not exist/);
     await fence(ann);
-    const position = await seal(bob);
+    await seal(bob);
     await seal(cid);
     const startedAt = performance.now();
-    await history.open(bob, { atLeast: position });
+    const { atLeast } = await takeTail(bob, ann);
+    await history.open(bob, { atLeast });
     expect(performance.now() - startedAt).toBeLessThan(1_000);
     leader = bob;
     expect(await bob.server.query('select n from after_reader')).toEqual([{ n: 1 }]);
@@ -338,13 +339,17 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
   });
 
   it('opens a server that is full', async () => {
-    const crowd = [];
-    for (let n = 0; n < 17; n += 1) crowd.push(await connect(ann.server).catch(() => undefined));
+    const crowd: Awaited<ReturnType<typeof connect>>[] = [];
+    const fill = async (): Promise<never> => {
+      for (;;) crowd.push(await connect(ann.server));
+    };
+    await expect(fill()).rejects.toMatchObject({ code: '53300' });
     await fence(bob);
-    const position = await seal(ann);
+    await seal(ann);
     await seal(cid);
-    await history.open(ann, { atLeast: position });
-    await Promise.all(crowd.map((client) => client?.end()));
+    const { atLeast } = await takeTail(ann, bob);
+    await history.open(ann, { atLeast });
+    await Promise.all(crowd.map((client) => client.end()));
     leader = ann;
     await followBy(bob, cid);
   });
@@ -369,9 +374,10 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
   });
 
   it('gives two openings different lines, though the second never saw the first', async () => {
+    await fence(leader);
     await seal(bob);
     await seal(cid);
-    await fence(leader);
+    await takeTail(bob, leader); // cid may be ahead of it otherwise
     await leader.run({ kind: 'start' });
     await seal(leader);
     const lost = await history.open(leader);

@@ -55,7 +55,10 @@ describe('postgres engine', { timeout: 30_000 }, () => {
   async function kill(member: Member): Promise<void> {
     const pid = member.server.pid();
     member.server.kill('SIGKILL');
-    await waitFor(() => !existsSync(`/proc/${pid}`), { timeoutMs: 5_000, what: 'the postmaster to be gone' });
+    await waitFor(() => !existsSync(`/proc/${String(pid)}`), {
+      timeoutMs: 5_000,
+      what: 'the postmaster to be gone',
+    });
   }
 
   describe('observes', () => {
@@ -195,7 +198,7 @@ describe('postgres engine', { timeout: 30_000 }, () => {
       expect(performance.now() - startedAt).toBeLessThan(FENCE_MS);
       await expect(client.query('select 1')).rejects.toThrow();
       await ann.until('to be told fenced', ({ state, processesGone }) => state === 'fenced' && processesGone);
-      await waitFor(() => !existsSync(`/proc/${pid}`), {
+      await waitFor(() => !existsSync(`/proc/${String(pid)}`), {
         timeoutMs: 5_000,
         what: 'the postmaster to be gone',
       });

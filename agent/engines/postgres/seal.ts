@@ -23,7 +23,7 @@ const READ_WITHIN_MS = 10_000;
 export async function seal(server: Server, bounds: Bounds): Promise<Position> {
   const restored = await cut(server, bounds);
   await awaitReceiverGone(server, bounds);
-  const apply = await awaitQuiet(server, bounds.within(APPLIED_WITHIN_MS));
+  const apply = await awaitQuiet(server, bounds);
   if (restored) await awaitRestored(server, bounds);
   bounds.check();
   return readPosition(server, await endOfLog(server, apply), bounds.left());
@@ -58,19 +58,20 @@ async function awaitReceiverGone(server: Server, bounds: Bounds): Promise<void> 
 }
 
 /**
- * Until all log is applied, or time is up. Seen twice: the reload reaches the startup process a moment after it has reached this
- * session.
+ * Until all log is applied; or for a while, where what was received can be read instead. Seen twice: the reload reaches the startup
+ * process a moment after it has reached this session.
  */
 async function awaitQuiet(server: Server, bounds: Bounds): Promise<Apply & { readonly isQuiet: boolean }> {
-  let apply: Apply | undefined;
+  const patience = bounds.within(APPLIED_WITHIN_MS);
+  let apply = await readApply(server, LOOK_WITHIN_MS);
   let isQuiet = false;
   await bounds.until(async () => {
-    const before = apply !== undefined && mayBeQuiet(apply) ? apply.applied : undefined;
-    apply = await readApply(server, bounds.left() + LOOK_WITHIN_MS);
+    const before = mayBeQuiet(apply) ? apply.applied : undefined;
+    apply = await readApply(server, LOOK_WITHIN_MS);
     isQuiet = mayBeQuiet(apply) && apply.applied === before;
-    return isQuiet;
+    return isQuiet || (apply.received !== undefined && patience.left() === 0);
   }, LOOK_EVERY_MS);
-  return { ...(apply ?? (await readApply(server, LOOK_WITHIN_MS))), isQuiet };
+  return { ...apply, isQuiet };
 }
 
 const mayBeQuiet = (apply: Apply): boolean => apply.cut && isAtEndOfLog(apply);

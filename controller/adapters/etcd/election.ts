@@ -17,6 +17,7 @@ export type ElectionContext = Omit<CandidacyContext, 'emit' | 'standsAside'>;
 
 export class EtcdElection implements Election {
   readonly #context: ElectionContext;
+  /** Rejects only for a broken invariant, which nobody catches: it ends the process. */
   #campaign: Promise<void> | undefined;
   #candidacy: Candidacy | undefined;
   #standsAsideUntil: MonotonicMs = LONG_AGO;

@@ -36,8 +36,8 @@ export class EtcdFailure extends Error {
 
 /**
  * Request too large, too many operations, bad credentials, no permission: checked before a request is applied. gRPC itself
- * never makes these codes up. RESOURCE_EXHAUSTED is missing on purpose: etcd applies the write that fills its quota and *then*
- * answers "database space exceeded" (quotaApplierV3.Txn).
+ * makes none of these codes up, save for a proxy's 401 or 403, which passed nothing on. RESOURCE_EXHAUSTED is missing on purpose: etcd can apply the write that fills its quota and
+ * *then* answer "database space exceeded" (quotaApplierV3.Txn).
  */
 const REJECTIONS = [
   GRPCInvalidArgumentError,
