@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { NO_EPOCH } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
-import { createExpiryClock } from '#agent/adapters/clock.js';
+import { createClock } from '#agent/adapters/clock.js';
 import { createControllers } from '#agent/adapters/grpc/controllers.js';
 import { createPeerServer, createTailSource } from '#agent/adapters/grpc/peers.js';
 import { openStateFile } from '#agent/adapters/state-file/state-file.js';
@@ -20,7 +20,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   const log: Log = (level, code, fields) => {
     logger[level]({ code, ...fields });
   };
-  const now = createExpiryClock();
+  const now = createClock();
   const stopped = nextSignal();
   const stateFile = await openStateFile(config.stateDir);
   try {

@@ -6,20 +6,25 @@ import { assertNever } from '#core/assert.js';
 import { type MonotonicMs, type WallMs } from '#core/brand.js';
 import type { Policy } from '#core/policy.js';
 import { rules } from '#core/rules/index.js';
+import type { StatusDocument } from '#core/status.js';
 import type { Term } from '#core/term.js';
 import { decide, startState } from '#controller/decide/decide.js';
-import type { Answer, ControllerState, Effect, Input } from '#controller/decide/state.js';
+import { statusOf } from '#controller/decide/status.js';
+import type { Answer, Effect, Input } from '#controller/decide/state.js';
 import type { Agents } from '#controller/ports/agents.js';
 import type { Election } from '#controller/ports/election.js';
 import type { Log } from '#controller/ports/log.js';
-import type { PlanStore } from '#controller/ports/plan-store.js';
+import { type PlanStore, StoreCorrupt } from '#controller/ports/plan-store.js';
 
 export interface ControllerPorts {
   readonly election: Election;
   readonly planStore: PlanStore;
   readonly agents: Agents;
   readonly log: Log;
+  /** Of promises and waits. */
   readonly now: () => MonotonicMs;
+  /** Of this controller's own authority, and of the instants in the election's events. */
+  readonly authorityNow: () => MonotonicMs;
   readonly wall: () => WallMs;
 }
 
@@ -28,7 +33,7 @@ export interface ControllerLoop {
   start(): Promise<number>;
   /** Resigns, leaving what a successor needs, and ends everything. */
   stop(): Promise<void>;
-  state(): ControllerState;
+  status(cluster: string | undefined): StatusDocument;
   init(cluster: string, policy: Policy): Promise<Answer>;
 }
 
@@ -60,7 +65,11 @@ export function createControllerLoop(name: string, ports: ControllerPorts): Cont
   }
 
   function step(input: Input): void {
-    const decision = decide(state, { ...input, at: ports.now(), wall: ports.wall() }, rules);
+    const decision = decide(
+      state,
+      { ...input, at: ports.now(), authorityAt: ports.authorityNow(), wall: ports.wall() },
+      rules,
+    );
     state = decision.state;
     for (const effect of decision.effects) carryOut(effect);
     clearTimeout(timer);
@@ -123,7 +132,13 @@ export function createControllerLoop(name: string, ports: ControllerPorts): Cont
     try {
       take({ kind: 'reread', cluster, id, stored: await ports.planStore.read(cluster) });
     } catch (error) {
-      later({ kind: 'reread-failed', cluster, id, text: text(error) });
+      later({
+        kind: 'reread-failed',
+        cluster,
+        id,
+        corrupt: error instanceof StoreCorrupt,
+        text: text(error),
+      });
     }
   }
 
@@ -148,7 +163,7 @@ export function createControllerLoop(name: string, ports: ControllerPorts): Cont
         answer({ kind: 'error', code: 'NOT_ACTIVE', text: 'this controller is shutting down' });
       }
     },
-    state: () => state,
+    status: (cluster) => statusOf(state, cluster, ports.now(), ports.authorityNow()),
     init(cluster, policy) {
       requests += 1;
       const request = requests;

@@ -1,13 +1,11 @@
 /** Composes a controller from its ports and runs it until it is told to stop. */
 import pino from 'pino';
-import type { MonotonicMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { Policy } from '#core/policy.js';
 import { createEtcd, checkEtcd } from '#controller/adapters/etcd/index.js';
-import { monotonicNow, wallNow } from '#controller/adapters/clock.js';
+import { createAuthorityClock, waitingNow, wallNow } from '#controller/adapters/clock.js';
 import { createAgents, type OperatorHandlers } from '#controller/adapters/grpc/agents.js';
 import type { ControllerConfig } from '#controller/config.js';
-import { statusOf } from '#controller/decide/status.js';
 import { type ControllerLoop, createControllerLoop } from '#controller/loop.js';
 import type { Log } from '#controller/ports/log.js';
 import { type PlanStore, StoreCorrupt } from '#controller/ports/plan-store.js';
@@ -19,25 +17,27 @@ export async function runController(config: ControllerConfig): Promise<void> {
   const log: Log = (level, code, fields) => {
     logger[level]({ code, ...fields });
   };
+  const authorityNow = createAuthorityClock();
   await checkEtcd(config.etcd);
   const address = `${config.listen.host}:${config.listen.port}`;
   const etcd = createEtcd(config.etcd, {
     controller: { name: config.name, host: config.host, address },
-    now: monotonicNow,
+    now: authorityNow,
     log,
   });
   const agents = createAgents(config.listen, {
     controller: config.name,
-    now: monotonicNow,
+    now: waitingNow,
     log,
-    operator: operatorHandlers(() => loop, etcd.planStore, monotonicNow),
+    operator: operatorHandlers(() => loop, etcd.planStore),
   });
   const loop: ControllerLoop = createControllerLoop(config.name, {
     election: etcd.election,
     planStore: etcd.planStore,
     agents,
     log,
-    now: monotonicNow,
+    now: waitingNow,
+    authorityNow,
     wall: wallNow,
   });
   const stopped = nextSignal();
@@ -48,11 +48,7 @@ export async function runController(config: ControllerConfig): Promise<void> {
   await etcd.close();
 }
 
-function operatorHandlers(
-  loop: () => ControllerLoop,
-  store: PlanStore,
-  now: () => MonotonicMs,
-): OperatorHandlers {
+function operatorHandlers(loop: () => ControllerLoop, store: PlanStore): OperatorHandlers {
   return {
     async init(cluster, policyJson) {
       const answer = await loop().init(cluster, readPolicy(policyJson));
@@ -60,7 +56,7 @@ function operatorHandlers(
       return planToJson(answer.plan);
     },
     status(cluster) {
-      return Promise.resolve(JSON.stringify(statusOf(loop().state(), cluster, now())));
+      return Promise.resolve(JSON.stringify(loop().status(cluster)));
     },
     async history(cluster, limit) {
       return (await readLedger(store, cluster, limit)).map(ledgerEntryToJson);

@@ -50,7 +50,7 @@ export function agentReported(
 }
 
 function answer(cluster: ClusterState, member: string, report: Report, context: Context): ClusterState {
-  if (!mayAct(context.role, context.now) || context.role.kind !== 'active') return cluster;
+  if (!mayAct(context.role, context.authorityNow) || context.role.kind !== 'active') return cluster;
   const plan = cluster.stored?.plan;
   if (plan === undefined) return cluster;
   if (report.database.dataId !== '' && report.database.dataId !== plan.dataId) {

@@ -16,8 +16,8 @@ import type {
 } from '#controller/decide/state.js';
 
 /** A1: true while this controller may send, grant, seal and write. */
-export function mayAct(role: Role, now: MonotonicMs): boolean {
-  return role.kind === 'active' && now < role.authorityUntil;
+export function mayAct(role: Role, authorityNow: MonotonicMs): boolean {
+  return role.kind === 'active' && authorityNow < role.authorityUntil;
 }
 
 export function becomeActive(
@@ -44,7 +44,8 @@ export function becomeActive(
     role: {
       kind: 'active',
       term: event.term,
-      electedAt: event.receivedAt,
+      // A2 counts from the receipt; counting from when it is taken up only waits longer.
+      electedAt: context.now,
       authorityUntil,
       resigned: event.resigned,
       loaded: false,

@@ -44,6 +44,7 @@ export function decide(state: ControllerState, event: Event, rules: Rules): Deci
   const effects: Effect[] = [];
   const context: Context = {
     now: event.at,
+    authorityNow: event.authorityAt,
     wall: event.wall,
     controller: state.name,
     role: state.role,
@@ -103,7 +104,7 @@ function retryLoad(
 }
 
 function advanceAll(state: ControllerState, context: Context): ControllerState {
-  if (!mayAct(state.role, context.now)) return state;
+  if (!mayAct(state.role, context.authorityNow)) return state;
   let clusters = state.clusters;
   for (const [name, cluster] of Object.entries(clusters)) {
     const next = advance(cluster, context);

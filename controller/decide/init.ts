@@ -20,7 +20,7 @@ export function initialise(
     context.emit({ kind: 'reply', request: event.request, answer: { kind: 'error', code, text } });
     return cluster;
   };
-  if (!mayAct(role, context.now) || role.kind !== 'active' || !role.loaded) {
+  if (!mayAct(role, context.authorityNow) || role.kind !== 'active' || !role.loaded) {
     return refuse('NOT_ACTIVE', `${context.controller} is not the active controller`);
   }
   if (cluster.stored !== undefined || cluster.write !== undefined) {

@@ -6,6 +6,7 @@ import { nextVersion } from '#core/brand.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import { isProved, type Plan, type ProvedOpening } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
+import type { OpenedReport } from '#core/report.js';
 import { formatTerm } from '#core/term.js';
 import { withPhase } from '#controller/decide/failover.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
@@ -27,7 +28,7 @@ export function proveOpening(cluster: ClusterState, context: Context): ClusterSt
     ...plan,
     version: nextVersion(plan.version),
     opening: { state: 'proved' },
-    openings: [...plan.openings, proved].slice(-KEPT_OPENINGS),
+    openings: [...ancestors(plan, opened), proved].slice(-KEPT_OPENINGS),
   };
   context.emit({
     kind: 'log',
@@ -43,6 +44,18 @@ export function proveOpening(cluster: ClusterState, context: Context): ClusterSt
   });
   const ended = { ...cluster, attempt: undefined, suspicion: undefined, said: undefined };
   return submit(ended, next, context, { entry: provedEntry(cluster, plan, context) });
+}
+
+/**
+ * S2: the openings that the new leader's log contains. One whose log nobody could fetch is no ancestor of what follows: it stays in the
+ * ledger, and whoever holds its mark has diverged.
+ */
+function ancestors(plan: Plan, opened: OpenedReport): readonly ProvedOpening[] {
+  const { marks } = opened.position;
+  const oldest = marks[0]?.epoch ?? opened.epoch;
+  return plan.openings.filter(
+    ({ epoch, mark }) => epoch < oldest || marks.some((m) => m.epoch === epoch && m.mark === mark),
+  );
 }
 
 /** The entry of this epoch as it ends; a successor that did not see the choice records what it knows. */

@@ -153,7 +153,6 @@ export type Input =
   | {
       readonly kind: 'elected';
       readonly term: Term;
-      readonly receivedAt: MonotonicMs;
       readonly sentAt: MonotonicMs;
       readonly resigned: Resigned | undefined;
     }
@@ -211,12 +210,23 @@ export type Input =
       readonly stored:
         { readonly plan: Plan; readonly revision: Revision; readonly policy: Policy } | undefined;
     }
-  | { readonly kind: 'reread-failed'; readonly cluster: string; readonly id: number; readonly text: string }
+  | {
+      readonly kind: 'reread-failed';
+      readonly cluster: string;
+      readonly id: number;
+      readonly corrupt: boolean;
+      readonly text: string;
+    }
   | { readonly kind: 'init'; readonly cluster: string; readonly policy: Policy; readonly request: number }
   /** Shutting down, or moving the active role elsewhere. */
   | { readonly kind: 'resign' };
 
-export type Event = Input & { readonly at: MonotonicMs; readonly wall: WallMs };
+/** `at` is read on the clock of waits, `authorityAt` on that of expiries (`core/clock.ts`), as are a proof's own instants. */
+export type Event = Input & {
+  readonly at: MonotonicMs;
+  readonly authorityAt: MonotonicMs;
+  readonly wall: WallMs;
+};
 
 export type Effect =
   | { readonly kind: 'load'; readonly term: Term }
@@ -251,6 +261,7 @@ export type Answer =
 /** What one decision sees beside the state: the time, the rules, and where its effects go. */
 export interface Context {
   readonly now: MonotonicMs;
+  readonly authorityNow: MonotonicMs;
   readonly wall: WallMs;
   readonly controller: string;
   readonly role: Role;

@@ -12,8 +12,9 @@ export function statusOf(
   state: ControllerState,
   cluster: string | undefined,
   now: MonotonicMs,
+  authorityNow: MonotonicMs,
 ): StatusDocument {
-  const active = mayAct(state.role, now);
+  const active = mayAct(state.role, authorityNow);
   const all = Object.values(state.clusters).filter((c) => cluster === undefined || c.name === cluster);
   return {
     controller: state.name,

@@ -1,4 +1,5 @@
 /** Guarded writes and what follows from their outcomes (E1, E2, E3). One at a time per cluster. */
+import type { ErrorCode } from '#core/errors.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import type { Policy } from '#core/policy.js';
@@ -85,12 +86,17 @@ export function reread(
   const under = cluster.write;
   if (under?.id !== event.id || context.role.kind !== 'active') return cluster;
   if (event.stored === undefined) {
-    return abandon(cluster, 'etcd holds no plan of this cluster any more', context);
+    return abandon(cluster, 'NOT_ACTIVE', 'etcd holds no plan of this cluster any more', context);
   }
-  const ours = under.settling && event.stored.plan.epoch === under.write.plan.epoch;
+  const { epoch, leader } = event.stored.plan;
+  const ours = under.settling && epoch === under.write.plan.epoch && leader === under.write.plan.leader;
   if (ours) return adopt(cluster, event.stored, context);
   const stored: Stored = { ...event.stored, readIn: context.role.term };
-  return { ...abandon(cluster, 'the plan or the election changed', context), stored, attempt: undefined };
+  return {
+    ...abandon(cluster, 'NOT_ACTIVE', 'the plan or the election changed', context),
+    stored,
+    attempt: undefined,
+  };
 }
 
 export function rereadFailed(
@@ -98,11 +104,13 @@ export function rereadFailed(
   event: Event & { kind: 'reread-failed' },
   context: Context,
 ): ClusterState {
-  if (cluster.write?.id === event.id) context.emit({ kind: 'reread', cluster: cluster.name, id: event.id });
+  if (cluster.write?.id !== event.id) return cluster;
+  if (event.corrupt) return abandon(cluster, 'STORE_CORRUPT', event.text, context);
+  context.emit({ kind: 'reread', cluster: cluster.name, id: event.id });
   return cluster;
 }
 
-function abandon(cluster: ClusterState, because: string, context: Context): ClusterState {
+function abandon(cluster: ClusterState, code: ErrorCode, because: string, context: Context): ClusterState {
   context.emit({
     kind: 'log',
     level: 'warn',
@@ -113,7 +121,7 @@ function abandon(cluster: ClusterState, because: string, context: Context): Clus
     context.emit({
       kind: 'reply',
       request: cluster.write.request,
-      answer: { kind: 'error', code: 'NOT_ACTIVE', text: because },
+      answer: { kind: 'error', code, text: because },
     });
   }
   return { ...cluster, write: undefined };

@@ -1,5 +1,5 @@
 /**
- * The controllers' own election. The adapter campaigns, keeps the lease alive and proves the key; it decides nothing:
+ * The controllers' own election. Instants are read on the clock of expiries. The adapter campaigns, keeps the lease alive and proves the key; it decides nothing:
  * whether the controller may act is a function of these events and the time (rules A1, A2).
  */
 import type { DurationMs, MonotonicMs } from '#core/brand.js';

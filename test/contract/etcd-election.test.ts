@@ -1,6 +1,6 @@
 // The election port on a real etcd of Debian, with one member; what happens when members fail is in etcd-outage.test.ts.
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { monotonicNow } from '#controller/adapters/clock.js';
+import { waitingNow } from '#controller/adapters/clock.js';
 import { EtcdClient } from '#controller/adapters/etcd/client.js';
 import { EtcdElection } from '#controller/adapters/etcd/election.js';
 import { EtcdFailure } from '#controller/adapters/etcd/failure.js';
@@ -53,7 +53,7 @@ describe('election on etcd', { timeout: 20_000 }, () => {
   });
 
   it('the first proof counts from before the answer, and the next ones come every 0.4 s, each part from its send', async () => {
-    const startedAt = monotonicNow();
+    const startedAt = waitingNow();
     const candidate = controller('ctl-1', etcdConfig(etcd.endpoints));
     candidate.start();
     const elected = await candidate.next('elected');
@@ -76,7 +76,7 @@ describe('election on etcd', { timeout: 20_000 }, () => {
   it('a controller that stops hands over within 0.3 s, and is told nothing more', async () => {
     const { active, standby, elected } = await pair();
     const heard = active.events.length;
-    const stoppedAt = monotonicNow();
+    const stoppedAt = waitingNow();
     await active.election.stop();
     const successor = await standby.next('elected');
     expect(successor.at - stoppedAt).toBeLessThan(300);
@@ -88,7 +88,7 @@ describe('election on etcd', { timeout: 20_000 }, () => {
   it('what a resigning controller leaves is read and deleted by its successor and by nobody after it', async () => {
     const { config, active, standby, elected } = await pair();
     const record = { controller: 'ctl-1', promises: { orders: asDuration(1234.5), stock: asDuration(0) } };
-    const resignedAt = monotonicNow();
+    const resignedAt = waitingNow();
     const answer = active.election.resign(record);
     expect(active.events.at(-1)).toMatchObject({ kind: 'deposed', term: elected.term });
     expect(await answer).toBe(true);
@@ -218,7 +218,7 @@ describe('election on etcd', { timeout: 20_000 }, () => {
         client,
         keys: keysUnder(config.prefix),
         controller: identity,
-        now: monotonicNow,
+        now: waitingNow,
         log: () => {},
       };
       const election = new EtcdElection(context);
@@ -233,7 +233,7 @@ describe('election on etcd', { timeout: 20_000 }, () => {
       const failing = vi
         .spyOn(client, part)
         .mockRejectedValue(new EtcdFailure('nowhere', new Error('no answer')));
-      const failingSince = monotonicNow();
+      const failingSince = waitingNow();
       await waitFor(() => failing.mock.calls.length >= 3, { ...soon, what: 'three attempts' });
       expect(proofs.filter((sentAt) => sentAt > failingSince)).toEqual([]);
       failing.mockRestore();
@@ -247,7 +247,7 @@ describe('election on etcd', { timeout: 20_000 }, () => {
     candidate.start();
     const elected = await candidate.next('elected');
     await candidate.next('proof');
-    const deletedAt = monotonicNow();
+    const deletedAt = waitingNow();
     await etcdctl(config).delete('election/leader');
     const deposed = await candidate.next('deposed');
     expect(deposed.text).toBe('the election key is gone');

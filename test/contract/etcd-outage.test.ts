@@ -1,7 +1,7 @@
 // What a controller does while etcd, or one of three etcd members, hangs, dies or is out of reach. A paused member is the worst
 // kind: it keeps its connections and answers nothing.
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { monotonicNow } from '#controller/adapters/clock.js';
+import { waitingNow } from '#controller/adapters/clock.js';
 import { type Revision, asEpoch, asRevision, asVersion } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -34,10 +34,10 @@ describe('one etcd member', { timeout: 20_000 }, () => {
     candidate.start();
     const { term } = await candidate.next('elected');
     await candidate.next('proof');
-    const pausedAt = monotonicNow();
+    const pausedAt = waitingNow();
     pause(member);
     await candidate.waitForLog('ETCD_SILENT');
-    const resumedAt = monotonicNow();
+    const resumedAt = waitingNow();
     expect(candidate.all('proof').every(({ checkSentAt }) => checkSentAt < pausedAt)).toBe(true);
     member.resume();
     const proof = await candidate.next('proof', resumedAt);
@@ -53,8 +53,8 @@ describe('one etcd member', { timeout: 20_000 }, () => {
     const { keepaliveSentAt } = await candidate.next('proof');
     pause(member);
     const leaseEnds = keepaliveSentAt + ELECTION.proofMs + ELECTION.ttlMs + 500; // etcd looks every half second
-    await waitFor(() => monotonicNow() > leaseEnds, { ...soon, what: 'the lease to end' });
-    expect(authorityOf(candidate)).toBeLessThan(monotonicNow());
+    await waitFor(() => waitingNow() > leaseEnds, { ...soon, what: 'the lease to end' });
+    expect(authorityOf(candidate)).toBeLessThan(waitingNow());
     expect(candidate.all('deposed')).toEqual([]);
     member.resume();
     const deposed = await candidate.next('deposed');
@@ -71,7 +71,7 @@ describe('one etcd member', { timeout: 20_000 }, () => {
     await candidate.waitForLog('ETCD_SILENT');
     await waitFor(() => member.pid() === undefined, { ...soon, what: 'etcd to die' });
     await member.start();
-    const startedAt = monotonicNow();
+    const startedAt = waitingNow();
     await candidate.next('proof', startedAt);
   });
 
@@ -81,9 +81,9 @@ describe('one etcd member', { timeout: 20_000 }, () => {
     await candidate.next('elected');
     pause(member);
     await candidate.waitForLog('ETCD_SILENT');
-    const stoppedAt = monotonicNow();
+    const stoppedAt = waitingNow();
     await candidate.close();
-    expect(monotonicNow() - stoppedAt).toBeLessThan(1_200);
+    expect(waitingNow() - stoppedAt).toBeLessThan(1_200);
   });
 
   it('that hangs while a controller resigns: the answer is false within the deadline, and its term is over at once', async () => {
@@ -92,11 +92,11 @@ describe('one etcd member', { timeout: 20_000 }, () => {
     const { term } = await candidate.next('elected');
     await candidate.next('proof');
     pause(member);
-    const resignedAt = monotonicNow();
+    const resignedAt = waitingNow();
     const answer = candidate.election.resign({ controller: 'ctl-1', promises: {} });
     expect(candidate.events.at(-1)).toMatchObject({ kind: 'deposed', term, text: 'resigned' });
     expect(await answer).toBe(false);
-    expect(monotonicNow() - resignedAt).toBeLessThan(1_700);
+    expect(waitingNow() - resignedAt).toBeLessThan(1_700);
     expect(candidate.logged).toContain('RESIGNATION_LOST');
   });
 });
@@ -115,7 +115,7 @@ describe('three etcd members', { timeout: 30_000 }, () => {
     candidate.start();
     await candidate.next('elected');
     await candidate.next('proof');
-    const pausedAt = monotonicNow();
+    const pausedAt = waitingNow();
     pause(used!);
     const proof = await candidate.next('proof', pausedAt);
     const sentAfter = proof.keepaliveSentAt > pausedAt ? proof : await candidate.next('proof', proof.at);
@@ -149,7 +149,7 @@ describe('three etcd members', { timeout: 30_000 }, () => {
     candidate.start();
     await candidate.next('elected');
     await candidate.next('proof');
-    const pausedAt = monotonicNow();
+    const pausedAt = waitingNow();
     pause(leader);
     await waitFor(() => candidate.all('proof').some(({ checkSentAt }) => checkSentAt > pausedAt + 500), {
       ...soon,
@@ -164,9 +164,9 @@ describe('three etcd members', { timeout: 30_000 }, () => {
     const [first, second] = etcd.members;
     pause(first!);
     pause(second!);
-    await waitFor(() => authorityOf(candidate) < monotonicNow(), { ...soon, what: 'authority to run out' });
+    await waitFor(() => authorityOf(candidate) < waitingNow(), { ...soon, what: 'authority to run out' });
     expect(candidate.all('deposed')).toEqual([]);
-    const resumedAt = monotonicNow();
+    const resumedAt = waitingNow();
     second!.resume();
     await candidate.next('proof', resumedAt);
   });

@@ -5,7 +5,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { Etcd3 } from 'etcd3';
 import { onTestFinished } from 'vitest';
-import { monotonicNow } from '#controller/adapters/clock.js';
+import { waitingNow } from '#controller/adapters/clock.js';
 import { createEtcd, type Etcd } from '#controller/adapters/etcd/index.js';
 import type { EtcdConfig } from '#controller/config.js';
 import type { ElectionEvent } from '#controller/ports/election.js';
@@ -47,7 +47,7 @@ export function controller(
   const logged: string[] = [];
   const etcd = createEtcd(config, {
     controller: { name, host, address: `${name}:7400` },
-    now: monotonicNow,
+    now: waitingNow,
     log: (_level, code) => logged.push(code),
   });
   onTestFinished(() => etcd.close());
@@ -56,7 +56,7 @@ export function controller(
     name,
     events,
     logged,
-    start: () => etcd.election.start((event) => events.push({ ...event, at: monotonicNow() })),
+    start: () => etcd.election.start((event) => events.push({ ...event, at: waitingNow() })),
     all: (kind) => events.filter((event) => event.kind === kind) as never,
     next: (kind, after = -Infinity as MonotonicMs) => {
       const found = () => events.find((event) => event.kind === kind && event.at > after);

@@ -2,6 +2,7 @@
 import { asEpoch, asMonotonic, asRevision, asVersion, asWall, NO_EPOCH } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
+import type { Mark } from '#core/position.js';
 import type { Report } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
 import { decide, startState } from '#controller/decide/decide.js';
@@ -28,7 +29,11 @@ export function controllerScenario(): Scenario {
   const reports: Record<string, Report> = {};
 
   function take(input: Input): readonly string[] {
-    const decision = decide(state, { ...input, at: asMonotonic(now), wall: asWall(0) }, rules);
+    const decision = decide(
+      state,
+      { ...input, at: asMonotonic(now), authorityAt: asMonotonic(now), wall: asWall(0) },
+      rules,
+    );
     state = decision.state;
     return decision.effects.flatMap((effect) => {
       if (effect.kind === 'write') write = effect;
@@ -115,7 +120,7 @@ export function controllerScenario(): Scenario {
           : {
               epoch: asEpoch(BigInt(openedEpoch)),
               mark: `mark-${openedEpoch}`,
-              position: position(openedAt ?? '2:200<1@150'),
+              position: position(openedAt ?? '2:200<1@150', marksOf(o['marks'])),
               lineage: '',
             },
       database: {
@@ -179,7 +184,6 @@ export function controllerScenario(): Scenario {
           return take({
             kind: 'elected',
             term,
-            receivedAt: asMonotonic(now),
             sentAt: asMonotonic(now),
             resigned,
           });
@@ -250,6 +254,12 @@ export function controllerScenario(): Scenario {
   return scenario;
 }
 
+/** `1,3`: the marks of openings 1 and 3. */
+const marksOf = (text: string | undefined): readonly Mark[] =>
+  (text ?? '')
+    .split(',')
+    .flatMap((epoch) => (epoch === '' ? [] : [{ epoch: asEpoch(BigInt(epoch)), mark: `mark-${epoch}` }]));
+
 /** `4@1:100<1@50` is epoch 4 at the position behind the first `@`. */
 function firstAt(text: string): readonly [string, string | undefined] {
   const at = text.indexOf('@');
@@ -265,7 +275,7 @@ function show(effect: Effect): string {
       const state =
         plan.opening.state === 'pending'
           ? `pending (old leader ${plan.opening.oldLeader}, at least ${showPosition(plan.opening.atLeast)})`
-          : 'proved';
+          : `proved, ancestors [${plan.openings.map((one) => one.epoch).join(' ')}]`;
       const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]`;
       const why = entry === undefined ? '' : ` because ${entry.reason.code}, loss ${entry.loss.kind}`;
       return `write epoch ${plan.epoch} version ${plan.version} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.electionRevision}${why}`;

@@ -11,10 +11,10 @@ import { LOGIN_EVERY, canaryAt, noCanaries, silentMs } from '#agent/engines/post
 import { type Answer, NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { readMarks } from '#agent/engines/postgres/marks.js';
 import { positionOf } from '#agent/engines/postgres/position.js';
-import { readProcess } from '#agent/engines/postgres/processes.js';
+import { type WatchedProcess, watchProcess } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { type Status, readStatus } from '#agent/engines/postgres/status.js';
-import { watchProcess } from '#agent/engines/postgres/watch-process.js';
+import { watchPostmaster } from '#agent/engines/postgres/watch-postmaster.js';
 
 const TICK_MS = 25;
 const RECONNECT_EVERY_MS = 50;
@@ -37,7 +37,7 @@ export interface Observer {
 
 export function createObserver(server: Server, emit: (event: EngineEvent) => void): Observer {
   const { connection, dataDir, now } = server;
-  const watch = watchProcess(server, onFound, onChange);
+  const watch = watchPostmaster(server, onFound, onChange);
   let timings: EngineTimings = { heartbeatMs: asDuration(250), canaryTimeoutMs: asDuration(1000) };
   let timers: NodeJS.Timeout[] = [];
   let tickedAt = now();
@@ -54,6 +54,8 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   let looking: Promise<void> | undefined;
   let loggingIn = false;
   let connectTriedAt = LONG_AGO;
+  let receiver: WatchedProcess | undefined;
+  let bootClosed = isBootClosed(dataDir);
   let told = '';
 
   function tick(): void {
@@ -61,26 +63,39 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     tickedAt = now();
     if (isLate) canaries = { ...canaries, listeningSince: tickedAt };
     watch.tick();
-    const receiver = status?.receiver;
-    if (receiver !== undefined && readProcess(receiver.pid) === undefined) void look();
+    if (receiver?.isAlive() === false) {
+      watchReceiver(undefined);
+      void look();
+    }
     if (watch.postmaster() !== undefined && !connection.isReady()) void reconnect();
     tell(false);
   }
 
   function onFound(): void {
-    mood = 'unknown';
-    knownAt = now();
+    forget();
     canaries = noCanaries(knownAt);
     void reconnect();
   }
 
   /** The server's end, or the end of its last process. */
   function onChange(): void {
+    forget();
+    tell(true);
+  }
+
+  function forget(): void {
     mood = 'unknown';
     knownAt = now();
     status = undefined;
+    watchReceiver(undefined);
     connection.close();
-    tell(true);
+  }
+
+  /** A leader that dies takes the receiver with it: its replicas know as soon as its own agent. */
+  function watchReceiver(pid: number | undefined): void {
+    if (pid === receiver?.pid) return;
+    receiver?.release();
+    receiver = pid === undefined ? undefined : watchProcess(pid);
   }
 
   async function reconnect(): Promise<void> {
@@ -139,6 +154,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       const where = await positionOf(server, found, await marksNow(found, at));
       if (!connection.isReady()) return;
       [status, position, mood, knownAt] = [found, where, 'serving', at];
+      watchReceiver(found.receiver?.pid);
       const hasProved = found.closed || found.canary;
       canaries = { ...canaries, lookedAt: at, ...(hasProved && { wroteAt: at }) };
     } catch (error) {
@@ -172,12 +188,8 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   /** At once when something has changed that others act on, and in any case when `always`. */
   function tell(always: boolean): void {
     if (watch.isReading()) return;
-    const [state, role, processesGone, bootClosed] = [
-      stateNow(),
-      roleNow(),
-      watch.isGone(),
-      isBootClosed(dataDir),
-    ];
+    if (always) bootClosed = isBootClosed(dataDir);
+    const [state, role, processesGone] = [stateNow(), roleNow(), watch.isGone()];
     const streaming = role === 'replica' && status?.receiver?.streaming === true;
     const upstream = status?.upstream;
     const summary = [state, role, processesGone, bootClosed, streaming, upstream].join();
@@ -217,6 +229,8 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     },
     stop() {
       for (const timer of timers.splice(0)) clearTimeout(timer);
+      watchReceiver(undefined);
+      watch.release();
     },
     async refresh() {
       await looking;

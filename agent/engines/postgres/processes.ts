@@ -2,7 +2,16 @@
  * The server as the kernel sees it. A postmaster that was killed leaves children behind that can still commit (rule F2), and
  * its pid may soon be somebody else's: so processes are found by the folder they run in, and known by pid and start.
  */
-import { existsSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 
 export interface ProcessId {
@@ -36,6 +45,39 @@ export function readProcess(pid: number): ServerProcess | undefined {
 export function isAlive(id: ProcessId): boolean {
   return readProcess(id.pid)?.startedAt === id.startedAt;
 }
+
+/** A process to ask often: one read of a file that stays open, and that belongs to this process and to no later one of its pid. */
+export interface WatchedProcess extends ProcessId {
+  isAlive(): boolean;
+  release(): void;
+}
+
+/** Undefined when it is gone already. */
+export function watchProcess(pid: number): WatchedProcess | undefined {
+  let file: number;
+  try {
+    file = openSync(`/proc/${pid}/stat`, 'r');
+  } catch {
+    return undefined;
+  }
+  const id = readProcess(pid);
+  const stat = Buffer.alloc(512);
+  const isAlive = (): boolean => {
+    try {
+      const text = stat.subarray(0, readSync(file, stat, 0, stat.length, 0));
+      return !DEAD.includes(text[text.lastIndexOf(')') + 2] ?? 0);
+    } catch {
+      return false; // ESRCH
+    }
+  };
+  const release = (): void => closeSync(file);
+  if (id !== undefined && isAlive()) return { pid, startedAt: id.startedAt, isAlive, release };
+  release();
+  return undefined;
+}
+
+/** Zombie, dead; and no state at all. */
+const DEAD: readonly number[] = [0, 'Z'.charCodeAt(0), 'X'.charCodeAt(0)];
 
 /** The living postmaster of this data directory. */
 export function findPostmaster(dataDir: string): ServerProcess | undefined {

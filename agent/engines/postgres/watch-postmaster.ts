@@ -6,16 +6,17 @@ import type { DatabaseState } from '#core/report.js';
 import { dropMemo, hasMemo, readMemo } from '#agent/engines/postgres/memos.js';
 import {
   type ProcessId,
+  type WatchedProcess,
   findPostmaster,
-  isAlive,
   serverProcesses,
+  watchProcess,
 } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 /** Ticks between looks for a server while there is none. */
 const SEARCH_TICKS = 4;
 
-export interface ProcessWatch {
+export interface PostmasterWatch {
   /** The living postmaster. */
   postmaster(): ProcessId | undefined;
   /** How the last one ended; unknown until that has been read. */
@@ -26,18 +27,20 @@ export interface ProcessWatch {
   isGone(): boolean;
   /** Looks; to be called often. */
   tick(): void;
+  release(): void;
 }
 
-export function watchProcess(server: Server, onFound: () => void, onChange: () => void): ProcessWatch {
+export function watchPostmaster(server: Server, onFound: () => void, onChange: () => void): PostmasterWatch {
   const { dataDir } = server;
   let ticks = 0;
-  let postmaster: ProcessId | undefined;
+  let postmaster: WatchedProcess | undefined;
   let ending: DatabaseState = 'unknown';
   let gone = false;
   let reading = false;
 
   function search(): void {
-    postmaster = findPostmaster(dataDir);
+    const found = findPostmaster(dataDir);
+    postmaster = found && watchProcess(found.pid);
     if (postmaster === undefined) {
       if (ending === 'unknown') void readEnding(undefined);
       return;
@@ -72,8 +75,9 @@ export function watchProcess(server: Server, onFound: () => void, onChange: () =
     tick() {
       ticks += 1;
       if (postmaster !== undefined) {
-        if (isAlive(postmaster)) return;
+        if (postmaster.isAlive()) return;
         const dead = postmaster;
+        dead.release();
         postmaster = undefined;
         void readEnding(dead);
         return;
@@ -83,6 +87,10 @@ export function watchProcess(server: Server, onFound: () => void, onChange: () =
         onChange();
       }
       if (ticks % SEARCH_TICKS === 1) search();
+    },
+    release() {
+      postmaster?.release();
+      postmaster = undefined;
     },
   };
 }
