@@ -20,8 +20,9 @@ interface Run {
   readonly ackedLost: number;
 }
 
-/** Writes acknowledged before the fault, and after service is back. */
+/** Writes acknowledged before the fault, and after service is back; and how long the writers are at it before the fault. */
 const STEADY = 100;
+const STEADY_MS = 1000;
 
 export async function benchFailover(options: FailoverOptions): Promise<void> {
   const settings: Record<string, string> = options.reader
@@ -67,18 +68,15 @@ async function once(cluster: TanistCluster, name: string, options: FailoverOptio
   const readers = options.reader ? await holdBackReplay(servers) : [];
   const load = startLoad(servers, name, { writers: options.writers, pauseMs: options.writers === 1 ? 5 : 0 });
   try {
-    const steady = (from: string | undefined) =>
-      waitFor(
-        () =>
-          load.acknowledged.filter((a) => (from === undefined) !== (a.server !== old.name)).length >= STEADY,
-        {
-          timeoutMs: 60_000,
-          what: from === undefined ? 'writes before the fault' : 'writes after it',
-        },
-      );
-    await steady(undefined);
+    const began = performance.now();
+    const written = (by: 'old' | 'heir'): number =>
+      load.acknowledged.filter((a) => (a.server === old.name) === (by === 'old')).length;
+    await waitFor(() => written('old') >= STEADY && performance.now() - began >= STEADY_MS, {
+      timeoutMs: 60_000,
+      what: 'steady writes before the fault',
+    });
     old.server.kill('SIGKILL');
-    await steady('heir');
+    await waitFor(() => written('heir') >= STEADY, { timeoutMs: 60_000, what: 'writes on the heir' });
   } finally {
     await load.stop();
     for (const reader of readers) await reader.end().catch(() => undefined);

@@ -49,7 +49,9 @@ const SESSION_SETTINGS = [
   'statement_timeout=0',
   'idle_session_timeout=0',
   'default_transaction_read_only=off',
+  'default_transaction_isolation=read\\ committed',
   'search_path=pg_catalog',
+  'jit=off',
 ];
 
 export function createConnection(config: PostgresConfig, onLost: () => void): Connection {

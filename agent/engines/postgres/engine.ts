@@ -130,7 +130,8 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       turn = mine;
       return mine;
     },
-    readTail: (request) => readTail(server, request),
+    readTail: (request) =>
+      readTail(server, request).catch((error: unknown) => ({ kind: 'refused', text: String(error) })),
     setTimings(changed) {
       timings = changed;
       observer?.setTimings(changed);

@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionResult } from '#agent/ports/engine.js';
 import { isBootClosed, layBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
-import { hasMemo, writeMemo } from '#agent/engines/postgres/memos.js';
 import {
   type ServerProcess,
   findOrphans,
@@ -29,11 +28,11 @@ export async function fence(server: Server, bounds: Bounds): Promise<ActionResul
   const total = bounds.left();
   const { dataDir } = server;
   const wasClosed = isBootClosed(dataDir);
-  await layBootClosed(dataDir, await server.owner());
+  await withoutFail(server, total * ASK, async () => layBootClosed(dataDir, await server.owner()));
   const postmaster = findPostmaster(dataDir);
   let sessions = 0;
   if (postmaster !== undefined && !(wasClosed && (await isInRecovery(server, postmaster, total * ASK)))) {
-    writeMemo(server, 'fenced', postmaster);
+    void withoutFail(server, total, () => server.memos.note('fenced', postmaster));
     const spent = total - bounds.left();
     await stop(server, postmaster, bounds, total * FAST_STOP - spent, total * (IMMEDIATE_STOP - FAST_STOP));
     if (isAlive(postmaster)) sessions = serverProcesses(dataDir).length;
@@ -41,9 +40,16 @@ export async function fence(server: Server, bounds: Bounds): Promise<ActionResul
   return { kind: 'fenced', clientSessions: sessions, orphans: await endOrphans(dataDir, bounds) };
 }
 
+/** A disk that is full or hangs is no reason to let the server live. */
+async function withoutFail(server: Server, withinMs: number, work: () => Promise<void>): Promise<void> {
+  const tooLate = sleep(withinMs, 'the disk does not answer', { ref: false });
+  const because = await Promise.race([work().catch((error: unknown) => String(error)), tooLate]);
+  if (because !== undefined) server.log('error', 'FENCE_UNMARKED', { because });
+}
+
 /** A promotion that was asked for goes through at any moment, so what the server says now proves nothing then. */
 async function isInRecovery(server: Server, postmaster: ServerProcess, withinMs: number): Promise<boolean> {
-  if (postmaster.paused || hasMemo(server, 'promoted', postmaster)) return false;
+  if (postmaster.paused || server.memos.isNoted('promoted', postmaster)) return false;
   const ask = async (): Promise<boolean> => {
     await server.connection.connect(withinMs);
     const [row] = await server.connection.query<{ closed: boolean }>('select pg_is_in_recovery() as closed', {

@@ -41,6 +41,7 @@ export function isPageAt(page: Buffer, address: bigint): boolean {
  * server that waits has no name for it: its control file lags, and its receiver is gone.
  */
 export function timelineAt(logDir: string, lsn: bigint, sizes: Sizes): number | undefined {
+  if (lsn === 0n) return undefined;
   const last = lsn - 1n;
   const segment = segmentName(0, segmentOf(last, sizes), sizes).slice(8);
   const timelines = readdirSync(logDir)
@@ -81,22 +82,25 @@ export async function lastRecordStart(
   const args = ['--path', logDir, '--timeline', String(timeline), '--start', formatLsn(from)];
   const env = { LC_ALL: 'C', PATH: process.env['PATH'] };
   const dump = spawn(join(binDir, 'pg_waldump'), args, { env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
-  let records = '';
+  let last: string | undefined;
+  let line = '';
   let complaint = '';
-  dump.stdout.setEncoding('latin1').on('data', (text: string) => (records = (records + text).slice(-KEPT)));
-  dump.stderr
-    .setEncoding('latin1')
-    .on('data', (text: string) => (complaint = (complaint + text).slice(-KEPT)));
+  dump.stdout.setEncoding('latin1').on('data', (text: string) => {
+    const heads = [...(line + text).matchAll(RECORD)];
+    last = heads.at(-1)?.[1] ?? last;
+    // The start of a line that has not ended yet; how a record is described may take megabytes.
+    line = (line + text).slice((line + text).lastIndexOf('\n') + 1).slice(0, LONGEST_HEAD);
+  });
+  dump.stderr.setEncoding('latin1').on('data', (text: string) => (complaint = (complaint + text).slice(-LONGEST_COMPLAINT)));
   await new Promise<void>((resolve, reject) => dump.once('error', reject).once('close', () => resolve()));
   // It always ends with an error; one that does not mean the end of the log means that the log was not read.
   if (!ENDS_OF_LOG.test(complaint))
     throw new TanistError('TAIL_UNAVAILABLE', `pg_waldump says: ${complaint.trim()}`);
-  const last = [...records.matchAll(RECORD)].at(-1)?.[1];
   return last === undefined ? undefined : parseLsn(last);
 }
 
 const RECORD = /^rmgr: \S+ +len \(rec\/tot\): +\d+\/ *\d+, tx: +\d+, lsn: ([0-9A-F]+\/[0-9A-F]+), prev /gm;
 const ENDS_OF_LOG =
   /error in WAL record at|could not find a valid record after|could not find file|No such file or directory/;
-/** More than the longest line can be up to its description. */
-const KEPT = 1 << 16;
+const LONGEST_HEAD = 512;
+const LONGEST_COMPLAINT = 1 << 16;

@@ -1,6 +1,6 @@
 /**
- * Watches the server: its process forty times a second, for a death must be known at once; its inside with every heartbeat.
- * Cheap enough to run beside a busy database for ever. Beyond the canary, nothing here changes the server.
+ * Watches the server: its process many times a second, for a death must be known at once; its inside with every heartbeat. Cheap
+ * enough to run beside a busy database for ever: what costs is waking up. Beyond the canary, nothing here changes the server.
  */
 import { type MonotonicMs, LONG_AGO, asDuration, since } from '#core/brand.js';
 import type { Mark, Position } from '#core/position.js';
@@ -16,7 +16,8 @@ import type { Server } from '#agent/engines/postgres/server.js';
 import { type Status, readStatus } from '#agent/engines/postgres/status.js';
 import { watchPostmaster } from '#agent/engines/postgres/watch-postmaster.js';
 
-const TICK_MS = 25;
+/** Without a session the process is all there is to see; a session tells of a death by its own end. */
+const TICK_MS = { alone: 25, withSession: 50 };
 const RECONNECT_EVERY_MS = 50;
 const MARKS_EVERY_MS = 1_000;
 /** A session that owes an answer for so long is given up. */
@@ -40,6 +41,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   const watch = watchPostmaster(server, onFound, onChange);
   let timings: EngineTimings = { heartbeatMs: asDuration(250), canaryTimeoutMs: asDuration(1000) };
   let timers: NodeJS.Timeout[] = [];
+  let running = false;
   let tickedAt = now();
 
   /** `changing`: it comes up or goes down, and cannot be asked. */
@@ -48,15 +50,23 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   let knownAt = now();
   let status: Status | undefined;
   let position: Position | undefined;
+  let dataId = '';
   let marks = { of: '', readAt: LONG_AGO, list: [] as readonly Mark[] };
   let canaries = noCanaries(now());
   let canaryHeld = false;
   let looking: Promise<void> | undefined;
   let loggingIn = false;
+  let refusal = '';
   let connectTriedAt = LONG_AGO;
   let receiver: WatchedProcess | undefined;
   let bootClosed = isBootClosed(dataDir);
   let told = '';
+
+  function tickAgain(): void {
+    if (!running) return;
+    tick();
+    timers[1] = setTimeout(tickAgain, connection.isReady() ? TICK_MS.withSession : TICK_MS.alone);
+  }
 
   function tick(): void {
     const isLate = since(tickedAt, now()) > LATE_TICK_MS;
@@ -72,23 +82,20 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   }
 
   function onFound(): void {
-    forget();
-    canaries = noCanaries(knownAt);
-    void reconnect();
+    canaries = noCanaries(now());
+    if (!connection.isReady()) return void reconnect();
+    void flyLoginCanary();
+    void look();
   }
 
   /** The server's end, or the end of its last process. */
   function onChange(): void {
-    forget();
-    tell(true);
-  }
-
-  function forget(): void {
     mood = 'unknown';
     knownAt = now();
     status = undefined;
     watchReceiver(undefined);
     connection.close();
+    tell(true);
   }
 
   /** A leader that dies takes the receiver with it: its replicas know as soon as its own agent. */
@@ -120,6 +127,9 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       if (answer.kind === 'refused' && answer.code === NOT_NOW) {
         if (connection.isReady()) await leaveIfLast();
         else cannotBeAsked(startedAt);
+      } else if (answer.kind === 'refused' && !connection.isReady()) {
+        if (answer.text !== refusal) server.log('warn', 'LOGIN_REFUSED', { because: answer.text });
+        refusal = answer.text;
       }
       return answer.kind === 'ready';
     } finally {
@@ -153,7 +163,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       const found = await readStatus(server, !canaryHeld, GIVE_UP_MS);
       const where = await positionOf(server, found, await marksNow(found, at));
       if (!connection.isReady()) return;
-      [status, position, mood, knownAt] = [found, where, 'serving', at];
+      [status, position, dataId, mood, knownAt] = [found, where, where.dataId, 'serving', at];
       watchReceiver(found.receiver?.pid);
       const hasProved = found.closed || found.canary;
       canaries = { ...canaries, lookedAt: at, ...(hasProved && { wroteAt: at }) };
@@ -187,7 +197,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
 
   /** At once when something has changed that others act on, and in any case when `always`. */
   function tell(always: boolean): void {
-    if (watch.isReading()) return;
+    if (!running || watch.isReading()) return;
     if (always) bootClosed = isBootClosed(dataDir);
     const [state, role, processesGone] = [stateNow(), roleNow(), watch.isGone()];
     const streaming = role === 'replica' && status?.receiver?.streaming === true;
@@ -202,7 +212,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       at: knownAt,
       observation: {
         ...{ state, role, streaming, upstream, processesGone, bootClosed, position },
-        dataId: position?.dataId ?? '',
+        dataId,
         backlogBytes: status === undefined ? 0 : Number(status.end - status.applied),
         canaryAt: provedAt,
         canaryAgeMs: provedAt === undefined ? undefined : since(provedAt, now()),
@@ -220,14 +230,19 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
 
   return {
     start() {
-      tick();
+      running = true;
+      void server.facts().then(
+        (facts) => (dataId = facts.dataId),
+        () => undefined, // no data directory to be read: told by check
+      );
       timers = [
         setTimeout(() => void beat()),
-        setInterval(tick, TICK_MS),
+        setTimeout(tickAgain),
         setInterval(() => void flyLoginCanary(), LOGIN_EVERY),
       ];
     },
     stop() {
+      running = false;
       for (const timer of timers.splice(0)) clearTimeout(timer);
       watchReceiver(undefined);
       watch.release();

@@ -13,7 +13,6 @@ import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { readLineage, reserveUpTo } from '#agent/engines/postgres/lineage.js';
 import { writeMark } from '#agent/engines/postgres/marks.js';
-import { dropMemo, writeMemo } from '#agent/engines/postgres/memos.js';
 import { readPosition } from '#agent/engines/postgres/position.js';
 import { findPostmaster } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -42,13 +41,12 @@ export async function open(server: Server, action: OpenAction, bounds: Bounds): 
   if (action.timeline !== undefined && before.closed && now.timeline !== action.timeline) {
     server.log('warn', 'TIMELINE_DIFFERS', { wanted: action.timeline, taken: now.timeline });
   }
-  dropMemo(server, 'promoted');
-  dropMemo(server, 'fenced');
-  void rm(server.tailDir, { recursive: true, force: true }).catch(() => undefined);
+  for (const memo of ['promoted', 'fenced'] as const) await server.memos.drop(memo);
+  await rm(server.tailDir, { recursive: true, force: true });
   return { epoch: action.epoch, mark, position, lineage: readLineage(server.logDir, now.timeline) ?? '' };
 }
 
-/** All that the plan counts on must be applied here, or on its way with nothing left to wait for. */
+/** All that the plan counts on must be applied here. What was received beyond that is applied by the promotion. */
 async function awaitApplied(server: Server, atLeast: Position, bounds: Bounds): Promise<void> {
   const isDone = (apply: Apply): boolean => apply.applied >= atLeast.lsn;
   if (!(await applyUntil(server, bounds.within(bounds.left() * 0.8), LOOK_EVERY_MS, isDone))) {
@@ -88,8 +86,8 @@ async function promote(server: Server, action: OpenAction, bounds: Bounds): Prom
   }
   const postmaster = findPostmaster(server.dataDir);
   if (postmaster === undefined) throw new TanistError('ENGINE_FAILED', 'the server is gone');
+  await server.memos.note('promoted', postmaster);
   bounds.check();
-  writeMemo(server, 'promoted', postmaster);
   await server.connection.query('select pg_promote(false)', { timeoutMs: bounds.left() });
   if (await applyUntil(server, bounds, LOOK_EVERY_MS, ({ closed }) => !closed)) return;
   throw new TanistError(

@@ -60,6 +60,7 @@ const MAX_LSN = (1n << 64n) - 1n;
 async function mayGrow(server: Server): Promise<boolean> {
   if (findOrphans(server.dataDir).length > 0) return true;
   if (findPostmaster(server.dataDir) === undefined) return false;
+  await server.connection.connect(LOOK_WITHIN_MS);
   const { closed, receiver } = await readStatus(server, false, LOOK_WITHIN_MS);
   return !closed || receiver !== undefined;
 }

@@ -8,7 +8,7 @@ import { type Apply, isAtEndOfLog, readApply } from '#agent/engines/postgres/app
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { lastRecordStart, timelineAt } from '#agent/engines/postgres/log-files.js';
 import { readPosition } from '#agent/engines/postgres/position.js';
-import { hasChildren, readProcess, signal } from '#agent/engines/postgres/processes.js';
+import { findPostmaster, hasChildren, readProcess, signal } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { neutralize, readSettings, reload } from '#agent/engines/postgres/settings.js';
 
@@ -21,6 +21,9 @@ const LOOK_WITHIN_MS = 1_000;
 const READ_WITHIN_MS = 10_000;
 
 export async function seal(server: Server, bounds: Bounds): Promise<Position> {
+  const postmaster = findPostmaster(server.dataDir);
+  if (postmaster !== undefined && server.memos.isNoted('promoted', postmaster))
+    throw new TanistError('ENGINE_FAILED', 'a promotion was asked for, which may go through at any moment');
   const restored = await cut(server, bounds);
   await awaitReceiverGone(server, bounds);
   const apply = await awaitQuiet(server, bounds);

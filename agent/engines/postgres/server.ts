@@ -12,6 +12,7 @@ import {
   wasStoppedInOrder,
 } from '#agent/engines/postgres/control-file.js';
 import { type Owner, give } from '#agent/engines/postgres/durable-files.js';
+import { type Memos, createMemos } from '#agent/engines/postgres/memos.js';
 import { binDirOf, findPostmaster } from '#agent/engines/postgres/processes.js';
 import type { TailSource } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
@@ -33,6 +34,7 @@ export interface Server extends ServerDeps {
   /** Received files of another member's log. */
   readonly tailDir: string;
   readonly connection: Connection;
+  readonly memos: Memos;
   binDir(): string;
   owner(): Promise<Owner>;
   controlFile(): Promise<ControlFile>;
@@ -53,6 +55,7 @@ export function describeServer(config: PostgresConfig, deps: ServerDeps, connect
     logDir: join(dataDir, 'pg_wal'),
     tailDir: join(deps.stateDir, 'tail'),
     connection,
+    memos: createMemos(deps.stateDir),
     binDir: () => (binDir ??= findBinDir(dataDir)),
     async owner() {
       const { uid, gid } = await stat(dataDir);

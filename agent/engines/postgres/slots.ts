@@ -24,17 +24,17 @@ interface Slot {
   readonly held: string | null;
 }
 
+const MAKE = `
+  select pg_create_physical_replication_slot($1, true)
+    where not exists (select from pg_replication_slots where slot_name = $1)`;
+
 export async function makeSlots(
   server: Server,
   replicas: readonly string[],
   timeoutMs: number,
 ): Promise<void> {
-  const existing = new Set((await readSlots(server, timeoutMs)).map((slot) => slot.slot_name));
-  for (const name of replicas.map(slotName).filter((name) => !existing.has(name))) {
-    await server.connection.query('select pg_create_physical_replication_slot($1, true)', {
-      values: [name],
-      timeoutMs,
-    });
+  for (const name of replicas.map(slotName)) {
+    await server.connection.query(MAKE, { values: [name], timeoutMs });
   }
 }
 

@@ -14,7 +14,6 @@ import { NOT_NOW } from '#agent/engines/postgres/connection.js';
 import type { Owner } from '#agent/engines/postgres/durable-files.js';
 import { endOrphans } from '#agent/engines/postgres/fence.js';
 import { dropLinesBeyond, newestLine } from '#agent/engines/postgres/lineage.js';
-import { dropMemo } from '#agent/engines/postgres/memos.js';
 import { findPostmaster } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
@@ -49,7 +48,7 @@ async function prepare(server: Server, bounds: Bounds): Promise<void> {
   const dropped = await dropLinesBeyond(logDir, timeline);
   if (dropped.length > 0) server.log('info', 'LINES_DROPPED', { timeline, dropped: dropped.join(' ') });
   await dropLocks(dataDir);
-  for (const memo of ['promoted', 'fenced'] as const) dropMemo(server, memo);
+  for (const memo of ['promoted', 'fenced'] as const) await server.memos.drop(memo);
 }
 
 /**

@@ -3,7 +3,6 @@
  * in order, and when the last of its children has gone.
  */
 import type { DatabaseState } from '#core/report.js';
-import { dropMemo, hasMemo, readMemo } from '#agent/engines/postgres/memos.js';
 import {
   type ProcessId,
   type WatchedProcess,
@@ -31,7 +30,7 @@ export interface PostmasterWatch {
 }
 
 export function watchPostmaster(server: Server, onFound: () => void, onChange: () => void): PostmasterWatch {
-  const { dataDir } = server;
+  const { dataDir, memos } = server;
   let ticks = 0;
   let postmaster: WatchedProcess | undefined;
   let ending: DatabaseState = 'unknown';
@@ -48,7 +47,7 @@ export function watchPostmaster(server: Server, onFound: () => void, onChange: (
     ending = 'unknown';
     gone = false;
     // A memo about an earlier server has nothing to say any more.
-    if (!hasMemo(server, 'fenced', postmaster)) dropMemo(server, 'fenced');
+    if (!memos.isNoted('fenced', postmaster)) void memos.drop('fenced').catch(() => undefined);
     onFound();
   }
 
@@ -57,7 +56,7 @@ export function watchPostmaster(server: Server, onFound: () => void, onChange: (
     if (reading) return;
     reading = true;
     const isOurs =
-      of === undefined ? readMemo(server, 'fenced') !== undefined : hasMemo(server, 'fenced', of);
+      of === undefined ? memos.read('fenced') !== undefined : memos.isNoted('fenced', of);
     const inOrder = await server.wasStoppedInOrder().catch(() => undefined);
     reading = false;
     if (postmaster !== undefined) return; // another one is up by now
