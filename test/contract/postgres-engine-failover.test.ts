@@ -30,9 +30,16 @@ async function createMembers(
   label: string,
   size: 2 | 3,
   settings: (dir: string) => Record<string, string> = () => ({}),
+  password?: string,
 ) {
   const dir = createRunFolder(label);
-  const primary = await createPrimary({ dir, name: NAMES[0], settings: settings(dir) });
+  const options = {
+    dir,
+    name: NAMES[0],
+    settings: settings(dir),
+    ...(password !== undefined && { password }),
+  };
+  const primary = await createPrimary(options);
   await primary.start();
   const servers: PostgresServer[] = [primary];
   for (const name of NAMES.slice(1, size)) {
@@ -284,11 +291,12 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
   let history: History;
 
   beforeAll(async () => {
-    const created = await createMembers('open', 3, () => ({
+    const settings = {
       max_standby_streaming_delay: '-1',
       max_standby_archive_delay: '-1',
       max_connections: '20',
-    }));
+    };
+    const created = await createMembers('open', 3, () => settings, 'sesame');
     [ann, bob, cid] = created.members;
     history = created.history;
     leader = ann;
@@ -307,6 +315,25 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
       await other.server.waitUntilCaughtUpWith(leader.server);
     }
   }
+
+  it('seals a replica whose reader holds the log up, and with it the receiver', async () => {
+    const reader = await connect(cid.server);
+    await reader.query('begin isolation level repeatable read');
+    await reader.query('select count(*) from read');
+    await ann.server.query('create table held as select generate_series(1, 1000) as n');
+    await ann.server.query('delete from read where n > 900');
+    await ann.server.query('vacuum read');
+    await ann.server.query('insert into held select 2000');
+    await cid.until('to fall behind', ({ backlogBytes }) => backlogBytes > 0);
+    const position = await seal(cid);
+    await ann.server.query('insert into held select 3000');
+    await reader.end();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const settled = await seal(cid);
+    expect(settled.lsn >= position.lsn && settled.lsn < position.lsn + 100n).toBe(true);
+    expect(await cid.server.query('select n from held where n > 1000')).toEqual([{ n: 2000 }]);
+    await follow(cid, ann);
+  });
 
   it('opens past a reader that holds the log up', async () => {
     const reader = await connect(bob.server);

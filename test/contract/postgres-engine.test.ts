@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asDuration, asEpoch, asMonotonic } from '#core/brand.js';
+import type { ServerControl } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { cloneReplica, createPrimary } from '#test/cluster/postgres.js';
 import { createRunFolder, sendSignal, stopAll, waitFor } from '#test/cluster/processes.js';
@@ -198,6 +199,11 @@ describe('postgres engine', { timeout: 30_000 }, () => {
       expect(performance.now() - startedAt).toBeLessThan(FENCE_MS);
       await expect(client.query('select 1')).rejects.toThrow();
       await ann.until('to be told fenced', ({ state, processesGone }) => state === 'fenced' && processesGone);
+      // and by an agent that was started afterwards
+      const restarted = engineFor(ann, {});
+      const seen = new Promise((resolve) => restarted.start(({ observation }) => resolve(observation.state)));
+      expect(await seen).toBe('fenced');
+      await restarted.stop();
       await waitFor(() => !existsSync(`/proc/${String(pid)}`), {
         timeoutMs: 5_000,
         what: 'the postmaster to be gone',
@@ -316,6 +322,20 @@ describe('postgres engine', { timeout: 30_000 }, () => {
       expect((await ann.until('to run', ({ state }) => state === 'running')).role).toBe('replica');
     });
 
+    it('a server by a command that stays in the foreground', async () => {
+      await fence(bob);
+      await bob.server.stop();
+      const { uid, gid, startCommand } = bob.server;
+      const asOwner =
+        uid === undefined ? '' : `setpriv --reuid=${uid} --regid=${String(gid)} --clear-groups `;
+      const engine = engineFor(bob, {
+        server: { kind: 'commands', start: `exec ${asOwner}${startCommand.join(' ')}` },
+      });
+      expect(await engine.run({ kind: 'start' })).toEqual({ kind: 'started' });
+      await engine.stop();
+      expect(await bob.server.query('select pg_is_in_recovery() as closed')).toEqual([{ closed: true }]);
+    });
+
     it('a server that outlives the agent: it is in no group of ours', () => {
       const stat = readFileSync(`/proc/${ann.server.pid() ?? 0}/stat`, 'utf8');
       const [, , group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -355,7 +375,10 @@ describe('postgres engine', { timeout: 30_000 }, () => {
   /** One more engine beside a server, with a configuration that differs in a point. */
   function engineFor(
     { server }: Member,
-    { stateDir = `${server.dir}.state`, ...change }: { dataDir?: string; user?: string; stateDir?: string },
+    {
+      stateDir = `${server.dir}.state`,
+      ...change
+    }: { dataDir?: string; user?: string; stateDir?: string; server?: ServerControl },
   ) {
     return createPostgresEngine(
       {

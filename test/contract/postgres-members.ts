@@ -178,7 +178,14 @@ export async function takeTail(member: Member, from: Member): Promise<ResultOf<'
 
 /** A session that stays, whatever becomes of its server. */
 export async function connect(server: PostgresServer, user = 'postgres'): Promise<Client> {
-  const client = new Client({ host: '127.0.0.1', port: server.port, user, database: 'postgres' });
+  const { port, password } = server;
+  const client = new Client({
+    host: '127.0.0.1',
+    port,
+    user,
+    database: 'postgres',
+    ...(password !== undefined && { password }),
+  });
   client.on('error', () => undefined);
   await client.connect();
   return client;

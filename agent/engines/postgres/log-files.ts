@@ -91,7 +91,9 @@ export async function lastRecordStart(
     // The start of a line that has not ended yet; how a record is described may take megabytes.
     line = (line + text).slice((line + text).lastIndexOf('\n') + 1).slice(0, LONGEST_HEAD);
   });
-  dump.stderr.setEncoding('latin1').on('data', (text: string) => (complaint = (complaint + text).slice(-LONGEST_COMPLAINT)));
+  dump.stderr
+    .setEncoding('latin1')
+    .on('data', (text: string) => (complaint = (complaint + text).slice(-LONGEST_COMPLAINT)));
   await new Promise<void>((resolve, reject) => dump.once('error', reject).once('close', () => resolve()));
   // It always ends with an error; one that does not mean the end of the log means that the log was not read.
   if (!ENDS_OF_LOG.test(complaint))

@@ -40,7 +40,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   const { connection, dataDir, now } = server;
   const watch = watchPostmaster(server, onFound, onChange);
   let timings: EngineTimings = { heartbeatMs: asDuration(250), canaryTimeoutMs: asDuration(1000) };
-  let timers: NodeJS.Timeout[] = [];
+  const timers: NodeJS.Timeout[] = [];
   let running = false;
   let tickedAt = now();
 
@@ -235,11 +235,9 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
         (facts) => (dataId = facts.dataId),
         () => undefined, // no data directory to be read: told by check
       );
-      timers = [
-        setTimeout(() => void beat()),
-        setTimeout(tickAgain),
-        setInterval(() => void flyLoginCanary(), LOGIN_EVERY),
-      ];
+      tickAgain();
+      void beat();
+      timers[2] = setInterval(() => void flyLoginCanary(), LOGIN_EVERY);
     },
     stop() {
       running = false;

@@ -52,7 +52,8 @@ async function awaitReceiverGone(server: Server, bounds: Bounds): Promise<void> 
     if (patience.left() > 0) return false;
     // The startup process, which ends it, may be waiting for a reader. pg_terminate_backend does not know receivers.
     const found = readProcess(receiver.pid);
-    if (found !== undefined) signal(found, 'SIGTERM');
+    if (found?.parent === findPostmaster(server.dataDir)?.pid && found !== undefined)
+      signal(found, 'SIGTERM');
     // One that is told to end and still looks for its leader's address has no way to receive.
     return !receiver.connected;
   };

@@ -55,8 +55,7 @@ export function watchPostmaster(server: Server, onFound: () => void, onChange: (
   async function readEnding(of: ProcessId | undefined): Promise<void> {
     if (reading) return;
     reading = true;
-    const isOurs =
-      of === undefined ? memos.read('fenced') !== undefined : memos.isNoted('fenced', of);
+    const isOurs = of === undefined ? memos.read('fenced') !== undefined : memos.isNoted('fenced', of);
     const inOrder = await server.wasStoppedInOrder().catch(() => undefined);
     reading = false;
     if (postmaster !== undefined) return; // another one is up by now

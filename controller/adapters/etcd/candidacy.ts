@@ -7,7 +7,7 @@
  * Consequence: a term is only ever told by the answer to the very transaction that created the key (E4), and nothing is left
  * over that the next candidacy could mistake for its own.
  */
-import type { DurationMs, MonotonicMs } from '#core/brand.js';
+import { asDuration, type DurationMs, type MonotonicMs } from '#core/brand.js';
 import type { Term } from '#core/term.js';
 import { ELECTION } from '#core/timings.js';
 import type { ElectionEvent, ResignRecord } from '#controller/ports/election.js';
@@ -18,6 +18,9 @@ import { put } from '#controller/adapters/etcd/requests.js';
 import { type Holder, look, NO_LEASE, type Sight, whyDeposed } from '#controller/adapters/etcd/sight.js';
 import { claim, handOver, type SuccessionContext } from '#controller/adapters/etcd/succession.js';
 import { presenceToJson } from '#controller/adapters/etcd/values.js';
+
+/** Two may fail before the lease runs out. */
+const STANDBY_BEAT = asDuration(650);
 
 export interface CandidacyContext extends SuccessionContext {
   readonly now: () => MonotonicMs;
@@ -52,13 +55,18 @@ export class Candidacy {
       while (this.#over === undefined) {
         const beganAt = now();
         const answered = await this.#beat();
-        if (answered) await this.#bell.wait(beganAt + ELECTION.proofMs - now());
+        if (answered) await this.#bell.wait(beganAt + this.#beatMs() - now());
       }
       await this.#over;
     } finally {
       this.#watch?.close();
       await this.#revoke(PROOF_DEADLINE);
     }
+  }
+
+  /** A standby has nothing to prove: it keeps its lease, and hears of a free key from the watch. */
+  #beatMs(): DurationMs {
+    return this.#term === undefined ? STANDBY_BEAT : ELECTION.proofMs;
   }
 
   /**

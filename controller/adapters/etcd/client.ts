@@ -11,8 +11,6 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Etcd3,
-  EtcdLeaseInvalidError,
-  type ILeaseKeepAliveResponse,
   type IOptions,
   type IRangeRequest,
   type IRangeResponse,
@@ -24,6 +22,7 @@ import { assert } from '#core/assert.js';
 import { asDuration, type DurationMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import { EtcdFailure } from '#controller/adapters/etcd/failure.js';
+import { Keepalives } from '#controller/adapters/etcd/keepalives.js';
 
 /** For the two parts of a proof: two may fail, and a third still comes in time, before authority ends (A1). */
 export const PROOF_DEADLINE = asDuration(500);
@@ -39,6 +38,7 @@ export interface Watch {
 interface Endpoint {
   readonly url: string;
   etcd: Etcd3;
+  keepalives: Keepalives;
 }
 
 interface CallOptions {
@@ -52,7 +52,7 @@ export class EtcdClient {
 
   constructor(config: EtcdConfig) {
     this.#config = config;
-    this.#endpoints = config.endpoints.map((url) => ({ url, etcd: new Etcd3(packageOptions(url, config)) }));
+    this.#endpoints = config.endpoints.map((url) => ({ url, ...connect(url, config) }));
     const [first] = this.#endpoints;
     assert(first !== undefined, 'etcd has at least one endpoint');
     this.#current = first;
@@ -83,7 +83,7 @@ export class EtcdClient {
 
   /** Fails with `lease-gone` when etcd does not know the lease any more. */
   keepAlive(lease: string, deadlineMs: DurationMs): Promise<void> {
-    return this.#call(deadlineMs, ({ etcd }, options) => keepAliveOnce(etcd, lease, options));
+    return this.#call(deadlineMs, ({ keepalives }) => keepalives.renew(lease));
   }
 
   async revokeLease(lease: string, deadlineMs: DurationMs): Promise<void> {
@@ -124,7 +124,10 @@ export class EtcdClient {
   }
 
   close(): void {
-    for (const { etcd } of this.#endpoints) etcd.close();
+    for (const { etcd, keepalives } of this.#endpoints) {
+      keepalives.forget();
+      etcd.close();
+    }
   }
 
   async #call<T>(
@@ -137,6 +140,7 @@ export class EtcdClient {
       return await inTime(run(at, { deadline: Date.now() + deadlineMs }), deadlineMs);
     } catch (cause) {
       const failure = new EtcdFailure(at.url, cause);
+      if (failure.kind === 'unknown') at.keepalives.forget();
       if (failure.kind === 'unknown') this.#leave(at);
       if (failure.kind === 'rejected') this.#logInAgain(at);
       await sleep(Math.max(0, calledAt + FAILURE_PACE - performance.now()));
@@ -154,20 +158,15 @@ export class EtcdClient {
   /** The package notices a token that etcd forgot, not one (a JWT) that a change of users or roles made void. */
   #logInAgain(endpoint: Endpoint): void {
     if (this.#config.user === undefined) return;
+    endpoint.keepalives.forget();
     endpoint.etcd.close(); // calls under way are still answered
-    endpoint.etcd = new Etcd3(packageOptions(endpoint.url, this.#config));
+    Object.assign(endpoint, connect(endpoint.url, this.#config));
   }
 }
 
-async function keepAliveOnce(etcd: Etcd3, lease: string, options: CallOptions): Promise<void> {
-  const stream = await etcd.leaseClient.leaseKeepAlive(options);
-  const { TTL } = await new Promise<ILeaseKeepAliveResponse>((resolve, reject) => {
-    stream.on('data', resolve);
-    stream.on('error', reject);
-    stream.on('end', () => reject(new Error('the keepalive ended without an answer')));
-    stream.write({ ID: lease });
-  }).finally(() => stream.end());
-  if (Number(TTL) <= 0) throw new EtcdLeaseInvalidError(lease);
+function connect(url: string, config: EtcdConfig): Pick<Endpoint, 'etcd' | 'keepalives'> {
+  const etcd = new Etcd3(packageOptions(url, config));
+  return { etcd, keepalives: new Keepalives(etcd) };
 }
 
 /** gRPC counts deadlines on the wall clock, which may be set back; this one cannot be. */
