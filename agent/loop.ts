@@ -3,7 +3,7 @@
  * what they promise is durable (E5). Nothing here decides.
  */
 import { assertNever } from '#core/assert.js';
-import { asDuration, type MonotonicMs } from '#core/brand.js';
+import type { MonotonicMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
@@ -74,7 +74,7 @@ export function createAgentLoop(durable: DurableState, incarnation: string, port
     // A fence needs no memory of it before it acts; everything else waits until what it rests on is durable.
     const [fences, others] = partition(decision.effects, isFence);
     for (const effect of fences) carryOut(effect);
-    if (decision.persist !== undefined) await ports.stateFile.write(decision.persist);
+    if (decision.persist !== undefined) await remember(decision.persist);
     for (const effect of others) carryOut(effect);
     const now = state.durable.plan?.policy.profile;
     if (now !== profile && now !== undefined) ports.engine.setTimings(timingsOf(now));
@@ -91,24 +91,46 @@ export function createAgentLoop(durable: DurableState, incarnation: string, port
       case 'log':
         return ports.log(effect.level, effect.code, effect.fields);
       case 'exit':
-        return fail(new TanistError(effect.code, effect.text));
+        return void end(new TanistError(effect.code, effect.text));
       default:
         return assertNever(effect);
     }
   }
 
   async function run(id: number, action: EngineAction): Promise<void> {
-    take({ kind: 'done', id, result: await ports.engine.run(action) });
+    const result = await ports.engine.run(action);
+    take({ kind: 'done', id, endedAt: ports.now(), result });
   }
 
-  /** A broken invariant, or a memory that cannot be written: fence first, then end. */
+  /** A disk that stalls must not hold up the end of a lease: the fence needs neither this write nor the queue behind it. */
+  async function remember(durable: DurableState): Promise<void> {
+    const left = state.lease.expiry - ports.now();
+    const expiry = left > 0 ? setTimeout(() => void fenceIfOpen(), left) : undefined;
+    try {
+      await ports.stateFile.write(durable);
+    } finally {
+      clearTimeout(expiry);
+    }
+  }
+
+  async function fenceIfOpen(): Promise<void> {
+    const { plan, openedEpoch, fencedEpoch } = state.durable;
+    if (plan === undefined || (openedEpoch <= fencedEpoch && state.openingEpoch <= fencedEpoch)) return;
+    await ports.engine.run({ kind: 'fence', withinMs: timingsOf(plan.policy.profile).fenceMs });
+  }
+
+  /** A broken invariant, or a memory that cannot be written. */
   async function endBroken(error: unknown): Promise<void> {
+    const because = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    ports.log('error', 'AGENT_BROKEN', { because });
+    await end(error);
+  }
+
+  /** Without this process nobody ends the lease: so the database is closed first. */
+  async function end(error: unknown): Promise<void> {
     stopped = true;
-    ports.log('error', 'AGENT_BROKEN', {
-      because: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
-    const inCare = state.durable.plan?.leader === state.member;
-    if (inCare) await ports.engine.run({ kind: 'fence', withinMs: asDuration(500) });
+    clearTimeout(timer);
+    await fenceIfOpen();
     fail(error);
   }
 
@@ -122,6 +144,7 @@ export function createAgentLoop(durable: DurableState, incarnation: string, port
     async stop() {
       stopped = true;
       clearTimeout(timer);
+      await fenceIfOpen();
       await ports.controllers.stop();
       await ports.engine.stop();
     },

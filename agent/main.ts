@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { NO_EPOCH } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
+import { timingsOf } from '#core/timings.js';
 import { createClock } from '#agent/adapters/clock.js';
 import { createControllers } from '#agent/adapters/grpc/controllers.js';
 import { createPeerServer, createTailSource } from '#agent/adapters/grpc/peers.js';
@@ -36,8 +37,9 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       now,
       log,
     });
-    const identity = await engine.check();
-    const durable = await remember(stateFile, config, identity);
+    const known = await readState(stateFile);
+    const identity = await checkOrFence(engine, known);
+    const durable = remember(known, config, identity);
     const incarnation = randomUUID();
     const controllers = createControllers(config.controllers, {
       hello: {
@@ -77,13 +79,20 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   }
 }
 
+/** A database that was opened and never closed since must not stay open when its agent cannot come up beside it. */
+async function checkOrFence(engine: Engine, known: Durable | undefined): Promise<EngineIdentity> {
+  try {
+    return await engine.check();
+  } catch (error) {
+    if (known?.plan !== undefined && known.openedEpoch > known.fencedEpoch) {
+      await engine.run({ kind: 'fence', withinMs: timingsOf(known.plan.policy.profile).fenceMs });
+    }
+    throw error;
+  }
+}
+
 /** E5: what this member durably knows; nothing yet for a new one. Another member's memory is refused. */
-async function remember(
-  stateFile: StateFile,
-  config: AgentConfig,
-  identity: EngineIdentity,
-): Promise<Durable> {
-  const known = await readState(stateFile);
+function remember(known: Durable | undefined, config: AgentConfig, identity: EngineIdentity): Durable {
   const { cluster, member } = config;
   if (known === undefined) {
     return {

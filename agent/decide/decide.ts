@@ -51,7 +51,7 @@ function take(state: AgentState, event: Event, context: Context): AgentState {
     case 'refused':
       return refused(state, event.code, event.text, context);
     case 'done':
-      return takeResult(state, event.id, event.result, context);
+      return takeResult(state, event.id, event.result, event.endedAt, context);
     default:
       return assertNever(event);
   }
@@ -71,6 +71,7 @@ function withSession(state: AgentState, controller: string, connected: boolean):
 function wakeAt(state: AgentState, context: Context): MonotonicMs {
   let wake = state.nextHeartbeatAt;
   if (state.lease.expiry > context.now) wake = earliest(wake, state.lease.expiry);
+  if (state.fenceAgainAt > context.now) wake = earliest(wake, state.fenceAgainAt);
   if (state.retryAt > context.now) wake = earliest(wake, state.retryAt);
   return wake > context.now ? wake : after(context.now, asDuration(1));
 }

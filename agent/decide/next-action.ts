@@ -2,7 +2,7 @@
  * The next step toward the plan, from whatever the database is now. Safety first: a database that may not be open is fenced,
  * whatever else is under way. Then the seal, the tail, and only then what the plan wants.
  */
-import { after, asDuration, type Epoch } from '#core/brand.js';
+import { after, asDuration, type Epoch, highest } from '#core/brand.js';
 import { memberOf, type Plan } from '#core/plan.js';
 import { formatPosition } from '#core/position.js';
 import { isDown } from '#agent/decide/observe.js';
@@ -18,7 +18,7 @@ export function nextAction(state: AgentState, context: Context): AgentState {
   // Without a plan the database is not in care: hands off.
   if (plan === undefined || database === undefined) return state;
   if (mustFence(state, plan, database, context)) {
-    if (state.action?.action.kind === 'fence') return state;
+    if (state.action?.action.kind === 'fence' || context.now < state.fenceAgainAt) return state;
     return run(state, { kind: 'fence', withinMs: context.timings.fenceMs }, context);
   }
   const sealing = state.durable.sealedEpoch > plan.epoch;
@@ -68,17 +68,30 @@ function leaseHeld(state: AgentState, context: Context): boolean {
 
 /** Epoch 1 is committed around an open leader, and no controller appoints another before it has proved itself. */
 function isBeingAdopted(state: AgentState, plan: Plan): boolean {
-  return plan.openings.length === 0 && state.durable.openedEpoch < plan.epoch;
+  return plan.epoch === 1n && state.durable.openedEpoch < plan.epoch;
 }
 
 function mustFence(state: AgentState, plan: Plan, database: Observed, context: Context): boolean {
-  const accepts = database.role === 'writable' && !isDown(database.state);
-  if (accepts) return !mayBeOpen(state, plan, context);
+  const mayOpen = mayBeOpen(state, plan, context);
+  // A promotion that was begun may land at any moment: the right to be open bounds it like an open database.
+  if (isPromoting(state) && (!mayOpen || state.openingEpoch !== plan.epoch)) return true;
+  if (!isDown(database.state) && mayAccept(state, database)) return !mayOpen;
   // Dead, but not its children: one that is busy can still commit.
   if (isDown(database.state) && !database.processesGone) return true;
   // F1: what is not open any more at this epoch, or never will be, is closed for good, and is confirmed so.
   const closed = isDown(database.state) || (database.role === 'replica' && !isOpening(state, plan));
   return isOver(state, plan) && closed && state.durable.fencedEpoch < plan.epoch;
+}
+
+/** Writable, or it cannot be told of one that was opened and never closed since. */
+function mayAccept(state: AgentState, database: Observed): boolean {
+  const wasOpened = state.durable.openedEpoch > state.durable.fencedEpoch;
+  return database.role === 'writable' || (database.role === 'unknown' && wasOpened);
+}
+
+/** An opening was begun and has neither succeeded nor been fenced. */
+function isPromoting(state: AgentState): boolean {
+  return state.openingEpoch > highest(state.durable.openedEpoch, state.durable.fencedEpoch);
 }
 
 /** The leader's time at this epoch is over once it ends after it began, or when a higher epoch is known. */

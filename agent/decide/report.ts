@@ -57,7 +57,8 @@ export function wantsLease(state: AgentState, context: Context): boolean {
   if (plan?.leader !== state.member || database === undefined) return false;
   if (!context.rules.F1(state.durable, plan.epoch)) return false;
   if (database.state !== 'running') return false;
-  if (state.durable.openedEpoch < plan.epoch) return true;
+  // Before it is promoted there is no canary to wait for.
+  if (database.role !== 'writable') return state.durable.openedEpoch < plan.epoch;
   const canaryAgeMs = asDuration(context.now - lastProof(state, database));
   return context.rules.L1({ canaryAgeMs, canaryTimeoutMs: context.timings.canaryTimeoutMs });
 }
@@ -103,7 +104,7 @@ function reportedState(
   context: Context,
 ): DatabaseState {
   if (isDown(database.state) && state.stoppedByFence) return 'fenced';
-  const opened = state.durable.openedEpoch === state.durable.plan?.epoch;
+  const opened = state.durable.openedEpoch > state.durable.fencedEpoch;
   const late = canaryAgeMs >= context.timings.canaryTimeoutMs;
   return database.state === 'running' && database.role === 'writable' && opened && late
     ? 'hung'

@@ -1,20 +1,28 @@
 /** What an engine's step came to. */
 import { assertNever } from '#core/assert.js';
-import { after, asDuration, highest } from '#core/brand.js';
+import { after, asDuration, highest, type MonotonicMs } from '#core/brand.js';
 import { isOver, SLOTS_EVERY } from '#agent/decide/next-action.js';
 import { afterStep } from '#agent/decide/observe.js';
 import type { ActionUnderWay, AgentState, Context, Result } from '#agent/decide/state.js';
 
 const RETRY_AFTER = asDuration(500);
+const FENCE_AGAIN_AFTER = asDuration(20);
 
-export function takeResult(state: AgentState, id: number, result: Result, context: Context): AgentState {
+/** `endedAt`: when the step ended; what a look that began before that saw is old. */
+export function takeResult(
+  state: AgentState,
+  id: number,
+  result: Result,
+  endedAt: MonotonicMs,
+  context: Context,
+): AgentState {
   const under = state.action;
   if (under?.id !== id) return state;
   const database =
     result.kind === 'fenced' && !context.rules.F2(result)
       ? state.database
       : afterStep(state.database, under, result, context);
-  const ended: AgentState = { ...state, action: undefined, actedAt: context.now, database };
+  const ended: AgentState = { ...state, action: undefined, actedAt: endedAt, database };
   const ms = Math.round(context.now - under.startedAt);
   if (result.kind !== 'slotsKept') {
     const level = result.kind === 'failed' ? 'warn' : 'info';
@@ -42,6 +50,8 @@ export function takeResult(state: AgentState, id: number, result: Result, contex
         ...ended,
         tailWanted: undefined,
         tail: tailOf(under, { kind: 'taken', atLeast: result.atLeast, bytes: result.bytes }),
+        // Its log reaches further now than when it was sealed.
+        sealed: ended.sealed && { ...ended.sealed, position: result.atLeast },
       };
     case 'opened':
       return {
@@ -71,7 +81,8 @@ export function takeResult(state: AgentState, id: number, result: Result, contex
 function fenced(state: AgentState, found: Result & { kind: 'fenced' }, context: Context): AgentState {
   if (!context.rules.F2(found)) return state;
   const { plan, openedEpoch, fencedEpoch } = state.durable;
-  const closed = plan !== undefined && isOver(state, plan) ? plan.epoch : openedEpoch;
+  const closed =
+    plan !== undefined && isOver(state, plan) ? plan.epoch : highest(openedEpoch, state.openingEpoch);
   return {
     ...state,
     durable: { ...state.durable, fencedEpoch: highest(fencedEpoch, closed) },
@@ -90,8 +101,8 @@ function failed(
     case 'takeTail':
       return { ...tried, tailWanted: undefined, tail: tailOf(under, { kind: 'failed', text: result.text }) };
     case 'fence':
-      // A fence that failed is never waited with.
-      return { ...tried, retryAt: context.now };
+      // Tried again almost at once: a fence is never waited with, nor may it spin.
+      return { ...state, fenceAgainAt: after(context.now, FENCE_AGAIN_AFTER) };
     case 'keepSlots':
       return tried;
     default:

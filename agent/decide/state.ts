@@ -54,6 +54,8 @@ export interface AgentState {
   /** A step that failed is not tried again before this instant. */
   readonly retryAt: MonotonicMs;
   readonly slotsAt: MonotonicMs;
+  /** A fence that failed is not tried again before this instant. */
+  readonly fenceAgainAt: MonotonicMs;
 }
 
 export interface DurableState {
@@ -148,7 +150,7 @@ export type Input =
   | { readonly kind: 'controller-disconnected'; readonly controller: string }
   | { readonly kind: 'directive'; readonly controller: string; readonly directive: Directive }
   | { readonly kind: 'refused'; readonly controller: string; readonly code: string; readonly text: string }
-  | { readonly kind: 'done'; readonly id: number; readonly result: Result };
+  | { readonly kind: 'done'; readonly id: number; readonly endedAt: MonotonicMs; readonly result: Result };
 
 /** `random`: a fresh random word drawn by the loop, for marks; decide draws nothing itself. */
 export type Event = Input & { readonly at: MonotonicMs; readonly random: string };
@@ -214,5 +216,6 @@ export function startState(start: {
     problem: undefined,
     retryAt: asMonotonic(start.now),
     slotsAt: LONG_AGO,
+    fenceAgainAt: LONG_AGO,
   };
 }

@@ -22,7 +22,7 @@ export function advance(cluster: ClusterState, context: Context): ClusterState {
   const proved = proveOpening(cluster, context);
   if (proved !== undefined) return proved;
   // Adoption: the running leader had no lease before its plan, so only its own word that it is closed ends its first epoch.
-  const adopting = !isProved(stored.plan) && stored.plan.openings.length === 0;
+  const adopting = !isProved(stored.plan) && stored.plan.epoch === 1n;
   if (adopting && !isFenced(cluster.members[stored.plan.leader], stored.plan)) return cluster;
 
   const suspicion = suspect(cluster, stored.plan, context.role, context.now);

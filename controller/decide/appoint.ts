@@ -1,7 +1,7 @@
 /** The commit of a failover (DESIGN 6.5): the plan of the new epoch and its ledger entry, in one guarded transaction. */
 import { nextVersion } from '#core/brand.js';
 import type { LedgerEntry, LossAccount } from '#core/ledger.js';
-import type { Plan } from '#core/plan.js';
+import { isProved, type Plan } from '#core/plan.js';
 import { bytesAhead } from '#core/position.js';
 import { reason } from '#core/reasons.js';
 import { formatTerm } from '#core/term.js';
@@ -67,6 +67,8 @@ function entryOf(
 
 /** What the old leader may have acknowledged and the chosen member lacks. Never called none without proof. */
 function lossOf(cluster: ClusterState, old: Plan, choice: Choice): LossAccount {
+  const before = lossBefore(cluster, old);
+  if (before.kind === 'unknown') return before;
   if (choice.member === old.leader || choice.tail.kind === 'taken') return { kind: 'none' };
   const known = cluster.members[old.leader]?.report?.database.position;
   const ahead = known === undefined ? undefined : bytesAhead(known, choice.position);
@@ -75,4 +77,15 @@ function lossOf(cluster: ClusterState, old: Plan, choice: Choice): LossAccount {
       ? "the old leader's log could not be read: writes after its last report may be missing"
       : `the old leader last reported a log ${ahead} bytes ahead; writes after that report may be missing too`;
   return { kind: 'unknown', text, atLeastBytes: ahead !== undefined && ahead > 0n ? ahead : 0n };
+}
+
+/** An appointment that never proved itself hands on what it may have lost. */
+function lossBefore(cluster: ClusterState, old: Plan): LossAccount {
+  if (isProved(old) || old.epoch === 1n) return { kind: 'none' };
+  if (cluster.entry?.epoch === old.epoch) return cluster.entry.loss;
+  return {
+    kind: 'unknown',
+    text: 'an earlier controller appointed a leader that never proved writable',
+    atLeastBytes: 0n,
+  };
 }

@@ -3,7 +3,7 @@
  * waits or takes the next; directives are repeated with every report until they are answered, so none is ever awaited
  * twice and none is lost.
  */
-import { asDuration, type DurationMs, since } from '#core/brand.js';
+import { asDuration, type DurationMs, type Epoch, since } from '#core/brand.js';
 import type { Phase, PhaseName } from '#core/ledger.js';
 import { reason } from '#core/reasons.js';
 import { sealEpoch } from '#core/rules/sealing.js';
@@ -34,22 +34,22 @@ export function startAttempt(cluster: ClusterState, suspicion: Suspicion, contex
   const why =
     code === 'PLANNED_STOP' ? reason('DATABASE_STOPPED', suspicion.reason.evidence) : suspicion.reason;
   context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: why });
-  return sealAll(cluster, { reason: why, suspectedAt: suspicion.since, failed: [], phases: [] }, context);
+  return sealAll(cluster, { reason: why, suspectedAt: suspicion.since, failed: [] }, context);
 }
 
 /** Begins an attempt at a new epoch: above the plan's and above all that any agent durably knows. */
 function sealAll(
   cluster: ClusterState,
-  about: Pick<Attempt, 'reason' | 'suspectedAt' | 'failed' | 'phases'>,
+  about: Pick<Attempt, 'reason' | 'suspectedAt' | 'failed'>,
   context: Context,
 ): ClusterState {
   const plan = cluster.stored?.plan;
   if (plan === undefined) return cluster;
-  const heard = Object.values(cluster.members).flatMap(({ report }) => report?.highestEpoch ?? []);
+  const { reason: why, suspectedAt, failed } = about;
   const attempt: Attempt = {
-    ...about,
-    phases: withPhase(about, 'suspected', context),
-    epoch: sealEpoch(plan.epoch, heard),
+    ...{ reason: why, suspectedAt, failed },
+    phases: withPhase({ suspectedAt, phases: [] }, 'suspected', context),
+    epoch: sealEpoch(plan.epoch, heardEpochs(cluster)),
     stage: 'sealing',
     stageAt: context.now,
     choice: undefined,
@@ -57,6 +57,9 @@ function sealAll(
   for (const member of plan.members) sealOne(cluster, attempt, member.name, context);
   return { ...cluster, attempt };
 }
+
+const heardEpochs = (cluster: ClusterState): readonly Epoch[] =>
+  Object.values(cluster.members).flatMap(({ report }) => report?.highestEpoch ?? []);
 
 function sealOne(cluster: ClusterState, attempt: Attempt, member: string, context: Context): void {
   const picture = cluster.members[member];
@@ -89,6 +92,8 @@ const RESEND = asDuration(250);
 function sealing(cluster: ClusterState, attempt: Attempt, context: Context): ClusterState {
   const plan = cluster.stored?.plan;
   if (plan === undefined) return cluster;
+  // A member that durably knows a higher epoch can only refuse this one: an earlier controller got further than was known.
+  if (heardEpochs(cluster).some((epoch) => epoch > attempt.epoch)) return sealAll(cluster, attempt, context);
   const waited = since(attempt.stageAt, context.now);
   const resent = resendSeals(cluster, attempt, waited, context);
   const { waitForAheadMs, tailTimeoutMs } = plan.policy;
@@ -195,7 +200,7 @@ function takingTail(cluster: ClusterState, attempt: Attempt, context: Context): 
     return appoint(cluster, { ...attempt, choice, phases: withPhase(attempt, 'tail', context) }, context);
   }
   const late = since(attempt.stageAt, context.now) > plan.policy.tailTimeoutMs + TAIL_MARGIN;
-  if (result === undefined && !late) return cluster;
+  if (result === undefined && !late) return repeatTail(cluster, attempt, context);
   const text = result?.text ?? 'no answer in time';
   context.emit({
     kind: 'log',
@@ -205,6 +210,12 @@ function takingTail(cluster: ClusterState, attempt: Attempt, context: Context): 
   });
   const choice = { ...attempt.choice, tail: { kind: 'failed', text } as const };
   return appoint(cluster, { ...attempt, choice, phases: withPhase(attempt, 'tail', context) }, context);
+}
+
+function repeatTail(cluster: ClusterState, attempt: Attempt, context: Context): ClusterState {
+  if (since(attempt.resentAt ?? attempt.stageAt, context.now) < RESEND) return cluster;
+  askForTail(cluster, attempt, context);
+  return { ...cluster, attempt: { ...attempt, resentAt: context.now } };
 }
 
 /** The appointed member is given until its time limit; whatever ends its hope earlier ends the wait. */
@@ -229,7 +240,7 @@ function opening(cluster: ClusterState, attempt: Attempt, context: Context): Clu
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
   return sealAll(
     cluster,
-    { reason: why, suspectedAt: attempt.suspectedAt, failed: [...attempt.failed, plan.leader], phases: [] },
+    { reason: why, suspectedAt: attempt.suspectedAt, failed: [...attempt.failed, plan.leader] },
     context,
   );
 }

@@ -3,12 +3,12 @@ import { latest, type MonotonicMs } from '#core/brand.js';
 import { compareTerms } from '#core/term.js';
 import { ELECTION, timingsOf } from '#core/timings.js';
 import {
-  type Attempt,
   type ClusterState,
   type Context,
   type ControllerState,
   emptyCluster,
   type Event,
+  openingOf,
   type Role,
   type Stored,
 } from '#controller/decide/state.js';
@@ -41,23 +41,11 @@ function takeOver(
   context: Context,
 ): ClusterState {
   const { plan } = stored;
-  const opening: Attempt | undefined =
-    plan.opening.state === 'pending' && plan.openings.length > 0
-      ? {
-          epoch: plan.epoch,
-          reason: reason('OPENING_FAILED', { leader: plan.leader, leftBy: 'an earlier controller' }),
-          suspectedAt: context.now,
-          stage: 'opening',
-          stageAt: context.now,
-          failed: [],
-          choice: undefined,
-          phases: [],
-        }
-      : undefined;
+  const why = reason('OPENING_FAILED', { leader: plan.leader, leftBy: 'an earlier controller' });
   return {
     ...cluster,
     stored,
-    attempt: opening,
+    attempt: openingOf(plan, why, context.now),
     promise: latest(cluster.promise, inheritedPromise(plan.cluster, stored, role, context)),
   };
 }

@@ -64,7 +64,7 @@ function provedEntry(cluster: ClusterState, plan: Plan, context: Context): Ledge
   const phases = attempt === undefined ? [] : withPhase(attempt, 'proved', context);
   const written = cluster.entry?.epoch === plan.epoch ? cluster.entry : undefined;
   if (written !== undefined) return { ...written, phases, outcome: 'proved' };
-  const first = plan.openings.length === 0;
+  const first = plan.epoch === 1n;
   return {
     cluster: plan.cluster,
     epoch: plan.epoch,

@@ -120,6 +120,21 @@ export interface Attempt {
   readonly phases: readonly Phase[];
 }
 
+/** The wait for a plan's opening, with its time limit; undefined for one that is proved or is being adopted. */
+export function openingOf(plan: Plan, why: Reason, now: MonotonicMs): Attempt | undefined {
+  if (plan.opening.state !== 'pending' || plan.epoch === 1n) return undefined;
+  return {
+    epoch: plan.epoch,
+    reason: why,
+    suspectedAt: now,
+    stage: 'opening',
+    stageAt: now,
+    failed: [],
+    choice: undefined,
+    phases: [],
+  };
+}
+
 export interface Choice {
   readonly member: string;
   readonly position: Position;

@@ -6,7 +6,14 @@ import type { Policy } from '#core/policy.js';
 import { asEpoch, asRevision, latest } from '#core/brand.js';
 import { reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
-import type { ClusterState, Context, Event, Stored, Write } from '#controller/decide/state.js';
+import {
+  type ClusterState,
+  type Context,
+  type Event,
+  openingOf,
+  type Stored,
+  type Write,
+} from '#controller/decide/state.js';
 
 /** Submits the plan as the next one. The caller has checked its authority and that no write is under way. */
 export function submit(
@@ -85,6 +92,17 @@ export function reread(
 ): ClusterState {
   const under = cluster.write;
   if (under?.id !== event.id || context.role.kind !== 'active') return cluster;
+  const found = event.stored?.revision ?? asRevision(0n);
+  // E2: the old revision proves nothing: the first write may still be on its way.
+  if (under.settling && found === under.write.guard.planRevision) {
+    return send(
+      cluster,
+      { ...under.write, plan: context.rules.E2(under.write.plan) },
+      true,
+      under.request,
+      context,
+    );
+  }
   if (event.stored === undefined) {
     return abandon(cluster, 'NOT_ACTIVE', 'etcd holds no plan of this cluster any more', context);
   }
@@ -180,6 +198,6 @@ function adopt(
             { phase: 'committed', ms: Math.round(context.now - attempt.suspectedAt) },
           ],
         }
-      : attempt,
+      : (attempt ?? openingOf(plan, reason('REPLICAS_SEALED', { leader: plan.leader }), context.now)),
   };
 }

@@ -184,7 +184,12 @@ export function agentScenario(): Scenario {
         case 'old-term':
           return directive({ kind: 'seal', term: { ...TERM, revision: 1n as never }, epoch: asEpoch(9n) });
         case 'done':
-          return take({ kind: 'done', id: begin.action?.id ?? 0, result: result(o) });
+          return take({
+            kind: 'done',
+            id: begin.action?.id ?? 0,
+            endedAt: asMonotonic(now),
+            result: result(o),
+          });
         case 'restart':
           begin = {
             ...startState({

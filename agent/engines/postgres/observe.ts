@@ -1,8 +1,9 @@
 /**
- * Watches the server: its process many times a second, for a death must be known at once; its inside with every heartbeat. Cheap
- * enough to run beside a busy database for ever: what costs is waking up. Beyond the canary, nothing here changes the server.
+ * Watches the server: its process many times a second, for a death must be known at once; its inside with every heartbeat. It runs
+ * beside a busy database for ever, and what costs is waking up: so there is one timer, and whatever is due is done together.
+ * Beyond the canary, nothing here changes the server.
  */
-import { type MonotonicMs, LONG_AGO, asDuration, since } from '#core/brand.js';
+import { type MonotonicMs, LONG_AGO, after, asDuration, since } from '#core/brand.js';
 import type { Mark, Position } from '#core/position.js';
 import type { DatabaseRole, DatabaseState } from '#core/report.js';
 import type { EngineEvent, EngineTimings } from '#agent/ports/engine.js';
@@ -16,8 +17,8 @@ import type { Server } from '#agent/engines/postgres/server.js';
 import { type Status, readStatus } from '#agent/engines/postgres/status.js';
 import { watchPostmaster } from '#agent/engines/postgres/watch-postmaster.js';
 
-/** Without a session the process is all there is to see; a session tells of a death by its own end. */
-const TICK_MS = { alone: 25, withSession: 50 };
+/** Without a session the process is all there is to see; with one, a death is told by the session's end, and this is for the rest. */
+const TICK_MS = { alone: 25, withSession: 125 };
 const RECONNECT_EVERY_MS = 50;
 const MARKS_EVERY_MS = 1_000;
 /** A session that owes an answer for so long is given up. */
@@ -40,7 +41,8 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   const { connection, dataDir, now } = server;
   const watch = watchPostmaster(server, onFound, onChange);
   let timings: EngineTimings = { heartbeatMs: asDuration(250), canaryTimeoutMs: asDuration(1000) };
-  const timers: NodeJS.Timeout[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let beatAt = LONG_AGO;
   let running = false;
   let tickedAt = now();
 
@@ -62,10 +64,16 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   let bootClosed = isBootClosed(dataDir);
   let told = '';
 
-  function tickAgain(): void {
+  function wake(): void {
     if (!running) return;
     tick();
-    timers[1] = setTimeout(tickAgain, connection.isReady() ? TICK_MS.withSession : TICK_MS.alone);
+    if (now() >= beatAt) {
+      beatAt = after(now(), timings.heartbeatMs);
+      void beat();
+    }
+    const ticks = Math.ceil(timings.heartbeatMs / TICK_MS.withSession);
+    const pause = connection.isReady() ? timings.heartbeatMs / ticks : TICK_MS.alone;
+    timer = setTimeout(wake, Math.min(pause, Math.max(0, since(now(), beatAt))));
   }
 
   function tick(): void {
@@ -209,7 +217,8 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     const isClosed = state === 'running' && role === 'replica' && bootClosed;
     emit({
       kind: 'observed',
-      at: knownAt,
+      // That there is no server is seen anew with every tick.
+      at: watch.postmaster() === undefined ? now() : knownAt,
       observation: {
         ...{ state, role, streaming, upstream, processesGone, bootClosed, position },
         dataId,
@@ -222,7 +231,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   }
 
   async function beat(): Promise<void> {
-    timers[0] = setTimeout(() => void beat(), timings.heartbeatMs);
+    if (since(canaries.loggedInAt, now()) >= LOGIN_EVERY - timings.heartbeatMs / 2) void flyLoginCanary();
     // What was asked before and is not answered yet is told as it was known.
     if (connection.isReady() && looking === undefined) await look();
     tell(true);
@@ -235,13 +244,11 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
         (facts) => (dataId = facts.dataId),
         () => undefined, // no data directory to be read: told by check
       );
-      tickAgain();
-      void beat();
-      timers[2] = setInterval(() => void flyLoginCanary(), LOGIN_EVERY);
+      wake();
     },
     stop() {
       running = false;
-      for (const timer of timers.splice(0)) clearTimeout(timer);
+      clearTimeout(timer);
       watchReceiver(undefined);
       watch.release();
     },
