@@ -278,6 +278,11 @@ describe('postgres engine, tail', { timeout: 60_000 }, () => {
     await fence(leader);
     const forks = position.forks.map((fork, index) => (index === 0 ? { ...fork, end: fork.end + 8n } : fork));
     expect(await leader.engine.readTail({ from: { ...position, forks } })).toMatchObject({ kind: 'refused' });
+    const recycled = { ...position, timeline: 1, forks: [], lsn: 0x28n };
+    expect(await leader.engine.readTail({ from: recycled })).toMatchObject({
+      kind: 'refused',
+      text: expect.stringContaining('does not reach back'),
+    });
     expect(await leader.engine.readTail({ from: { ...position, dataId: '1' } })).toMatchObject({
       kind: 'refused',
     });

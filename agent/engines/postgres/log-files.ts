@@ -51,7 +51,8 @@ export function timelineAt(logDir: string, lsn: bigint, sizes: Sizes): number | 
   return timelines.find((timeline) => isLine(logDir, timeline) && hasPage(logDir, timeline, last, sizes));
 }
 
-function hasPage(logDir: string, timeline: number, lsn: bigint, sizes: Sizes): boolean {
+/** Whether the page that holds the byte at `lsn` is there. */
+export function hasPage(logDir: string, timeline: number, lsn: bigint, sizes: Sizes): boolean {
   const offset = pageOffset(lsn, sizes);
   const header = Buffer.alloc(16);
   let file: number;
@@ -102,7 +103,6 @@ export async function lastRecordStart(
 }
 
 const RECORD = /^rmgr: \S+ +len \(rec\/tot\): +\d+\/ *\d+, tx: +\d+, lsn: ([0-9A-F]+\/[0-9A-F]+), prev /gm;
-const ENDS_OF_LOG =
-  /error in WAL record at|could not find a valid record after|could not find file|No such file or directory/;
+const ENDS_OF_LOG = /error in WAL record at|could not find a valid record after|could not find file/;
 const LONGEST_HEAD = 512;
 const LONGEST_COMPLAINT = 1 << 16;

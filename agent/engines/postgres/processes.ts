@@ -153,6 +153,6 @@ function runsIn(pid: number, folder: { readonly dev: number; readonly ino: numbe
   try {
     return /^post(gres|master)\b/.test(basename(readlinkSync(`/proc/${pid}/exe`)));
   } catch {
-    return false; // gone meanwhile
+    return true; // its program is gone already, itself not quite yet
   }
 }

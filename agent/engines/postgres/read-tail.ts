@@ -5,11 +5,13 @@
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { comparePositions, type Position } from '#core/position.js';
+import { TanistError } from '#core/errors.js';
+import { comparePositions, formatLsn, formatPosition, type Position } from '#core/position.js';
 import type { TailAnswer, TailChunk, TailRequest } from '#agent/ports/engine.js';
 import { forksOf, historyFile, newestLine, readLineage } from '#agent/engines/postgres/lineage.js';
 import {
   type Sizes,
+  hasPage,
   isPageAt,
   lastRecordStart,
   pageOffset,
@@ -37,6 +39,9 @@ export async function readTail(server: Server, { from }: TailRequest): Promise<T
   const stands = comparePositions(from, here);
   if (stands !== 'equal' && stands !== 'behind')
     return refuse(`timeline ${timeline} of this log does not contain the position asked for`);
+  // The two logs must join: a page that has been recycled since would look like the end.
+  if (!hasPage(server.logDir, lineOf(segmentOf(from.lsn - 1n, sizes), here, sizes), from.lsn - 1n, sizes))
+    return refuse(`this log does not reach back to ${formatPosition(from)} any more`);
   // On a newer line the file in which it begins holds a copy of the older one up to there.
   const begin = forks.at(-1)?.end ?? 0n;
   const scanFrom = timeline === from.timeline ? from.lsn : begin;
@@ -51,7 +56,7 @@ export async function readTail(server: Server, { from }: TailRequest): Promise<T
   const atLeast = start === undefined ? { ...here, lsn: scanFrom } : { ...here, lsn: start + 1n };
   if (start === undefined && timeline === from.timeline)
     return { kind: 'tail', atLeast: from, files: nothing() };
-  return { kind: 'tail', atLeast, files: files(server.logDir, from, here, sizes) };
+  return { kind: 'tail', atLeast, files: files(server.logDir, from, atLeast, sizes) };
 }
 
 const MAX_LSN = (1n << 64n) - 1n;
@@ -68,33 +73,37 @@ async function mayGrow(server: Server): Promise<boolean> {
 async function* files(
   logDir: string,
   from: Position,
-  here: Position,
+  atLeast: Position,
   sizes: Sizes,
 ): AsyncGenerator<TailChunk> {
-  for (let timeline = from.timeline + 1; timeline <= here.timeline; timeline += 1) {
+  for (let timeline = from.timeline + 1; timeline <= atLeast.timeline; timeline += 1) {
     const text = readLineage(logDir, timeline);
     if (text === undefined) continue;
     const data = Buffer.from(text);
     yield { name: historyFile(timeline), size: data.length, offset: 0, data };
   }
   // On its own line the candidate has the pages before; of another line it needs whole files.
-  let offset = here.timeline === from.timeline ? pageOffset(from.lsn, sizes) : 0;
+  let offset = atLeast.timeline === from.timeline ? pageOffset(from.lsn, sizes) : 0;
   for (let segment = segmentOf(from.lsn, sizes); ; segment += 1n) {
-    const name = segmentName(lineOf(segment, here, sizes), segment, sizes);
-    let whole = false;
+    const name = segmentName(lineOf(segment, atLeast, sizes), segment, sizes);
+    let end = offset;
     for await (const chunk of validPages(join(logDir, name), name, segment, offset, sizes)) {
-      whole = chunk.offset + chunk.data.length === sizes.segmentBytes;
+      end = chunk.offset + chunk.data.length;
       yield chunk;
     }
-    if (!whole) return;
+    if (end < sizes.segmentBytes) {
+      const reached = segment * BigInt(sizes.segmentBytes) + BigInt(end);
+      if (reached >= atLeast.lsn) return;
+      throw new TanistError('TAIL_UNAVAILABLE', `the log breaks off at ${formatLsn(reached)}`);
+    }
     offset = 0;
   }
 }
 
 /** A file carries the newest line that had begun before its end: that is the one recovery looks for. */
-function lineOf(segment: bigint, here: Position, sizes: Sizes): number {
-  const begun = here.forks.filter((fork) => segmentOf(fork.end, sizes) > segment);
-  return begun[0]?.timeline ?? here.timeline;
+function lineOf(segment: bigint, { timeline, forks }: Position, sizes: Sizes): number {
+  const begun = forks.filter((fork) => segmentOf(fork.end, sizes) > segment);
+  return begun[0]?.timeline ?? timeline;
 }
 
 async function* validPages(
