@@ -360,7 +360,7 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     const startedAt = performance.now();
     const { atLeast } = await takeTail(bob, ann);
     await history.open(bob, { atLeast });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000); // as against: for ever
     leader = bob;
     expect(await bob.server.query('select n from after_reader')).toEqual([{ n: 1 }]);
     await expect(reader.query('select 1')).rejects.toThrow();

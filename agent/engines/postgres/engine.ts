@@ -52,8 +52,9 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       if (NEEDS_SESSION.has(action.kind)) await requireSession(server);
       return await take(action, boundBy(server.now, withinMs, signal));
     } catch (error) {
-      const code = error instanceof TanistError ? error.code : 'ENGINE_FAILED';
-      return { kind: 'failed', code, text: error instanceof Error ? error.message : String(error) };
+      if (error instanceof TanistError) return { kind: 'failed', code: error.code, text: error.detail };
+      const text = error instanceof Error ? error.message : String(error);
+      return { kind: 'failed', code: 'ENGINE_FAILED', text };
     } finally {
       setTimeout(() => void observer?.refresh(), LOOK_AFTER_MS);
     }

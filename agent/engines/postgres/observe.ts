@@ -259,8 +259,9 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       else tick();
     },
     sessionLost() {
-      watch.tick();
-      if (watch.postmaster() !== undefined) void reconnect();
+      // Sessions end a moment before the postmaster that died has quite gone: the next look must not be far.
+      clearTimeout(timer);
+      wake();
     },
     setTimings: (changed) => (timings = changed),
     holdCanary: (held) => (canaryHeld = held),
