@@ -20,7 +20,8 @@ import { watchPostmaster } from '#agent/engines/postgres/watch-postmaster.js';
 /** Without a session the process is all there is to see; with one, a death is told by the session's end, and this is for the rest. */
 const TICK_MS = { alone: 25, withSession: 125 };
 const RECONNECT_EVERY_MS = 50;
-const MARKS_EVERY_MS = 1_000;
+/** An open server's marks change by our own openings only, after each of which they are read again. */
+const MARKS_EVERY_MS = { closed: 1_000, open: 10_000 };
 /** A session that owes an answer for so long is given up. */
 const GIVE_UP_MS = 10_000;
 /** A tick that comes so late was held up in this process: the server's silence meanwhile proves nothing. */
@@ -185,7 +186,10 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   /** They change when an opening is written or applied. A table that is locked must not pass for a hung server: so not in the look. */
   async function marksNow({ closed, timeline }: Status, at: MonotonicMs): Promise<readonly Mark[]> {
     const of = `${closed ? 'closed' : 'open'} ${timeline}`;
-    if (marks.of !== of || since(marks.readAt, at) >= MARKS_EVERY_MS) {
+    if (
+      marks.of !== of ||
+      since(marks.readAt, at) >= (closed ? MARKS_EVERY_MS.closed : MARKS_EVERY_MS.open)
+    ) {
       const list = await readMarks(connection, timings.canaryTimeoutMs).catch(() => marks.list);
       marks = { of, readAt: at, list };
     }
