@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 /** Gives the process to the command line: its words, its streams, its exit status. */
 import { run } from '#cli/program.js';
 import { EXIT, renderError } from '#cli/report-error.js';

@@ -17,8 +17,12 @@ import type { Server } from '#agent/engines/postgres/server.js';
 import { type Status, readStatus } from '#agent/engines/postgres/status.js';
 import { watchPostmaster } from '#agent/engines/postgres/watch-postmaster.js';
 
-/** Without a session the process is all there is to see; with one, a death is told by the session's end, and this is for the rest. */
-const TICK_MS = { alone: 25, withSession: 125 };
+/**
+ * With a session, a death is told by the session's end, and ticks are for the rest; it ends a moment before the postmaster has quite
+ * gone, so the next ticks are close. Without one, the process is all there is to see.
+ */
+const TICK_MS = { withSession: 125, justLost: 5, without: 25 };
+const JUST_LOST_MS = 50;
 const RECONNECT_EVERY_MS = 50;
 /** An open server's marks change by our own openings only, after each of which they are read again. */
 const MARKS_EVERY_MS = { closed: 1_000, open: 10_000 };
@@ -44,6 +48,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   let timings: EngineTimings = { heartbeatMs: asDuration(250), canaryTimeoutMs: asDuration(1000) };
   let timer: NodeJS.Timeout | undefined;
   let beatAt = LONG_AGO;
+  let lostAt = LONG_AGO;
   let running = false;
   let tickedAt = now();
 
@@ -72,9 +77,13 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       beatAt = after(now(), timings.heartbeatMs);
       void beat();
     }
-    const ticks = Math.ceil(timings.heartbeatMs / TICK_MS.withSession);
-    const pause = connection.isReady() ? timings.heartbeatMs / ticks : TICK_MS.alone;
-    timer = setTimeout(wake, Math.min(pause, Math.max(0, since(now(), beatAt))));
+    timer = setTimeout(wake, Math.min(pause(), Math.max(0, since(now(), beatAt))));
+  }
+
+  function pause(): number {
+    if (!connection.isReady())
+      return since(lostAt, now()) < JUST_LOST_MS ? TICK_MS.justLost : TICK_MS.without;
+    return timings.heartbeatMs / Math.ceil(timings.heartbeatMs / TICK_MS.withSession);
   }
 
   function tick(): void {
@@ -263,7 +272,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       else tick();
     },
     sessionLost() {
-      // Sessions end a moment before the postmaster that died has quite gone: the next look must not be far.
+      lostAt = now();
       clearTimeout(timer);
       wake();
     },
