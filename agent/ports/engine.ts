@@ -17,7 +17,7 @@ export interface Engine {
   run(action: EngineAction): Promise<ActionResult>;
   /** Reads what a dead or closed server's log holds from a position on, for a candidate (DESIGN 6.4). */
   readTail(request: TailRequest): Promise<TailAnswer>;
-  /** How many client sessions keep writing at a durability of their own. */
+  /** Called before `start`, and whenever the cluster's profile changes. */
   setTimings(timings: EngineTimings): void;
 }
 

@@ -1,10 +1,10 @@
 /** One failover per run, of whoever leads, on a cluster that is used again once it is well. */
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { finish, median, tell, worst } from '#test/bench/numbers.js';
 import type { PostgresServer } from '#test/cluster/postgres.js';
 import { waitFor } from '#test/cluster/processes.js';
 import { startTanist, type TanistCluster } from '#test/cluster/tanist.js';
-import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
+import { longestGap, missing, prepareLoad, readAndWait, startLoad } from '#test/load/writers.js';
 
 export interface FailoverOptions {
   readonly fault: 'crash';
@@ -103,22 +103,7 @@ async function holdBackReplay(servers: readonly PostgresServer[]): Promise<reado
       },
     );
   }
-  const readers = await Promise.all(
-    replicas.map(async (replica) => {
-      const reader = new Client({
-        host: '127.0.0.1',
-        port: replica.port,
-        user: 'postgres',
-        database: 'postgres',
-        application_name: 'reader',
-      });
-      reader.on('error', () => undefined);
-      await reader.connect();
-      await reader.query('begin');
-      await reader.query('select * from held');
-      return reader;
-    }),
-  );
+  const readers = await Promise.all(replicas.map((replica) => readAndWait(replica.port)));
   await leader?.query('truncate held');
   return readers;
 }

@@ -93,8 +93,8 @@ function play(cluster: TanistCluster): void {
   const controllers = cluster.controllerAddresses.join(',');
   print('It stays up until Ctrl-C. In another terminal:\n');
   print(`  export TANIST_CONTROLLERS=${controllers}`);
-  print('  npx tanist status --watch');
-  print(`  npx tanist history ${cluster.name}`);
+  print('  node dist/cli/main.js status --watch');
+  print(`  node dist/cli/main.js history ${cluster.name}`);
   for (const { name, server } of cluster.members) {
     print(
       `  psql "${server.conninfo}"   # ${name}; its server's process: head -1 ${server.dir}/postmaster.pid`,

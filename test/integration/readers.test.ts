@@ -1,9 +1,8 @@
 /** Readers hold back replay on the candidates: promotion would wait for them; they are ended. */
-import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
 import { startTanist, type TanistCluster } from '#test/cluster/tanist.js';
-import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
+import { longestGap, missing, prepareLoad, readAndWait, startLoad } from '#test/load/writers.js';
 
 describe('readers that block replay on every replica', () => {
   let cluster: TanistCluster;
@@ -40,18 +39,3 @@ describe('readers that block replay on every replica', () => {
     expect(longestGap(load.acknowledged)).toBeLessThan(2000);
   });
 });
-
-async function readAndWait(port: number): Promise<Client> {
-  const reader = new Client({
-    host: '127.0.0.1',
-    port,
-    user: 'postgres',
-    database: 'postgres',
-    application_name: 'reader',
-  });
-  reader.on('error', () => undefined);
-  await reader.connect();
-  await reader.query('begin');
-  await reader.query('select * from held');
-  return reader;
-}

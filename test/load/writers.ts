@@ -33,6 +33,22 @@ export interface Load {
   stop(): Promise<void>;
 }
 
+/** A session on a replica holds a lock that the leader's next change of the table `held` cannot be applied against. */
+export async function readAndWait(port: number): Promise<Client> {
+  const reader = new Client({
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    database: 'postgres',
+    application_name: 'reader',
+  });
+  reader.on('error', () => undefined);
+  await reader.connect();
+  await reader.query('begin');
+  await reader.query('select * from held');
+  return reader;
+}
+
 export async function prepareLoad(leader: PostgresServer): Promise<void> {
   await leader.query(
     'create table if not exists load (run text, writer int, number int, primary key (run, writer, number))',
