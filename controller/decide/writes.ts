@@ -13,6 +13,7 @@ import {
   openingOf,
   type Stored,
   type Write,
+  type WriteUnderWay,
 } from '#controller/decide/state.js';
 
 /** Submits the plan as the next one. The caller has checked its authority and that no write is under way. */
@@ -45,6 +46,11 @@ function send(
   return { ...cluster, writes: id, write: { id, write, settling, request } };
 }
 
+/** E2: the same content again, one version later, under the same guard. */
+function settle(cluster: ClusterState, { write, request }: WriteUnderWay, context: Context): ClusterState {
+  return send(cluster, { ...write, plan: context.rules.E2(write.plan) }, true, request, context);
+}
+
 function forgotten(entry: LedgerEntry, retention: number): Write['forgetUpTo'] {
   const upTo = entry.epoch - BigInt(retention);
   return upTo > 0n ? asEpoch(upTo) : undefined;
@@ -74,13 +80,7 @@ export function written(
           because: event.outcome.text,
         }),
       });
-      return send(
-        cluster,
-        { ...under.write, plan: context.rules.E2(under.write.plan) },
-        true,
-        under.request,
-        context,
-      );
+      return settle(cluster, under, context);
   }
 }
 
@@ -95,13 +95,7 @@ export function reread(
   const found = event.stored?.revision ?? asRevision(0n);
   // E2: the old revision proves nothing: the first write may still be on its way.
   if (under.settling && found === under.write.guard.planRevision) {
-    return send(
-      cluster,
-      { ...under.write, plan: context.rules.E2(under.write.plan) },
-      true,
-      under.request,
-      context,
-    );
+    return settle(cluster, under, context);
   }
   if (event.stored === undefined) {
     return abandon(cluster, 'NOT_ACTIVE', 'etcd holds no plan of this cluster any more', context);

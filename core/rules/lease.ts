@@ -4,7 +4,6 @@
  * messages then cost availability, never safety.
  */
 import { after, type DurationMs, type Epoch, latest, type MonotonicMs } from '#core/brand.js';
-import { promiseFor } from '#core/timings.js';
 
 /** L1: renewal is asked for only while the database passes the canary; a hung one loses its lease. */
 export function L1_mayAsk(database: {
@@ -28,7 +27,6 @@ export function L3_expiry(expiry: MonotonicMs, sentAt: MonotonicMs, holdMs: Dura
 export function L4_mayAcceptWrites(now: MonotonicMs, expiry: MonotonicMs): boolean {
   return now < expiry;
 }
-export const L4_promiseMs = promiseFor;
 
 /** L5: another member is appointed only when the old leader can accept no write any more, by one of three proofs. */
 export function L5_mayAppoint(proof: {
