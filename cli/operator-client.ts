@@ -11,8 +11,9 @@ import { wire } from '#proto/load.js';
 
 /** What can be asked, and the JSON that comes back. */
 export interface OperatorMethods {
-  init: {
-    readonly request: { readonly cluster: string; readonly policyJson: string };
+  /** A command of core/operator.ts. */
+  operate: {
+    readonly request: { readonly cluster: string; readonly commandJson: string };
     readonly answer: string;
   };
   /** `cluster` undefined: all. */
@@ -59,10 +60,10 @@ type Reply<Answer> =
 
 /** How each method is called on the wire, and where in its response the answer lies. */
 const METHODS: { readonly [Method in keyof OperatorMethods]: CallMethod<Method> } = {
-  init: (client, request, done) =>
-    client.init(
+  operate: (client, request, done) =>
+    client.operate(
       request,
-      replyTo(done, ({ planJson }) => planJson),
+      replyTo(done, ({ answerJson }) => answerJson),
     ),
   status: (client, { cluster }, done) =>
     client.status(

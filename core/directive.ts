@@ -1,6 +1,6 @@
 /** What a controller says to an agent. Every kind but the welcome carries the term under which it was decided. */
 import type { DurationMs, Epoch } from '#core/brand.js';
-import type { Plan } from '#core/plan.js';
+import type { Plan, PlanMember } from '#core/plan.js';
 import type { Term } from '#core/term.js';
 
 export type Directive =
@@ -24,4 +24,17 @@ export type Directive =
       readonly from: string;
       readonly agentAddress: string;
       readonly timeoutMs: DurationMs;
+    }
+  /** To the leader of `epoch`, before a switchover: make the stop that follows a short one. Reported as `prepared`. */
+  | { readonly kind: 'prepare'; readonly term: Term; readonly epoch: Epoch; readonly request: bigint }
+  /** To the leader of `epoch`: close in order, for another one is to lead. Reported as the fenced epoch (F2). */
+  | { readonly kind: 'stepDown'; readonly term: Term; readonly epoch: Epoch }
+  /** Look at that member from where you are: a connection to its database, another one to its agent. */
+  | { readonly kind: 'probe'; readonly term: Term; readonly member: PlanMember }
+  /** Say what would hurt at a failover, and whether each of `peers` can be replicated from. Changes nothing. */
+  | {
+      readonly kind: 'inspect';
+      readonly term: Term;
+      readonly request: bigint;
+      readonly peers: readonly PlanMember[];
     };

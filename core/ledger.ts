@@ -9,7 +9,7 @@ import type { Reason } from '#core/reasons.js';
 export interface LedgerEntry {
   readonly cluster: string;
   readonly epoch: Epoch;
-  readonly kind: 'init' | 'failover' | 'reopen';
+  readonly kind: LedgerKind;
   readonly leader: string;
   readonly previousLeader: string | undefined;
   /** When it was committed, on the deciding controller's wall clock; for people. */
@@ -24,6 +24,10 @@ export interface LedgerEntry {
   readonly phases: readonly Phase[];
   readonly outcome: 'pending' | 'proved' | 'failed';
 }
+
+/** `renew`: the same leader goes on at a new epoch without being closed. `reopen`: it was closed and is opened again. */
+export const LEDGER_KINDS = ['adopt', 'failover', 'switchover', 'reopen', 'renew'] as const;
+export type LedgerKind = (typeof LEDGER_KINDS)[number];
 
 export interface Candidate {
   readonly member: string;

@@ -20,11 +20,23 @@ export interface Plan {
   readonly eligible: readonly string[];
   /** Replicas named but not yet appointable (rule V4). */
   readonly joining: readonly string[];
+  readonly care: Care;
+  /** Members that somebody works on: not eligible, and their absence means nothing. */
+  readonly maintenance: readonly string[];
+  /** Which replica follows another replica (cascading); everybody else follows the leader. */
+  readonly upstreams: Readonly<Record<string, string>>;
   readonly opening: Opening;
   /** Every opening that proved writable, oldest first: the ancestry that logs are held against (rule S2). */
   readonly openings: readonly ProvedOpening[];
   readonly policy: Policy;
 }
+
+/**
+ * `automatic`: a leader that fails is replaced. `paused`: nobody else is appointed unless an operator asks (the empty eligible set of
+ * rule V6). `released`: hands off; the plan stays so that epochs go on where they were when the cluster is adopted again.
+ */
+export const CARE = ['automatic', 'paused', 'released'] as const;
+export type Care = (typeof CARE)[number];
 
 export interface PlanMember {
   readonly name: string;
@@ -39,8 +51,12 @@ export type Opening =
   | { readonly state: 'pending'; readonly atLeast: Position | undefined; readonly oldLeader: OldLeader }
   | { readonly state: 'proved' };
 
-/** Why the old leader can do no harm (rule L5): what the committed plan says to a member still under a promise. */
-export type OldLeader = 'fenced' | 'lapsed' | 'lossless' | 'none';
+/**
+ * Why the old leader can do no harm (rule L5): what the committed plan says to a member still under a promise. `none`: the same leader goes
+ * on. `adopted`: the leader was found open, before it had any lease.
+ */
+export const OLD_LEADER = ['fenced', 'lapsed', 'lossless', 'none', 'adopted'] as const;
+export type OldLeader = (typeof OLD_LEADER)[number];
 
 /** An opening that proved writable, with the mark that it wrote first and where the log stood then. */
 export interface ProvedOpening extends Mark {
@@ -54,6 +70,23 @@ export const memberOf = (plan: Plan, name: string): PlanMember | undefined =>
   plan.members.find((member) => member.name === name);
 
 export const isProved = (plan: Plan): boolean => plan.opening.state === 'proved';
+
+/** Until its first proof an adopted leader has no lease: it was open before anybody could grant one. */
+export const isBeingAdopted = ({ opening }: Plan): boolean =>
+  opening.state === 'pending' && opening.oldLeader === 'adopted';
+
+/** Hands off: neither fenced, nor opened, nor pointed anywhere. */
+export const isReleased = (plan: Plan): boolean => plan.care === 'released';
+
+/** Whom `name` follows: the replica that the plan says, unless that one leads now; otherwise the leader. */
+export function upstreamOf(plan: Plan, name: string): PlanMember | undefined {
+  const upstream = plan.upstreams[name];
+  return (upstream === undefined ? undefined : memberOf(plan, upstream)) ?? memberOf(plan, plan.leader);
+}
+
+/** `host:port` under which a member's database is reached, as databases report whom they follow. */
+export const databaseAddress = ({ databaseHost, databasePort }: PlanMember): string =>
+  `${databaseHost}:${databasePort}`;
 
 /** Order of plans: negative when `a` is older than `b`. */
 export function comparePlans(

@@ -16,11 +16,32 @@ export interface Policy {
   readonly openTimeoutMs: DurationMs;
   /** How much log an absent member's replication slot may hold back on the leader, in bytes. */
   readonly slotRetentionBytes: number;
-  /** Ties between equally advanced replicas go to the higher number; absent means 0. */
-  readonly priorities: Readonly<Record<string, number>>;
+  /** What to do first when the leader's database crashed and its agent lives. */
+  readonly onCrash: OnCrash;
+  /** With `restart-first`: how long the crashed database may take to come back before an heir is appointed. */
+  readonly restartTimeoutMs: DurationMs;
+  /** Wishes about single members, by name. */
+  readonly members: Readonly<Record<string, MemberPolicy>>;
   /** How many ledger entries are kept. */
   readonly ledgerRetention: number;
 }
+
+export const ON_CRASH = ['failover', 'restart-first'] as const;
+export type OnCrash = (typeof ON_CRASH)[number];
+
+export const APPOINT = ['yes', 'never'] as const;
+
+export interface MemberPolicy {
+  /** Between equally advanced replicas the higher number is preferred. */
+  readonly priority: number;
+  /** `never`: it follows, and is never eligible (a reporting replica, a distant site). */
+  readonly appoint: (typeof APPOINT)[number];
+}
+
+export const DEFAULT_MEMBER_POLICY: MemberPolicy = { priority: 0, appoint: 'yes' };
+
+export const memberPolicy = (policy: Policy, member: string): MemberPolicy =>
+  policy.members[member] ?? DEFAULT_MEMBER_POLICY;
 
 export const DEFAULT_POLICY: Policy = {
   profile: 'balanced',
@@ -30,6 +51,8 @@ export const DEFAULT_POLICY: Policy = {
   waitForAheadMs: asDuration(1000),
   openTimeoutMs: asDuration(10_000),
   slotRetentionBytes: 8 * 1024 * 1024 * 1024,
-  priorities: {},
+  onCrash: 'failover',
+  restartTimeoutMs: asDuration(10_000),
+  members: {},
   ledgerRetention: 1000,
 };

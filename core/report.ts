@@ -24,8 +24,49 @@ export interface Report {
   /** Set by the leader of `planEpoch` once it proved itself with a local write (rule S3). */
   readonly opened: OpenedReport | undefined;
   readonly database: DatabaseReport;
+  /** Whether a guard stands beside this agent (INV-6); a leader without one asks for no lease. */
+  readonly guarded: boolean;
+  /** What this agent found when it was asked to look at another member from its own machine. */
+  readonly probe: ProbeReport | undefined;
+  /** The preparation for a switchover that is done here: the number of the request. */
+  readonly prepared: bigint | undefined;
+  /** What was found here for `tanist adopt`. */
+  readonly inspection: Inspection | undefined;
+  /** Highest epoch whose release is done here: nothing of ours is left in the database. */
+  readonly releasedEpoch: Epoch;
   /** What keeps this member from its plan. */
   readonly problem: Problem | undefined;
+}
+
+/** How somebody answers on a new connection. `refuses`: its machine answers that nobody is there. `silent`: nothing came in time. */
+export const ANSWERING = ['answers', 'refuses', 'silent'] as const;
+export type Answering = (typeof ANSWERING)[number];
+
+export interface ProbeReport {
+  readonly member: string;
+  readonly database: Answering;
+  readonly agent: Answering;
+  /** Since the look began, on the prober's clock. */
+  readonly ageMs: number;
+}
+
+/** What one member found about itself, and which others it can replicate from. */
+export interface Inspection {
+  /** The number of the request that it answers. */
+  readonly request: bigint;
+  readonly findings: readonly Finding[];
+}
+
+/** `blocks`: cannot be taken into care like this. `hurts`: would hurt at a failover. `note`: good to know. */
+export const SEVERITIES = ['blocks', 'hurts', 'note'] as const;
+
+export interface Finding {
+  readonly severity: (typeof SEVERITIES)[number];
+  /** Stable, for scripts: `no-wal-log-hints`. */
+  readonly code: string;
+  readonly text: string;
+  /** What to do about it. */
+  readonly remedy: string;
 }
 
 export interface Sealed {
@@ -57,6 +98,8 @@ export interface DatabaseReport {
   /** `host:port` of the leader that it is set to follow, and whether log is arriving. */
   readonly upstream: string | undefined;
   readonly streaming: boolean;
+  /** Who receives log from this database now, by application name. */
+  readonly followers: readonly string[];
   /** True when the log of a dead or closed server can be read and handed to a candidate. */
   readonly tailReadable: boolean;
 }

@@ -1,6 +1,6 @@
 /** A cluster's policy file, `tanist init --policy`. What is left out is as in core's DEFAULT_POLICY. */
 import { z } from 'zod';
-import { DEFAULT_POLICY, type Policy } from '#core/policy.js';
+import { APPOINT, DEFAULT_MEMBER_POLICY, DEFAULT_POLICY, ON_CRASH, type Policy } from '#core/policy.js';
 import { PROFILES } from '#core/timings.js';
 import { readConfigFile } from '#cli/config/read.js';
 import { count, duration, name, oneOf, section, size } from '#cli/config/schema.js';
@@ -21,12 +21,23 @@ export const policySchema = section({
   waitForAhead: duration(0, 10 * MINUTE).prefault(formatDuration(DEFAULT_POLICY.waitForAheadMs)),
   openTimeout: duration(1000, HOUR).prefault(formatDuration(DEFAULT_POLICY.openTimeoutMs)),
   slotRetention: size(16 * MIB, 1024 * TIB).prefault(formatSize(DEFAULT_POLICY.slotRetentionBytes)),
-  priorities: z
-    .record(name(), count(-HIGHEST_PRIORITY, HIGHEST_PRIORITY), {
-      error: (issue) =>
-        issue.code === 'invalid_type' ? 'expected a section of member names, each with a number' : undefined,
-    })
-    .prefault({ ...DEFAULT_POLICY.priorities }),
+  onCrash: oneOf(ON_CRASH).prefault(DEFAULT_POLICY.onCrash),
+  restartTimeout: duration(1000, HOUR).prefault(formatDuration(DEFAULT_POLICY.restartTimeoutMs)),
+  members: z
+    .record(
+      name(),
+      section({
+        priority: count(-HIGHEST_PRIORITY, HIGHEST_PRIORITY).prefault(DEFAULT_MEMBER_POLICY.priority),
+        appoint: oneOf(APPOINT).prefault(DEFAULT_MEMBER_POLICY.appoint),
+      }),
+      {
+        error: (issue) =>
+          issue.code === 'invalid_type'
+            ? 'expected a section of member names, each with a section of its own'
+            : undefined,
+      },
+    )
+    .prefault({}),
   ledgerRetention: count(1, 1_000_000).prefault(DEFAULT_POLICY.ledgerRetention),
 });
 
@@ -42,7 +53,9 @@ export function readPolicy(file: string): Policy {
     waitForAheadMs: value.waitForAhead,
     openTimeoutMs: value.openTimeout,
     slotRetentionBytes: value.slotRetention,
-    priorities: value.priorities,
+    onCrash: value.onCrash,
+    restartTimeoutMs: value.restartTimeout,
+    members: value.members,
     ledgerRetention: value.ledgerRetention,
   };
 }

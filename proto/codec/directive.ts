@@ -2,10 +2,11 @@
 import { assertNever } from '#core/assert.js';
 import { asRevision } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
-import type { Plan } from '#core/plan.js';
+import type { Plan, PlanMember } from '#core/plan.js';
 import type { Term } from '#core/term.js';
 import type { Directive as WireDirective, Directive__Output } from '#proto/generated/tanist/v1/Directive.js';
 import type { Grant__Output } from '#proto/generated/tanist/v1/Grant.js';
+import type { Member__Output } from '#proto/generated/tanist/v1/Member.js';
 import type { TakeTail__Output } from '#proto/generated/tanist/v1/TakeTail.js';
 import type { Term as WireTerm, Term__Output } from '#proto/generated/tanist/v1/Term.js';
 import {
@@ -14,6 +15,7 @@ import {
   readDuration,
   readEpoch,
   readName,
+  readPort,
   readText,
   readUint64,
   required,
@@ -48,6 +50,34 @@ export function readDirective(wire: Directive__Output): Directive {
         term,
         ...readTakeTail('directive.take_tail', required('directive.take_tail', wire.takeTail)),
       };
+    case 'prepare': {
+      const { epoch, request } = required('directive.prepare', wire.prepare);
+      return {
+        kind: 'prepare',
+        term,
+        epoch: readEpoch('directive.prepare.epoch', epoch),
+        request: readUint64('directive.prepare.request', request),
+      };
+    }
+    case 'stepDown': {
+      const { epoch } = required('directive.step_down', wire.stepDown);
+      return { kind: 'stepDown', term, epoch: readEpoch('directive.step_down.epoch', epoch) };
+    }
+    case 'probe':
+      return {
+        kind: 'probe',
+        term,
+        member: readMember('directive.probe', required('directive.probe', wire.probe)),
+      };
+    case 'inspect': {
+      const { request, peers } = required('directive.inspect', wire.inspect);
+      return {
+        kind: 'inspect',
+        term,
+        request: readUint64('directive.inspect.request', request),
+        peers: peers.map((peer, index) => readMember(`directive.inspect.peers[${index}]`, peer)),
+      };
+    }
     case undefined:
       throw new MalformedMessage('directive', 'a directive that this version knows');
     default:
@@ -85,6 +115,23 @@ export function writeDirective(directive: Directive): WireDirective {
         },
       };
     }
+    case 'prepare':
+      return {
+        term,
+        prepare: { epoch: directive.epoch.toString(), request: directive.request.toString() },
+      };
+    case 'stepDown':
+      return { term, stepDown: { epoch: directive.epoch.toString() } };
+    case 'probe':
+      return { term, probe: { ...directive.member } };
+    case 'inspect':
+      return {
+        term,
+        inspect: {
+          request: directive.request.toString(),
+          peers: directive.peers.map((peer) => ({ ...peer })),
+        },
+      };
     default:
       return assertNever(directive);
   }
@@ -108,6 +155,15 @@ function readPlan(field: string, json: string): Plan {
   } catch (error) {
     throw new MalformedMessage(field, `a plan (${error instanceof Error ? error.message : String(error)})`);
   }
+}
+
+function readMember(field: string, wire: Member__Output): PlanMember {
+  return {
+    name: readName(`${field}.name`, wire.name),
+    agentAddress: readAddress(`${field}.agent_address`, wire.agentAddress),
+    databaseHost: readText(`${field}.database_host`, wire.databaseHost),
+    databasePort: readPort(`${field}.database_port`, wire.databasePort),
+  };
 }
 
 function readGrant(field: string, wire: Grant__Output): Omit<Directive & { kind: 'grant' }, 'kind' | 'term'> {

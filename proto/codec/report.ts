@@ -1,16 +1,27 @@
 /** The heartbeat on the wire. */
 import {
+  ANSWERING,
   DATABASE_ROLES,
   DATABASE_STATES,
   type DatabaseReport,
+  type Finding,
+  type Inspection,
   type OpenedReport,
+  type ProbeReport,
   type Problem,
   type Report,
   type Sealed,
+  SEVERITIES,
   type TailReport,
 } from '#core/report.js';
 import type { Database, Database__Output } from '#proto/generated/tanist/v1/Database.js';
+import type { Finding__Output } from '#proto/generated/tanist/v1/Finding.js';
+import type {
+  Inspection as WireInspection,
+  Inspection__Output,
+} from '#proto/generated/tanist/v1/Inspection.js';
 import type { Opened, Opened__Output } from '#proto/generated/tanist/v1/Opened.js';
+import type { Probe, Probe__Output } from '#proto/generated/tanist/v1/Probe.js';
 import type { Problem__Output } from '#proto/generated/tanist/v1/Problem.js';
 import type { Report as WireReport, Report__Output } from '#proto/generated/tanist/v1/Report.js';
 import type { Sealed as WireSealed, Sealed__Output } from '#proto/generated/tanist/v1/Sealed.js';
@@ -44,6 +55,11 @@ export function readReport(wire: Report__Output): Report {
     tail: optional(wire.tail, readTail),
     opened: optional(wire.opened, readOpened),
     database: readDatabase(required('report.database', wire.database)),
+    guarded: wire.guarded,
+    probe: optional(wire.probe, readProbe),
+    prepared: optional(wire.prepared, ({ request }) => readUint64('report.prepared.request', request)),
+    inspection: optional(wire.inspection, readInspection),
+    releasedEpoch: readEpoch('report.released_epoch', wire.releasedEpoch),
     problem: optional(wire.problem, readProblem),
   };
 }
@@ -61,6 +77,11 @@ export function writeReport(report: Report): WireReport {
     tail: report.tail === undefined ? null : writeTail(report.tail),
     opened: report.opened === undefined ? null : writeOpened(report.opened),
     database: writeDatabase(report.database),
+    guarded: report.guarded,
+    probe: report.probe === undefined ? null : writeProbe(report.probe),
+    prepared: report.prepared === undefined ? null : { request: report.prepared.toString() },
+    inspection: report.inspection === undefined ? null : writeInspection(report.inspection),
+    releasedEpoch: report.releasedEpoch.toString(),
     problem: report.problem ?? null,
   };
 }
@@ -107,7 +128,7 @@ function writeOpened({ epoch, mark, position, lineage }: OpenedReport): Opened {
 }
 
 function readDatabase(wire: Database__Output): DatabaseReport {
-  const { streaming, tailReadable } = wire;
+  const { streaming, tailReadable, followers } = wire;
   return {
     state: readOneOf('report.database.state', wire.state, DATABASE_STATES),
     role: readOneOf('report.database.role', wire.role, DATABASE_ROLES),
@@ -117,6 +138,7 @@ function readDatabase(wire: Database__Output): DatabaseReport {
     canaryAgeMs: wire.hasCanary ? wire.canaryAgeMs : undefined,
     upstream: readOptionalText(wire.upstream),
     streaming,
+    followers,
     tailReadable,
   };
 }
@@ -134,8 +156,42 @@ function writeDatabase(database: DatabaseReport): Database {
     canaryAgeMs: writeMilliseconds(canaryAgeMs ?? 0, Math.ceil),
     upstream: upstream ?? '',
     streaming,
+    followers: [...database.followers],
     tailReadable,
   };
+}
+
+function readProbe(wire: Probe__Output): ProbeReport {
+  return {
+    member: readText('report.probe.member', wire.member),
+    database: readOneOf('report.probe.database', wire.database, ANSWERING),
+    agent: readOneOf('report.probe.agent', wire.agent, ANSWERING),
+    ageMs: wire.ageMs,
+  };
+}
+
+function writeProbe({ member, database, agent, ageMs }: ProbeReport): Probe {
+  return { member, database, agent, ageMs: writeMilliseconds(ageMs, Math.ceil) };
+}
+
+function readInspection({ request, findings }: Inspection__Output): Inspection {
+  return {
+    request: readUint64('report.inspection.request', request),
+    findings: findings.map((finding, index) => readFinding(`report.inspection.findings[${index}]`, finding)),
+  };
+}
+
+function readFinding(field: string, { severity, code, text, remedy }: Finding__Output): Finding {
+  return {
+    severity: readOneOf(`${field}.severity`, severity, SEVERITIES),
+    code: readText(`${field}.code`, code),
+    text,
+    remedy,
+  };
+}
+
+function writeInspection({ request, findings }: Inspection): WireInspection {
+  return { request: request.toString(), findings: findings.map((finding) => ({ ...finding })) };
 }
 
 function readProblem({ code, text }: Problem__Output): Problem {

@@ -5,6 +5,9 @@
  */
 import { z } from 'zod';
 import { type ReasonCode, REASONS } from '#core/reasons.js';
+import { LEDGER_KINDS } from '#core/ledger.js';
+import { CARE, OLD_LEADER } from '#core/plan.js';
+import { APPOINT, ON_CRASH } from '#core/policy.js';
 import { PROFILES } from '#core/timings.js';
 import {
   bigintSchema,
@@ -43,7 +46,11 @@ export const policySchema = z
     waitForAheadMs: durationSchema,
     openTimeoutMs: durationSchema,
     slotRetentionBytes: count,
-    priorities: z.record(name, z.number()).readonly(),
+    onCrash: z.enum(ON_CRASH),
+    restartTimeoutMs: durationSchema,
+    members: z
+      .record(name, z.strictObject({ priority: z.number(), appoint: z.enum(APPOINT) }).readonly())
+      .readonly(),
     ledgerRetention: count,
   })
   .readonly();
@@ -53,7 +60,7 @@ const openingSchema = z.discriminatedUnion('state', [
     .strictObject({
       state: z.literal('pending'),
       atLeast: orNull(positionSchema),
-      oldLeader: z.enum(['fenced', 'lapsed', 'lossless', 'none']),
+      oldLeader: z.enum(OLD_LEADER),
     })
     .readonly(),
   z.strictObject({ state: z.literal('proved') }).readonly(),
@@ -76,6 +83,9 @@ export const planSchema = z
       .readonly(),
     eligible: names,
     joining: names,
+    care: z.enum(CARE),
+    maintenance: names,
+    upstreams: z.record(name, name).readonly(),
     opening: openingSchema,
     openings: z
       .array(
@@ -99,7 +109,7 @@ const evidenceValue = z.codec(
   },
 );
 
-const reasonSchema = z
+export const reasonSchema = z
   .strictObject({
     code: z.enum(Object.keys(REASONS) as [ReasonCode, ...ReasonCode[]]),
     sentence: z.string(),
@@ -139,7 +149,7 @@ export const ledgerEntrySchema = z
   .strictObject({
     cluster: name,
     epoch: epochSchema,
-    kind: z.enum(['init', 'failover', 'reopen']),
+    kind: z.enum(LEDGER_KINDS),
     leader: name,
     previousLeader: orNull(z.string()),
     at: wallClockSchema,

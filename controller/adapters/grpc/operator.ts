@@ -7,7 +7,7 @@ import type { OperatorHandlers as OperatorService } from '#proto/generated/tanis
 
 /** Answers are JSON texts. What a user can meet is a TanistError, returned or thrown; anything else thrown is our mistake. */
 export interface OperatorHandlers {
-  init(cluster: string, policyJson: string): Promise<string | TanistError>;
+  operate(cluster: string, commandJson: string): Promise<string | TanistError>;
   /** `cluster` undefined: all. */
   status(cluster: string | undefined): Promise<string | TanistError>;
   /** Newest first. */
@@ -19,9 +19,9 @@ const HISTORY_LIMIT = 1000;
 
 export function operatorService(handlers: OperatorHandlers, log: Log): OperatorService {
   return {
-    Init: answer(
-      ({ cluster, policyJson }) => handlers.init(cluster, policyJson),
-      (planJson) => ({ planJson }),
+    Operate: answer(
+      ({ cluster, commandJson }) => handlers.operate(cluster, commandJson),
+      (answerJson) => ({ answerJson }),
     ),
     Status: answer(
       ({ cluster }) => handlers.status(cluster === '' ? undefined : cluster),

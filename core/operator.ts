@@ -1,0 +1,82 @@
+/**
+ * What an operator asks of the active controller, and what it answers. Every command is one question with one answer; whatever it
+ * started goes on by itself if the asker leaves.
+ */
+import type { Plan } from '#core/plan.js';
+import type { Policy } from '#core/policy.js';
+import type { Reason } from '#core/reasons.js';
+import type { Finding } from '#core/report.js';
+
+export type OperatorCommand =
+  /** What `adopt` would take into care, and what would hurt at a failover. Changes nothing. */
+  | { readonly kind: 'inspect' }
+  /** Commits the first plan around the leader that runs already. */
+  | { readonly kind: 'adopt'; readonly policy: Policy; readonly by: string }
+  /** Undoes all that `adopt` and what followed did; answered when every connected member has. */
+  | { readonly kind: 'release'; readonly by: string }
+  /** What a switchover or failover would do and lose. Changes nothing. `to` undefined: whoever is chosen. */
+  | { readonly kind: 'forecast'; readonly of: 'switchover' | 'failover'; readonly to: string | undefined }
+  | { readonly kind: 'switchover'; readonly to: string | undefined; readonly by: string }
+  /** `acceptLoss`: `to` may lack writes that another member has. */
+  | {
+      readonly kind: 'failover';
+      readonly to: string | undefined;
+      readonly by: string;
+      readonly acceptLoss: boolean;
+    }
+  | { readonly kind: 'pause'; readonly by: string }
+  | { readonly kind: 'resume'; readonly by: string }
+  | { readonly kind: 'maintenance'; readonly member: string; readonly on: boolean; readonly by: string }
+  | { readonly kind: 'setPolicy'; readonly policy: Policy; readonly by: string };
+
+export type OperatorAnswer =
+  /** adopt, release, pause, resume, maintenance, setPolicy. */
+  | { readonly kind: 'plan'; readonly plan: Plan }
+  | { readonly kind: 'inspected'; readonly inspection: ClusterInspection }
+  | { readonly kind: 'forecast'; readonly forecast: Forecast }
+  | { readonly kind: 'handedOver'; readonly handover: Handover };
+
+export interface ClusterInspection {
+  readonly cluster: string;
+  /** The one member that accepts writes; undefined: none, or several (which is a finding). */
+  readonly leader: string | undefined;
+  readonly members: readonly InspectedMember[];
+  /** `member` undefined: about the cluster as a whole. */
+  readonly findings: readonly (Finding & { readonly member: string | undefined })[];
+}
+
+export interface InspectedMember {
+  readonly name: string;
+  readonly role: 'leader' | 'replica' | 'unknown';
+  readonly address: string;
+  /** `host:port` that it follows. */
+  readonly upstream: string | undefined;
+  readonly streaming: boolean;
+  /** Would be eligible at once. */
+  readonly eligible: boolean;
+}
+
+export interface Forecast {
+  readonly of: 'switchover' | 'failover';
+  readonly leader: string;
+  /** Who would lead; undefined: nobody can. */
+  readonly candidate: string | undefined;
+  /** Log that the leader last reported and the candidate had not, bytes; undefined: not comparable. */
+  readonly behindBytes: bigint | undefined;
+  /** What would be lost: nothing, or why that cannot be known beforehand. */
+  readonly loss: { readonly kind: 'none' } | { readonly kind: 'possible'; readonly text: string };
+  /** How long the old leader's lease has to be waited out before anybody else may be appointed, ms. */
+  readonly waitMs: number;
+  /** What keeps it from being done now; undefined: nothing. */
+  readonly refused: Reason | undefined;
+  /** Every other member, and why it is not the candidate. */
+  readonly others: readonly { readonly member: string; readonly reason: Reason }[];
+}
+
+export interface Handover {
+  readonly from: string;
+  readonly to: string;
+  readonly epoch: Plan['epoch'];
+  /** From when the old leader was told to close until the new one had proved itself, ms. */
+  readonly closedMs: number;
+}
