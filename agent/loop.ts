@@ -3,11 +3,14 @@
  * what they promise is durable (E5). Nothing here decides.
  */
 import { assertNever } from '#core/assert.js';
-import type { MonotonicMs } from '#core/brand.js';
+import { asDuration, type DurationMs, type MonotonicMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
+import type { PlanMember } from '#core/plan.js';
+import type { Answering } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
+import { isLeftGuarded } from '#agent/decide/guard.js';
 import {
   type AgentState,
   type DurableState,
@@ -17,6 +20,7 @@ import {
 } from '#agent/decide/state.js';
 import type { Controllers } from '#agent/ports/controllers.js';
 import type { Engine, EngineAction } from '#agent/ports/engine.js';
+import type { Guard, GuardOrder } from '#agent/ports/guard.js';
 import type { Log } from '#agent/ports/log.js';
 import type { StateFile } from '#agent/ports/state-file.js';
 
@@ -24,6 +28,9 @@ export interface AgentPorts {
   readonly controllers: Controllers;
   readonly engine: Engine;
   readonly stateFile: StateFile;
+  readonly guard: Guard;
+  /** Whether another agent answers on a new connection from here. Never rejects. */
+  readonly probeAgent: (address: string, timeoutMs: DurationMs) => Promise<Answering>;
   readonly log: Log;
   readonly now: () => MonotonicMs;
   /** A fresh random word each time, for marks. */
@@ -32,14 +39,30 @@ export interface AgentPorts {
 
 export interface AgentLoop {
   start(): void;
+  /** An open database that a guard watches over stays open for the next agent; any other is closed. */
   stop(): Promise<void>;
   state(): AgentState;
   /** Settles when the agent cannot go on: rejects with the error to exit with. */
   readonly ended: Promise<never>;
 }
 
-export function createAgentLoop(durable: DurableState, incarnation: string, ports: AgentPorts): AgentLoop {
-  let state = startState({ durable, incarnation, controllers: ports.controllers.names, now: ports.now() });
+/** Longer than any network that a cluster should span takes, shorter than a leader's lease. */
+const PROBE_WITHIN = asDuration(500);
+
+/** `guard`: what the guard holds that an earlier agent left. */
+export function createAgentLoop(
+  durable: DurableState,
+  incarnation: string,
+  guard: GuardOrder | undefined,
+  ports: AgentPorts,
+): AgentLoop {
+  let state = startState({
+    durable,
+    incarnation,
+    controllers: ports.controllers.names,
+    now: ports.now(),
+    guard,
+  });
   const queue: Input[] = [];
   let draining = false;
   let stopped = false;
@@ -88,6 +111,16 @@ export function createAgentLoop(durable: DurableState, incarnation: string, port
         return ports.controllers.send(effect.controller, effect.report);
       case 'run':
         return void run(effect.id, effect.action);
+      case 'keepGuard':
+        return ports.guard.start((event) => take(event));
+      case 'arm':
+        return ports.guard.arm(effect.order);
+      case 'dismissGuard':
+        return void ports.guard.dismiss();
+      case 'probe':
+        return void probe(effect.member);
+      case 'inspect':
+        return void inspect(effect.request, effect.peers);
       case 'log':
         return ports.log(effect.level, effect.code, effect.fields);
       case 'exit':
@@ -100,6 +133,18 @@ export function createAgentLoop(durable: DurableState, incarnation: string, port
   async function run(id: number, action: EngineAction): Promise<void> {
     const result = await ports.engine.run(action);
     take({ kind: 'done', id, endedAt: ports.now(), result });
+  }
+
+  async function probe(member: PlanMember): Promise<void> {
+    const [database, agent] = await Promise.all([
+      ports.engine.probe(member, PROBE_WITHIN),
+      ports.probeAgent(member.agentAddress, PROBE_WITHIN),
+    ]);
+    take({ kind: 'probed', member: member.name, database, agent });
+  }
+
+  async function inspect(request: bigint, peers: readonly PlanMember[]): Promise<void> {
+    take({ kind: 'inspected', request, findings: await ports.engine.inspect(peers) });
   }
 
   /** A disk that stalls must not hold up the end of a lease: the fence needs neither this write nor the queue behind it. */
@@ -144,7 +189,10 @@ export function createAgentLoop(durable: DurableState, incarnation: string, port
     async stop() {
       stopped = true;
       clearTimeout(timer);
-      await fenceIfOpen();
+      const { plan } = state.durable;
+      const isLeft = plan !== undefined && isLeftGuarded(state, plan, ports.now());
+      if (!isLeft) await fenceIfOpen();
+      await ports.guard.leave();
       await ports.controllers.stop();
       await ports.engine.stop();
     },

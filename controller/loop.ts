@@ -4,7 +4,7 @@
  */
 import { assertNever } from '#core/assert.js';
 import { type MonotonicMs, type WallMs } from '#core/brand.js';
-import type { Policy } from '#core/policy.js';
+import type { OperatorCommand } from '#core/operator.js';
 import { rules } from '#core/rules/index.js';
 import type { StatusDocument } from '#core/status.js';
 import type { Term } from '#core/term.js';
@@ -21,6 +21,8 @@ export interface ControllerPorts {
   readonly planStore: PlanStore;
   readonly agents: Agents;
   readonly log: Log;
+  /** Where the controllers run that are not active (A3). Rejects when etcd does not answer. */
+  readonly standbys: () => Promise<readonly (string | undefined)[]>;
   /** Of promises and waits. */
   readonly now: () => MonotonicMs;
   /** Of this controller's own authority, and of the instants in the election's events. */
@@ -34,14 +36,20 @@ export interface ControllerLoop {
   /** Resigns, leaving what a successor needs, and ends everything. */
   stop(): Promise<void>;
   status(cluster: string | undefined): StatusDocument;
-  init(cluster: string, policy: Policy): Promise<Answer>;
+  /** Resolves when the command has come to its end, which may take minutes. */
+  operate(cluster: string, command: OperatorCommand): Promise<Answer>;
 }
 
 /** etcd that refuses at once must not be asked in a tight circle. */
 const STORE_RETRY_MS = 100;
 
-export function createControllerLoop(name: string, ports: ControllerPorts): ControllerLoop {
-  let state = startState(name);
+/** `host`: the machine's name (A3). */
+export function createControllerLoop(
+  name: string,
+  host: string | undefined,
+  ports: ControllerPorts,
+): ControllerLoop {
+  let state = startState(name, host);
   let timer: NodeJS.Timeout | undefined;
   let requests = 0;
   let stopped = false;
@@ -93,9 +101,9 @@ export function createControllerLoop(name: string, ports: ControllerPorts): Cont
       case 'reread':
         return void reread(effect);
       case 'resign':
-        return resigned?.(
-          effect.record === undefined ? Promise.resolve(false) : ports.election.resign(effect.record),
-        );
+        return resign(effect.record);
+      case 'findStandbys':
+        return void findStandbys(effect.term);
       case 'reply':
         waiting.get(effect.request)?.(effect.answer);
         waiting.delete(effect.request);
@@ -109,6 +117,18 @@ export function createControllerLoop(name: string, ports: ControllerPorts): Cont
       default:
         return assertNever(effect);
     }
+  }
+
+  function resign(record: (Effect & { kind: 'resign' })['record']): void {
+    const ended = record === undefined ? Promise.resolve(false) : ports.election.resign(record);
+    if (resigned === undefined) void ended.catch(() => false);
+    else resigned(ended);
+  }
+
+  /** Nobody to be found is as good as nobody there: it is asked again. */
+  async function findStandbys(term: Term): Promise<void> {
+    const hosts = await ports.standbys().catch(() => []);
+    take({ kind: 'standbys', term, hosts });
   }
 
   async function load(term: Term): Promise<void> {
@@ -164,12 +184,12 @@ export function createControllerLoop(name: string, ports: ControllerPorts): Cont
       }
     },
     status: (cluster) => statusOf(state, cluster, ports.now(), ports.authorityNow()),
-    init(cluster, policy) {
+    operate(cluster, command) {
       requests += 1;
       const request = requests;
       return new Promise((resolve) => {
         waiting.set(request, resolve);
-        take({ kind: 'init', cluster, policy, request });
+        take({ kind: 'operate', cluster, command, request });
       });
     },
   };

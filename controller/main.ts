@@ -1,7 +1,7 @@
 /** Composes a controller from its ports and runs it until it is told to stop. */
 import pino from 'pino';
 import { TanistError } from '#core/errors.js';
-import type { Policy } from '#core/policy.js';
+import type { OperatorCommand } from '#core/operator.js';
 import { createEtcd, checkEtcd } from '#controller/adapters/etcd/index.js';
 import { createAuthorityClock, waitingNow, wallNow } from '#controller/adapters/clock.js';
 import { createAgents, type OperatorHandlers } from '#controller/adapters/grpc/agents.js';
@@ -9,7 +9,8 @@ import type { ControllerConfig } from '#controller/config.js';
 import { type ControllerLoop, createControllerLoop } from '#controller/loop.js';
 import type { Log } from '#controller/ports/log.js';
 import { type PlanStore, StoreCorrupt } from '#controller/ports/plan-store.js';
-import { ledgerEntryToJson, planToJson, policyFromJson } from '#proto/codec/json.js';
+import { ledgerEntryToJson } from '#proto/codec/json.js';
+import { answerToJson, commandFromJson } from '#proto/codec/operator.js';
 
 /** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start. */
 export async function runController(config: ControllerConfig): Promise<void> {
@@ -31,10 +32,11 @@ export async function runController(config: ControllerConfig): Promise<void> {
     log,
     operator: operatorHandlers(() => loop, etcd.planStore),
   });
-  const loop: ControllerLoop = createControllerLoop(config.name, {
+  const loop: ControllerLoop = createControllerLoop(config.name, config.host, {
     election: etcd.election,
     planStore: etcd.planStore,
     agents,
+    standbys: async () => (await etcd.standbys()).map(({ host }) => host),
     log,
     now: waitingNow,
     authorityNow,
@@ -50,10 +52,10 @@ export async function runController(config: ControllerConfig): Promise<void> {
 
 function operatorHandlers(loop: () => ControllerLoop, store: PlanStore): OperatorHandlers {
   return {
-    async init(cluster, policyJson) {
-      const answer = await loop().init(cluster, readPolicy(policyJson));
+    async operate(cluster, commandJson) {
+      const answer = await loop().operate(cluster, readCommand(commandJson));
       if (answer.kind === 'error') throw new TanistError(answer.code, answer.text);
-      return planToJson(answer.plan);
+      return answerToJson(answer.answer);
     },
     status(cluster) {
       return Promise.resolve(JSON.stringify(loop().status(cluster)));
@@ -67,8 +69,7 @@ function operatorHandlers(loop: () => ControllerLoop, store: PlanStore): Operato
 async function readLedger(store: PlanStore, cluster: string, limit: number): ReturnType<PlanStore['ledger']> {
   try {
     const entries = await store.ledger(cluster, limit);
-    if (entries.length === 0)
-      throw new TanistError('NOT_INITIALISED', `no ledger of cluster ${cluster} in etcd`);
+    if (entries.length === 0) throw new TanistError('NOT_ADOPTED', `no ledger of cluster ${cluster} in etcd`);
     return entries;
   } catch (error) {
     if (error instanceof TanistError) throw error;
@@ -77,9 +78,9 @@ async function readLedger(store: PlanStore, cluster: string, limit: number): Ret
   }
 }
 
-function readPolicy(json: string): Policy {
+function readCommand(json: string): OperatorCommand {
   try {
-    return policyFromJson(json);
+    return commandFromJson(json);
   } catch (error) {
     throw new TanistError('CONFIG_INVALID', error instanceof Error ? error.message : String(error));
   }

@@ -1,4 +1,5 @@
 /** What a controller sees, in the form that `tanist status --json` prints. Numbers that people read; nothing here decides. */
+import type { Care } from '#core/plan.js';
 import type { Reason } from '#core/reasons.js';
 
 export interface StatusDocument {
@@ -11,8 +12,10 @@ export interface StatusDocument {
 
 export interface ClusterStatus {
   readonly name: string;
-  /** `not-in-care`: agents report, no plan yet. `unknown`: a standby, which holds no plan. */
-  readonly state: 'ok' | 'degraded' | 'failing-over' | 'waiting' | 'not-in-care' | 'unknown';
+  /** `not-in-care`: agents report, no plan yet. `released`: let go. `unknown`: a standby, which holds no plan. */
+  readonly state:
+    'ok' | 'degraded' | 'failing-over' | 'waiting' | 'paused' | 'released' | 'not-in-care' | 'unknown';
+  readonly care: Care | null;
   readonly epoch: number | null;
   readonly version: number | null;
   readonly leader: string | null;
@@ -34,6 +37,12 @@ export interface MemberStatus {
   /** Bytes behind the leader's last reported position; null where that has no meaning. */
   readonly behindBytes: number | null;
   readonly streaming: boolean;
+  /** Whom it follows: a member's name if known, else `host:port`; null: nobody. */
+  readonly upstream: string | null;
+  readonly maintenance: boolean;
+  readonly appoint: 'yes' | 'never';
+  /** Who receives log from it and is no member: extra replicas, backups. */
+  readonly followers: readonly string[];
   readonly heardMsAgo: number | null;
   readonly problem: { readonly code: string; readonly text: string } | null;
 }

@@ -10,6 +10,7 @@ import type { Rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { observe } from '#agent/decide/observe.js';
 import { takeDirective } from '#agent/decide/directives.js';
+import { hearGuard, keepGuard } from '#agent/decide/guard.js';
 import { nextAction } from '#agent/decide/next-action.js';
 import { report } from '#agent/decide/report.js';
 import { takeResult } from '#agent/decide/results.js';
@@ -25,8 +26,10 @@ export function decide(state: AgentState, event: Event, rules: Rules): Decision 
     emit: (effect) => effects.push(effect),
   };
   const taken = take(state, event, context);
-  const acting = nextAction(taken, context);
-  const next = report(acting, context);
+  const guarded = keepGuard(taken, context);
+  const acting = nextAction(guarded, context);
+  // A step that ends a right (a fence begun, an epoch closed) is the guard's to know as well.
+  const next = report(keepGuard(acting, context), context);
   return {
     state: next,
     persist: next.durable === state.durable ? undefined : next.durable,
@@ -50,6 +53,15 @@ function take(state: AgentState, event: Event, context: Context): AgentState {
       return takeDirective(state, event.directive, context);
     case 'refused':
       return refused(state, event.code, event.text, context);
+    case 'guard-standing':
+    case 'guard-lost':
+      return hearGuard(state, event, context);
+    case 'probed':
+      return probed(state, event);
+    case 'inspected': {
+      const { request, findings } = event;
+      return { ...state, inspection: { request, findings } };
+    }
     case 'done':
       return takeResult(state, event.id, event.result, event.endedAt, context);
     default:
@@ -61,6 +73,12 @@ function refused(state: AgentState, code: string, text: string, context: Context
   const known: ErrorCode = code in ERRORS ? (code as ErrorCode) : 'ENGINE_FAILED';
   context.emit({ kind: 'exit', code: known, text });
   return state;
+}
+
+function probed(state: AgentState, event: Event & { kind: 'probed' }): AgentState {
+  if (state.probing?.member !== event.member) return state;
+  const { database, agent } = event;
+  return { ...state, probing: undefined, probed: { ...state.probing, database, agent } };
 }
 
 function withSession(state: AgentState, controller: string, connected: boolean): AgentState {

@@ -1,8 +1,10 @@
 /** What controllers say. The receiver enforces the numbers: a lower term, epoch or version is not followed (E5, S1). */
 import { assertNever } from '#core/assert.js';
-import { highest } from '#core/brand.js';
+import { highest, NEVER } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
+import type { Plan } from '#core/plan.js';
 import { compareTerms } from '#core/term.js';
+import { leaseHeld, rightUntil } from '#agent/decide/right.js';
 import type { AgentState, Context } from '#agent/decide/state.js';
 
 export function takeDirective(state: AgentState, directive: Directive, context: Context): AgentState {
@@ -17,6 +19,14 @@ export function takeDirective(state: AgentState, directive: Directive, context: 
       return takeSeal(heard, directive, context);
     case 'takeTail':
       return takeTailRequest(heard, directive);
+    case 'prepare':
+      return takePrepare(heard, directive);
+    case 'stepDown':
+      return takeStepDown(heard, directive, context);
+    case 'probe':
+      return takeProbe(heard, directive, context);
+    case 'inspect':
+      return takeInspect(heard, directive, context);
     default:
       return assertNever(directive);
   }
@@ -41,6 +51,7 @@ function takePlan(state: AgentState, { plan }: Directive & { kind: 'plan' }, con
     context.emit({ kind: 'exit', code: 'DATA_IDENTITY_MISMATCH', text });
     return state;
   }
+  if (endsV6WithoutLease(state, plan, context)) return state;
   context.emit({
     kind: 'log',
     level: 'info',
@@ -57,6 +68,18 @@ function takePlan(state: AgentState, { plan }: Directive & { kind: 'plan' }, con
     retryAt: context.now,
     slotsAt: sameEpoch ? state.slotsAt : context.now,
   };
+}
+
+/**
+ * V6: a leader that runs without grants acknowledges that somebody may supersede it only once it holds a lease: it asks for one all
+ * along, and the plan comes again with its next report.
+ */
+function endsV6WithoutLease(state: AgentState, plan: Plan, context: Context): boolean {
+  const known = state.durable.plan;
+  if (known?.leader !== state.member || known.epoch !== plan.epoch || plan.leader !== state.member)
+    return false;
+  const ends = context.rules.V6(known) && !context.rules.V6(plan);
+  return ends && rightUntil(state, known, context) === NEVER && !leaseHeld(state, context);
 }
 
 /** L3: only an answer to a heartbeat of this very process, for the epoch that it leads, extends the lease. */
@@ -96,4 +119,44 @@ function takeTailRequest(state: AgentState, wanted: Directive & { kind: 'takeTai
   if (state.tail?.epoch === wanted.epoch) return { ...state, lastSaid: '' };
   const { epoch, agentAddress, timeoutMs } = wanted;
   return { ...state, tailWanted: { epoch, agentAddress, timeoutMs } };
+}
+
+function takePrepare(state: AgentState, { epoch, request }: Directive & { kind: 'prepare' }): AgentState {
+  const plan = state.durable.plan;
+  if (plan?.leader !== state.member || plan.epoch !== epoch) return state;
+  if (state.prepare?.request === request) return state.prepare.done ? { ...state, lastSaid: '' } : state;
+  return { ...state, prepare: { request, done: false } };
+}
+
+/** Only the leader of that very epoch closes; from here on it has no right to be open at it (F1). */
+function takeStepDown(
+  state: AgentState,
+  { epoch }: Directive & { kind: 'stepDown' },
+  context: Context,
+): AgentState {
+  const plan = state.durable.plan;
+  if (plan?.leader !== state.member || plan.epoch !== epoch || state.stepDownEpoch === epoch) return state;
+  context.emit({ kind: 'log', level: 'info', code: 'STEPPING_DOWN', fields: { epoch: Number(epoch) } });
+  return { ...state, stepDownEpoch: epoch };
+}
+
+/** One look at a time; an answer that is on its way is waited for. */
+function takeProbe(
+  state: AgentState,
+  { member }: Directive & { kind: 'probe' },
+  context: Context,
+): AgentState {
+  if (state.probing !== undefined) return state;
+  context.emit({ kind: 'probe', member });
+  return { ...state, probing: { member: member.name, startedAt: context.now } };
+}
+
+function takeInspect(
+  state: AgentState,
+  { request, peers }: Directive & { kind: 'inspect' },
+  context: Context,
+): AgentState {
+  if (state.inspection?.request === request) return { ...state, lastSaid: '' };
+  context.emit({ kind: 'inspect', request, peers });
+  return state;
 }

@@ -2,14 +2,20 @@
  * The next step toward the plan, from whatever the database is now. Safety first: a database that may not be open is fenced,
  * whatever else is under way. Then the seal, the tail, and only then what the plan wants.
  */
-import { after, asDuration, type Epoch, highest } from '#core/brand.js';
-import { memberOf, type Plan } from '#core/plan.js';
-import { formatPosition } from '#core/position.js';
+import { after, asDuration, type DurationMs, type Epoch, highest, since } from '#core/brand.js';
+import { isReleased, type Plan } from '#core/plan.js';
+import { followStep } from '#agent/decide/follow.js';
+import { isGuarded } from '#agent/decide/guard.js';
 import { isDown } from '#agent/decide/observe.js';
-import type { Action, AgentState, Context, Observed } from '#agent/decide/state.js';
+import { grantedUntil, mayBeOpen, mayOpen } from '#agent/decide/right.js';
+import type { Action, AgentState, Context, Observed, Step } from '#agent/decide/state.js';
 
-/** A dead leader's log is left to be read for this long before its server is started again, closed. */
+/** A closed leader's log is left to be read for this long before its server is started again. */
 const RESTART_AFTER = asDuration(2000);
+/** A stop that was asked for may take longer than a fence: its log is handed over in order. */
+const STEP_DOWN_WITHIN = asDuration(2000);
+const CHECKPOINT_WITHIN = asDuration(120_000);
+const RELEASE_WITHIN = asDuration(15_000);
 export const SLOTS_EVERY = asDuration(5000);
 
 export function nextAction(state: AgentState, context: Context): AgentState {
@@ -17,9 +23,10 @@ export function nextAction(state: AgentState, context: Context): AgentState {
   const { database } = state;
   // Without a plan the database is not in care: hands off.
   if (plan === undefined || database === undefined) return state;
+  if (isReleased(plan)) return release(state, plan, database, context);
   if (mustFence(state, plan, database, context)) {
     if (state.action?.action.kind === 'fence' || context.now < state.fenceAgainAt) return state;
-    return run(state, { kind: 'fence', withinMs: context.timings.fenceMs }, context);
+    return run(state, { kind: 'fence', withinMs: fenceWithin(state, plan, context) }, context);
   }
   const sealing = state.durable.sealedEpoch > plan.epoch;
   if (state.action !== undefined && !(sealing && givesWayToSeal(state.action.action))) return state;
@@ -32,9 +39,8 @@ export function nextAction(state: AgentState, context: Context): AgentState {
 }
 
 /** S1 waits for no step that only serves the old plan. */
-const givesWayToSeal = ({ kind }: Action): boolean => kind === 'follow' || kind === 'keepSlots';
-
-type Step = Action | { readonly problem: NonNullable<AgentState['problem']> };
+const givesWayToSeal = ({ kind }: Action): boolean =>
+  kind === 'follow' || kind === 'keepSlots' || kind === 'checkpoint';
 
 function run(state: AgentState, action: Action, context: Context): AgentState {
   const id = state.actions + 1;
@@ -52,23 +58,19 @@ function run(state: AgentState, action: Action, context: Context): AgentState {
   }
 }
 
-/** L4 and F1: whether this member may accept writes at this instant. */
-export function mayBeOpen(state: AgentState, plan: Plan, context: Context): boolean {
-  if (plan.leader !== state.member || !context.rules.F1(state.durable, plan.epoch)) return false;
-  return leaseHeld(state, context) || isBeingAdopted(state, plan);
+function release(state: AgentState, plan: Plan, database: Observed, context: Context): AgentState {
+  if (state.durable.releasedEpoch >= plan.epoch || state.action !== undefined) return state;
+  if (database.state !== 'running' || context.now < state.retryAt) return state;
+  const peers = plan.members.filter(({ name }) => name !== state.member);
+  return run(state, { kind: 'release', peers, timeoutMs: RELEASE_WITHIN }, context);
 }
 
-/**
- * A lease is a right for a time: it goes on under a higher epoch that names the same leader, unless the member was closed since
- * it was granted.
- */
-function leaseHeld(state: AgentState, context: Context): boolean {
-  return state.lease.epoch > state.durable.fencedEpoch && context.rules.L4(context.now, state.lease.expiry);
-}
-
-/** Epoch 1 is committed around an open leader, and no controller appoints another before it has proved itself. */
-function isBeingAdopted(state: AgentState, plan: Plan): boolean {
-  return plan.epoch === 1n && state.durable.openedEpoch < plan.epoch;
+/** L4 gives a fence F after the expiry; a stop that was asked for ends by then as well. */
+function fenceWithin(state: AgentState, plan: Plan, context: Context): DurationMs {
+  const { fenceMs } = context.timings;
+  if (state.stepDownEpoch !== plan.epoch) return fenceMs;
+  const left = Math.max(0, since(context.now, grantedUntil(state, plan, context)));
+  return asDuration(Math.min(STEP_DOWN_WITHIN, left + fenceMs));
 }
 
 function mustFence(state: AgentState, plan: Plan, database: Observed, context: Context): boolean {
@@ -76,8 +78,8 @@ function mustFence(state: AgentState, plan: Plan, database: Observed, context: C
   // A promotion that was begun may land at any moment: the right to be open bounds it like an open database.
   if (isPromoting(state) && (!mayOpen || state.openingEpoch !== plan.epoch)) return true;
   if (!isDown(database.state) && mayAccept(state, database)) return !mayOpen;
-  // Dead, but not its children: one that is busy can still commit.
-  if (isDown(database.state) && !database.processesGone) return true;
+  // Dead, but not its children: one that is busy can still commit. A rewind stops its closed server by itself.
+  if (isDown(database.state) && !database.processesGone) return state.action?.action.kind !== 'rewind';
   // F1: what is not open any more at this epoch, or never will be, is closed for good, and is confirmed so.
   const closed = isDown(database.state) || (database.role === 'replica' && !isOpening(state, plan));
   return isOver(state, plan) && closed && state.durable.fencedEpoch < plan.epoch;
@@ -133,11 +135,17 @@ function sealOrStart(
 /** Starts a server that is down, unless an administrator shut it down, or its log is still wanted by an heir. */
 function startStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
   if (database.state === 'stopped' && !state.stoppedByFence) return undefined;
-  const closedLeader = plan.leader === state.member && state.durable.fencedEpoch >= plan.epoch;
-  if (closedLeader && database.state === 'crashed' && plan.members.length > 1) {
+  if (logIsWanted(state, plan, database) && plan.members.length > 1) {
     if (context.now < after(state.downSince ?? context.now, RESTART_AFTER)) return undefined;
   }
   return { kind: 'start' };
+}
+
+/** An heir may be about to read it: after a crash, and after a step-down unless this member is wanted back itself (sealed). */
+function logIsWanted(state: AgentState, plan: Plan, database: Observed): boolean {
+  if (plan.leader !== state.member || state.durable.fencedEpoch < plan.epoch) return false;
+  if (state.stepDownEpoch === plan.epoch) return state.durable.sealedEpoch <= plan.epoch;
+  return database.state === 'crashed' && plan.policy.onCrash === 'failover';
 }
 
 function planStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
@@ -149,7 +157,7 @@ function planStep(state: AgentState, plan: Plan, database: Observed, context: Co
 }
 
 function leadStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
-  if (!context.rules.F1(state.durable, plan.epoch) || !leaseHeld(state, context)) return undefined;
+  if (!mayOpen(state, plan, context) || !isGuarded(state, plan, context)) return undefined;
   const replicas = plan.members.map((member) => member.name).filter((name) => name !== state.member);
   if (state.opened === undefined) {
     return {
@@ -163,26 +171,8 @@ function leadStep(state: AgentState, plan: Plan, database: Observed, context: Co
       timeoutMs: plan.policy.openTimeoutMs,
     };
   }
-  if (database.role !== 'writable' || context.now < state.slotsAt) return undefined;
+  if (database.role !== 'writable') return undefined;
+  if (state.prepare?.done === false) return { kind: 'checkpoint', timeoutMs: CHECKPOINT_WITHIN };
+  if (context.now < state.slotsAt) return undefined;
   return { kind: 'keepSlots', replicas, retentionBytes: plan.policy.slotRetentionBytes };
-}
-
-/** S4, then S2: only behind a proved leader, and only from a log that its history contains. */
-function followStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
-  const leader = memberOf(plan, plan.leader);
-  if (leader === undefined || !context.rules.S4(plan) || database.role !== 'replica') return undefined;
-  const follow: Action = { kind: 'follow', leader, openings: plan.openings, slot: state.member };
-  if (database.upstream === `${leader.databaseHost}:${leader.databasePort}`) {
-    // Pointed there already: the engine goes on trying by itself. Its other settings (a clone has its source's) are seen to once.
-    if (state.followedEpoch === plan.epoch) return undefined;
-    if (database.streaming) return follow;
-  }
-  if (state.sealed?.epoch !== plan.epoch) return { kind: 'seal', epoch: plan.epoch };
-  const { position } = state.sealed;
-  if (position === undefined) return undefined;
-  const stands = context.rules.S2(position, plan.openings);
-  if (stands === 'behind' || stands === 'equal') return follow;
-  if (state.problem?.code === 'DIVERGED') return undefined;
-  const text = `its log (${formatPosition(position)}) holds writes that ${plan.leader} lacks: it stays closed until it is rewound or cloned anew`;
-  return { problem: { code: 'DIVERGED', text } };
 }

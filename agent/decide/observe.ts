@@ -1,4 +1,5 @@
 /** What the database is now, and since when it is down; and what a step that has just ended made of it. */
+import { databaseAddress } from '#core/plan.js';
 import type { ActionUnderWay, AgentState, Context, Event, Observed, Result } from '#agent/decide/state.js';
 
 export function observe(
@@ -41,12 +42,13 @@ export function afterStep(
         streaming: false,
       };
     case 'started':
+    case 'rewound':
       return { ...seen, state: 'running', role: 'replica', processesGone: false };
     case 'sealed':
       return { ...seen, position: result.position, upstream: undefined, streaming: false };
     case 'following': {
       const leader = under.action.kind === 'follow' ? under.action.leader : undefined;
-      const upstream = leader === undefined ? undefined : `${leader.databaseHost}:${leader.databasePort}`;
+      const upstream = leader === undefined ? undefined : databaseAddress(leader);
       return { ...seen, upstream, streaming: true };
     }
     case 'fenced':

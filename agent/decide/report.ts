@@ -2,7 +2,8 @@
  * The heartbeat: everything a controller needs to know, each time, to every controller. It leaves on time, and at once when something
  * changed that somebody waits for.
  */
-import { after, asDuration, latest, LONG_AGO, type MonotonicMs } from '#core/brand.js';
+import { after, asDuration, latest, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
+import { isReleased } from '#core/plan.js';
 import type { DatabaseReport, DatabaseState, Report } from '#core/report.js';
 import type { AgentState, Context, Observed, Transmission } from '#agent/decide/state.js';
 import { isDown } from '#agent/decide/observe.js';
@@ -46,6 +47,11 @@ function compose(state: AgentState, context: Context): Omit<Report, 'nonce'> {
     tail: state.tail,
     opened: state.opened,
     database: databaseReport(state, context),
+    guarded: state.guard.standing,
+    probe: probeReport(state, context),
+    prepared: state.prepare?.done === true ? state.prepare.request : undefined,
+    inspection: state.inspection,
+    releasedEpoch: durable.releasedEpoch,
     problem: state.problem,
   };
 }
@@ -55,7 +61,9 @@ export function wantsLease(state: AgentState, context: Context): boolean {
   const { plan } = state.durable;
   const { database } = state;
   if (plan?.leader !== state.member || database === undefined) return false;
-  if (!context.rules.F1(state.durable, plan.epoch)) return false;
+  if (!context.rules.F1(state.durable, plan.epoch) || state.stepDownEpoch === plan.epoch) return false;
+  // INV-6: without a guard there is nobody to end the lease when this process cannot.
+  if (!state.guard.standing || isReleased(plan)) return false;
   if (database.state !== 'running') return false;
   // Before it is promoted there is no canary to wait for.
   if (database.role !== 'writable') return state.durable.openedEpoch < plan.epoch;
@@ -66,6 +74,12 @@ export function wantsLease(state: AgentState, context: Context): boolean {
 /** The newest sign that the database can commit: a canary, or the mark of its opening. */
 function lastProof(state: AgentState, database: Observed): MonotonicMs {
   return latest(database.canaryAt ?? LONG_AGO, state.opened?.at ?? LONG_AGO);
+}
+
+function probeReport({ probed }: AgentState, context: Context): Report['probe'] {
+  if (probed === undefined) return undefined;
+  const { member, database, agent, startedAt } = probed;
+  return { member, database, agent, ageMs: Math.round(since(startedAt, context.now)) };
 }
 
 function databaseReport(state: AgentState, context: Context): DatabaseReport {
@@ -80,6 +94,7 @@ function databaseReport(state: AgentState, context: Context): DatabaseReport {
       canaryAgeMs: undefined,
       upstream: undefined,
       streaming: false,
+      followers: [],
       tailReadable: false,
     };
   }
@@ -93,6 +108,7 @@ function databaseReport(state: AgentState, context: Context): DatabaseReport {
     canaryAgeMs: database.role === 'writable' && Number.isFinite(age) ? Math.round(age) : undefined,
     upstream: database.upstream,
     streaming: database.streaming,
+    followers: database.followers,
     tailReadable: database.tailReadable,
   };
 }
@@ -129,5 +145,10 @@ function salient(body: Omit<Report, 'nonce'>): string {
     d.upstream,
     d.tailReadable,
     body.problem?.code,
+    body.guarded,
+    body.prepared,
+    body.inspection?.request,
+    body.releasedEpoch,
+    body.probe === undefined ? '' : `${body.probe.member} ${body.probe.database} ${body.probe.agent}`,
   ].join('|');
 }

@@ -7,6 +7,9 @@ import type { ActionUnderWay, AgentState, Context, Result } from '#agent/decide/
 
 const RETRY_AFTER = asDuration(500);
 const FENCE_AGAIN_AFTER = asDuration(20);
+const REWIND_AGAIN_AFTER = asDuration(3000);
+/** A rewind that ended like this is not tried again behind the same leader. */
+const FINAL = ['REWIND_IMPOSSIBLE', 'REWIND_BROKEN'];
 
 /** `endedAt`: when the step ended; what a look that began before that saw is old. */
 export function takeResult(
@@ -63,13 +66,23 @@ export function takeResult(
         problem: undefined,
       };
     case 'following':
-      return {
-        ...ended,
-        followedEpoch: ended.durable.plan?.epoch ?? ended.followedEpoch,
-        problem: undefined,
-      };
+      return { ...ended, followed: followedBy(ended, under), problem: undefined };
     case 'slotsKept':
       return ended;
+    case 'checkpointed':
+      return { ...ended, prepare: ended.prepare && { ...ended.prepare, done: true } };
+    case 'rewound':
+      // Where its log ends now is to be read anew.
+      return { ...ended, sealed: undefined, problem: undefined };
+    case 'released':
+      return {
+        ...ended,
+        durable: {
+          ...ended.durable,
+          releasedEpoch: ended.durable.plan?.epoch ?? ended.durable.releasedEpoch,
+        },
+        problem: undefined,
+      };
     case 'failed':
       return failed(ended, under, result, context);
     default:
@@ -105,9 +118,25 @@ function failed(
       return { ...state, fenceAgainAt: after(context.now, FENCE_AGAIN_AFTER) };
     case 'keepSlots':
       return tried;
+    case 'rewind':
+      return {
+        ...tried,
+        problem: { code: result.code, text: result.text },
+        sealed: undefined,
+        unrewindableEpoch: FINAL.includes(result.code)
+          ? (state.durable.plan?.epoch ?? state.unrewindableEpoch)
+          : state.unrewindableEpoch,
+        retryAt: after(context.now, REWIND_AGAIN_AFTER),
+      };
     default:
       return { ...tried, problem: { code: result.code, text: result.text } };
   }
+}
+
+function followedBy(state: AgentState, under: ActionUnderWay): AgentState['followed'] {
+  const { plan } = state.durable;
+  if (plan === undefined || under.action.kind !== 'follow') return state.followed;
+  return { epoch: plan.epoch, upstream: under.action.leader.name };
 }
 
 function sealedBy(under: ActionUnderWay, result: Result & { kind: 'sealed' }): AgentState['sealed'] {

@@ -7,13 +7,24 @@ import {
   type Epoch,
   LONG_AGO,
   type MonotonicMs,
+  NEVER,
   NO_EPOCH,
 } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { ErrorCode } from '#core/errors.js';
 import type { Opening, Plan, PlanMember, ProvedOpening } from '#core/plan.js';
 import type { Position } from '#core/position.js';
-import type { DatabaseReport, OpenedReport, Problem, Report, Sealed, TailReport } from '#core/report.js';
+import type {
+  Answering,
+  DatabaseReport,
+  Finding,
+  Inspection,
+  OpenedReport,
+  Problem,
+  Report,
+  Sealed,
+  TailReport,
+} from '#core/report.js';
 import type { Rules } from '#core/rules/index.js';
 import type { Term } from '#core/term.js';
 import type { Timings } from '#core/timings.js';
@@ -44,8 +55,17 @@ export interface AgentState {
   readonly opened: (OpenedReport & { readonly at: MonotonicMs }) | undefined;
   /** The epoch whose opening was begun: a database that dies after that is closed at it (F1). */
   readonly openingEpoch: Epoch;
-  /** The epoch for which `follow` was done. */
-  readonly followedEpoch: Epoch;
+  /** Whom `follow` was done for, at which epoch. */
+  readonly followed: Followed | undefined;
+  /** The epoch whose leader's history this log left for good: only a clone helps. */
+  readonly unrewindableEpoch: Epoch;
+  /** The epoch at which this leader was told to close in order. */
+  readonly stepDownEpoch: Epoch;
+  readonly prepare: Prepare | undefined;
+  readonly guard: GuardState;
+  readonly probing: Probing | undefined;
+  readonly probed: Probed | undefined;
+  readonly inspection: Inspection | undefined;
   /** True while the database goes or is down because this agent stopped it to fence. */
   readonly stoppedByFence: boolean;
   /** When the database was first seen down. */
@@ -67,6 +87,45 @@ export interface DurableState {
   readonly sealedEpoch: Epoch;
   readonly fencedEpoch: Epoch;
   readonly openedEpoch: Epoch;
+  readonly releasedEpoch: Epoch;
+}
+
+export interface Followed {
+  readonly epoch: Epoch;
+  readonly upstream: string;
+}
+
+/** A request to make a stop short, and whether that is done. */
+export interface Prepare {
+  readonly request: bigint;
+  readonly done: boolean;
+}
+
+/** What is known of the guard, and what it was told last. */
+export interface GuardState {
+  /** It is to stand: the database is in care. */
+  readonly kept: boolean;
+  readonly standing: boolean;
+  /** What it said that it holds. */
+  readonly holds: GuardOrder | undefined;
+  readonly told: GuardOrder | undefined;
+}
+
+export interface GuardOrder {
+  readonly epoch: Epoch;
+  readonly until: MonotonicMs;
+}
+
+/** A look at another member that is under way. */
+export interface Probing {
+  readonly member: string;
+  readonly startedAt: MonotonicMs;
+}
+
+/** What the last look found. */
+export interface Probed extends Probing {
+  readonly database: Answering;
+  readonly agent: Answering;
 }
 
 export interface Session {
@@ -128,9 +187,20 @@ export type Action =
       readonly kind: 'follow';
       readonly leader: PlanMember;
       readonly openings: readonly ProvedOpening[];
-      readonly slot: string;
+      readonly slot: string | undefined;
     }
+  | { readonly kind: 'checkpoint'; readonly timeoutMs: DurationMs }
+  | {
+      readonly kind: 'rewind';
+      readonly leader: PlanMember;
+      readonly openings: readonly ProvedOpening[];
+      readonly timeoutMs: DurationMs;
+    }
+  | { readonly kind: 'release'; readonly peers: readonly PlanMember[]; readonly timeoutMs: DurationMs }
   | { readonly kind: 'keepSlots'; readonly replicas: readonly string[]; readonly retentionBytes: number };
+
+/** What is to be done next, or why nothing can be. */
+export type Step = Action | { readonly problem: Problem };
 
 export type Result =
   | { readonly kind: 'fenced'; readonly clientSessions: number; readonly orphans: number }
@@ -140,6 +210,9 @@ export type Result =
   | { readonly kind: 'opened'; readonly opened: OpenedReport }
   | { readonly kind: 'following' }
   | { readonly kind: 'slotsKept' }
+  | { readonly kind: 'checkpointed' }
+  | { readonly kind: 'rewound' }
+  | { readonly kind: 'released' }
   | { readonly kind: 'failed'; readonly code: string; readonly text: string };
 
 export type Input =
@@ -150,6 +223,15 @@ export type Input =
   | { readonly kind: 'controller-disconnected'; readonly controller: string }
   | { readonly kind: 'directive'; readonly controller: string; readonly directive: Directive }
   | { readonly kind: 'refused'; readonly controller: string; readonly code: string; readonly text: string }
+  | { readonly kind: 'guard-standing'; readonly order: GuardOrder | undefined }
+  | { readonly kind: 'guard-lost'; readonly text: string }
+  | {
+      readonly kind: 'probed';
+      readonly member: string;
+      readonly database: Answering;
+      readonly agent: Answering;
+    }
+  | { readonly kind: 'inspected'; readonly request: bigint; readonly findings: readonly Finding[] }
   | { readonly kind: 'done'; readonly id: number; readonly endedAt: MonotonicMs; readonly result: Result };
 
 /** `random`: a fresh random word drawn by the loop, for marks; decide draws nothing itself. */
@@ -158,6 +240,11 @@ export type Event = Input & { readonly at: MonotonicMs; readonly random: string 
 export type Effect =
   | { readonly kind: 'send'; readonly controller: string; readonly report: Report }
   | { readonly kind: 'run'; readonly id: number; readonly action: Action }
+  | { readonly kind: 'keepGuard' }
+  | { readonly kind: 'arm'; readonly order: GuardOrder }
+  | { readonly kind: 'dismissGuard' }
+  | { readonly kind: 'probe'; readonly member: PlanMember }
+  | { readonly kind: 'inspect'; readonly request: bigint; readonly peers: readonly PlanMember[] }
   | {
       readonly kind: 'log';
       readonly level: 'info' | 'warn' | 'error';
@@ -188,6 +275,8 @@ export function startState(start: {
   readonly incarnation: string;
   readonly controllers: readonly string[];
   readonly now: MonotonicMs;
+  /** What the guard of an earlier agent holds: until then its lease runs on. */
+  readonly guard: GuardOrder | undefined;
 }): AgentState {
   return {
     cluster: start.durable.cluster,
@@ -196,7 +285,7 @@ export function startState(start: {
     durable: start.durable,
     controllers: Object.fromEntries(start.controllers.map((name) => [name, { connected: false }])),
     term: undefined,
-    lease: { epoch: NO_EPOCH, expiry: LONG_AGO },
+    lease: inheritedLease(start.guard),
     sent: [],
     nonce: 0n,
     nextHeartbeatAt: start.now,
@@ -210,7 +299,14 @@ export function startState(start: {
     tailWanted: undefined,
     opened: undefined,
     openingEpoch: NO_EPOCH,
-    followedEpoch: NO_EPOCH,
+    followed: undefined,
+    unrewindableEpoch: NO_EPOCH,
+    stepDownEpoch: NO_EPOCH,
+    prepare: undefined,
+    guard: { kept: false, standing: false, holds: start.guard, told: start.guard },
+    probing: undefined,
+    probed: undefined,
+    inspection: undefined,
     stoppedByFence: false,
     downSince: undefined,
     problem: undefined,
@@ -218,4 +314,10 @@ export function startState(start: {
     slotsAt: LONG_AGO,
     fenceAgainAt: LONG_AGO,
   };
+}
+
+/** A guard without a deadline inherits no lease: then the plan says why none is needed (V6), or the leader is being adopted. */
+function inheritedLease(guard: GuardOrder | undefined): Lease {
+  if (guard === undefined || guard.until === NEVER) return { epoch: NO_EPOCH, expiry: LONG_AGO };
+  return { epoch: guard.epoch, expiry: guard.until };
 }

@@ -5,7 +5,7 @@
 import type { DurationMs, Epoch, MonotonicMs } from '#core/brand.js';
 import type { Opening, PlanMember, ProvedOpening } from '#core/plan.js';
 import type { Position } from '#core/position.js';
-import type { DatabaseReport, OpenedReport } from '#core/report.js';
+import type { Answering, DatabaseReport, Finding, OpenedReport } from '#core/report.js';
 
 export interface Engine {
   /** Checks the configuration against the real thing (data directory, credentials); rejects with TanistError. */
@@ -17,6 +17,10 @@ export interface Engine {
   run(action: EngineAction): Promise<ActionResult>;
   /** Reads what a dead or closed server's log holds from a position on, for a candidate (DESIGN 6.4). */
   readTail(request: TailRequest): Promise<TailAnswer>;
+  /** Whether that member's database answers a new connection from here. Never rejects. */
+  probe(member: PlanMember, timeoutMs: DurationMs): Promise<Answering>;
+  /** What would hurt at a failover, and whether each peer can be replicated from. Changes nothing. Never rejects. */
+  inspect(peers: readonly PlanMember[]): Promise<readonly Finding[]>;
   /** Called before `start`, and whenever the cluster's profile changes. */
   setTimings(timings: EngineTimings): void;
 }
@@ -76,8 +80,23 @@ export type EngineAction =
       readonly kind: 'follow';
       readonly leader: PlanMember;
       readonly openings: readonly ProvedOpening[];
-      readonly slot: string;
+      /** The slot there that keeps log for this member; undefined: there is none. */
+      readonly slot: string | undefined;
     }
+  /** Writes everything to disk, so that a stop that follows is short. */
+  | { readonly kind: 'checkpoint'; readonly timeoutMs: DurationMs }
+  /**
+   * Takes a closed member whose log has diverged back to where the leader's history leaves it, keeps what that destroys, and starts it
+   * closed. Codes: REWIND_IMPOSSIBLE (nothing changed), REWIND_BROKEN (to be cloned anew); any other is worth another try.
+   */
+  | {
+      readonly kind: 'rewind';
+      readonly leader: PlanMember;
+      readonly openings: readonly ProvedOpening[];
+      readonly timeoutMs: DurationMs;
+    }
+  /** Lets the database go as it was found: nothing of ours is left in it. */
+  | { readonly kind: 'release'; readonly peers: readonly PlanMember[]; readonly timeoutMs: DurationMs }
   /** On the leader: a slot per replica; drops those absent that hold back more than the bound. */
   | { readonly kind: 'keepSlots'; readonly replicas: readonly string[]; readonly retentionBytes: number };
 
@@ -89,6 +108,9 @@ export type ActionResult =
   | { readonly kind: 'opened'; readonly opened: OpenedReport }
   | { readonly kind: 'following' }
   | { readonly kind: 'slotsKept' }
+  | { readonly kind: 'checkpointed' }
+  | { readonly kind: 'rewound' }
+  | { readonly kind: 'released' }
   | { readonly kind: 'failed'; readonly code: string; readonly text: string };
 
 export interface TailRequest {

@@ -29,6 +29,7 @@ export const policySchema = section({
       section({
         priority: count(-HIGHEST_PRIORITY, HIGHEST_PRIORITY).prefault(DEFAULT_MEMBER_POLICY.priority),
         appoint: oneOf(APPOINT).prefault(DEFAULT_MEMBER_POLICY.appoint),
+        follow: name().optional(),
       }),
       {
         error: (issue) =>

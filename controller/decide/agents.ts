@@ -104,6 +104,8 @@ function mayGrant(
     rules.E3(cluster.write?.write.plan, plan.epoch) &&
     rules.F1({ fencedEpoch: report.fencedEpoch, highestEpoch: report.highestEpoch }, plan.epoch) &&
     !storeIsBehind(cluster, context) &&
+    // Told to close, it is not to be kept open.
+    cluster.order?.stage !== 'stepping-down' &&
     // Once replicas are sealed for the next epoch this leader is on its way out: its lease is left to end.
     (cluster.attempt === undefined || cluster.attempt.epoch === plan.epoch)
   );

@@ -1,7 +1,7 @@
 /** The commit of a failover (DESIGN 6.5): the plan of the new epoch and its ledger entry, in one guarded transaction. */
 import { nextVersion } from '#core/brand.js';
-import type { LedgerEntry, LossAccount } from '#core/ledger.js';
-import { isProved, type Plan } from '#core/plan.js';
+import type { LedgerEntry, LedgerKind, LossAccount } from '#core/ledger.js';
+import { isBeingAdopted, isProved, type Plan } from '#core/plan.js';
 import { bytesAhead } from '#core/position.js';
 import { reason } from '#core/reasons.js';
 import { formatTerm } from '#core/term.js';
@@ -50,19 +50,24 @@ function entryOf(
   return {
     cluster: plan.cluster,
     epoch: plan.epoch,
-    kind: plan.leader === old.leader ? 'reopen' : 'failover',
+    kind: kindOf(plan, old, attempt),
     leader: plan.leader,
     previousLeader: old.leader,
     at: context.wall,
     controller: context.controller,
     term: context.role.kind === 'active' ? formatTerm(context.role.term) : '',
-    reason: attempt.reason,
+    reason: attempt.goBack ?? attempt.reason,
     candidates: choice.candidates,
     tail: choice.tail,
     loss: lossOf(cluster, old, choice),
     phases: attempt.phases,
     outcome: 'pending',
   };
+}
+
+function kindOf(plan: Plan, old: Plan, { wish }: Attempt): LedgerKind {
+  if (plan.leader === old.leader) return 'reopen';
+  return wish?.kind === 'switchover' ? 'switchover' : 'failover';
 }
 
 /** What the old leader may have acknowledged and the chosen member lacks. Never called none without proof. */
@@ -81,7 +86,7 @@ function lossOf(cluster: ClusterState, old: Plan, choice: Choice): LossAccount {
 
 /** An appointment that never proved itself hands on what it may have lost. */
 function lossBefore(cluster: ClusterState, old: Plan): LossAccount {
-  if (isProved(old) || old.epoch === 1n) return { kind: 'none' };
+  if (isProved(old) || isBeingAdopted(old)) return { kind: 'none' };
   if (cluster.entry?.epoch === old.epoch) return cluster.entry.loss;
   return {
     kind: 'unknown',

@@ -6,6 +6,7 @@ import { asDuration, type DurationMs, latest, LONG_AGO, type MonotonicMs } from 
 import { reason } from '#core/reasons.js';
 import { compareTerms, formatTerm, type Term } from '#core/term.js';
 import { ELECTION } from '#core/timings.js';
+import { answerEverybody } from '#controller/decide/reply.js';
 import type {
   ClusterState,
   Context,
@@ -50,7 +51,7 @@ export function becomeActive(
       resigned: event.resigned,
       loaded: false,
     },
-    clusters: forgetPlans(state.clusters),
+    clusters: forgetPlans(state.clusters, context),
   };
 }
 
@@ -79,7 +80,7 @@ export function becomeStandby(
     cluster: undefined,
     reason: reason('DEPOSED', { term: formatTerm(term), because: text }),
   });
-  return { ...state, role: { kind: 'standby' }, clusters: forgetPlans(state.clusters) };
+  return { ...state, role: { kind: 'standby' }, clusters: forgetPlans(state.clusters, context) };
 }
 
 /**
@@ -100,7 +101,7 @@ export function resign(state: ControllerState, context: Context): ControllerStat
     cluster: undefined,
     reason: reason('DEPOSED', { term: formatTerm(role.term), because: 'resigned' }),
   });
-  return { ...state, role: { kind: 'standby' }, clusters: forgetPlans(state.clusters) };
+  return { ...state, role: { kind: 'standby' }, clusters: forgetPlans(state.clusters, context) };
 }
 
 function remainders(state: ControllerState, now: MonotonicMs): Resigned {
@@ -113,15 +114,19 @@ function remainders(state: ControllerState, now: MonotonicMs): Resigned {
 }
 
 /** Only the picture of the agents survives a change of roles; plans, promises and attempts belong to a term (E4). */
-function forgetPlans(clusters: ControllerState['clusters']): ControllerState['clusters'] {
+function forgetPlans(clusters: ControllerState['clusters'], context: Context): ControllerState['clusters'] {
   const kept: Record<string, ClusterState> = {};
   for (const [name, cluster] of Object.entries(clusters)) {
+    answerEverybody(cluster, context);
     kept[name] = {
       ...cluster,
       stored: undefined,
       promise: LONG_AGO,
       suspicion: undefined,
       attempt: undefined,
+      order: undefined,
+      inspecting: undefined,
+      releasing: undefined,
       write: undefined,
       entry: undefined,
       joiningAcknowledgedAt: undefined,

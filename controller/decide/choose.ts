@@ -1,9 +1,11 @@
 /** From the sealed members of an attempt to the one that is to lead, or the reason why nobody is chosen yet. */
-import { chooseMostAdvanced, type SealedCandidate } from '#core/choose.js';
+import { chooseMostAdvanced, type Chosen, type SealedCandidate } from '#core/choose.js';
 import type { Candidate } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
+import { memberPolicy } from '#core/policy.js';
 import { comparePositions, formatPosition } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
+import { excluded } from '#controller/decide/candidates.js';
 import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 
@@ -14,13 +16,18 @@ type Choosing =
   /** Needs a member to come back, or an operator. */
   | { readonly kind: 'stuck'; readonly reason: Reason };
 
+/** Whom or what may still be waited for. */
+export interface Patience {
+  readonly forSeals: boolean;
+  readonly forAhead: boolean;
+  readonly forTail: boolean;
+}
+
 export function choose(
   cluster: ClusterState,
   plan: Plan,
   attempt: Attempt,
-  withinGrace: boolean,
-  waitForAhead: boolean,
-  waitForTail: boolean,
+  patience: Patience,
   context: Context,
 ): Choosing {
   const proof = mayAppoint(cluster, plan, context);
@@ -31,14 +38,22 @@ export function choose(
 
   const askable = canBeSealed(cluster, plan) ? [plan.leader, ...plan.eligible] : plan.eligible;
   const awaited = askable.filter((name) => !answered(name) && isAnswering(cluster, plan, name, context));
-  if (withinGrace && awaited.length > 0) {
+  if (patience.forSeals && awaited.length > 0) {
     return { kind: 'wait', reason: reason('WAITING_FOR_SEALS', { awaited: awaited.join(' ') }) };
   }
-  if (waitForTail && oldLeaderFenced && !answered(plan.leader) && !isTailReadable(cluster, plan, context)) {
+  if (attempt.goBack !== undefined && !answered(plan.leader))
+    return { kind: 'wait', reason: reason('WAITING_FOR_SEALS', { awaited: plan.leader }) };
+  if (
+    patience.forTail &&
+    oldLeaderFenced &&
+    !answered(plan.leader) &&
+    !isTailReadable(cluster, plan, context)
+  ) {
     return { kind: 'wait', reason: reason('WAITING_FOR_TAIL', { leader: plan.leader }) };
   }
   const pool = appointable(sealed, plan, attempt, oldLeaderFenced, context);
-  const chosen = chooseMostAdvanced(pool);
+  const hasTail = oldLeaderFenced && isTailReadable(cluster, plan, context);
+  const chosen = asWished(pool, attempt, hasTail) ?? chooseMostAdvanced(pool);
   switch (chosen.kind) {
     case 'none':
       return {
@@ -51,6 +66,8 @@ export function choose(
       };
     case 'diverged':
       return { kind: 'stuck', reason: reason('DIVERGED', { one: chosen.pair[0], other: chosen.pair[1] }) };
+    case 'stuck':
+      return chosen;
     case 'chosen':
       break;
   }
@@ -58,7 +75,7 @@ export function choose(
   const ahead = plan.eligible.find(
     (name) => !answered(name) && !attempt.failed.includes(name) && lastKnownAhead(cluster, name, candidate),
   );
-  if (ahead !== undefined && waitForAhead) {
+  if (ahead !== undefined && patience.forAhead) {
     return { kind: 'wait', reason: reason('WAITING_FOR_AHEAD', { member: ahead }) };
   }
   return {
@@ -104,7 +121,7 @@ function sealedMembers(cluster: ClusterState, plan: Plan, attempt: Attempt): rea
         member: name,
         position: sealed.position,
         isOldLeader: name === plan.leader,
-        priority: plan.policy.priorities[name] ?? 0,
+        priority: memberPolicy(plan.policy, name).priority,
         backlogBytes: picture.report?.database.backlogBytes ?? 0,
       },
     ];
@@ -119,10 +136,32 @@ function appointable(
   oldLeaderFenced: boolean,
   context: Context,
 ): readonly SealedCandidate[] {
-  const fresh = sealed.filter((s) => !attempt.failed.includes(s.member));
+  if (attempt.goBack !== undefined) return sealed.filter((s) => s.isOldLeader);
+  const fresh = sealed.filter(
+    (s) => !attempt.failed.includes(s.member) && (s.isOldLeader || excluded(plan, s.member) === undefined),
+  );
   const first = fresh.filter((s) => s.isOldLeader || plan.eligible.includes(s.member));
   if (first.length > 0) return first;
   return fresh.filter((s) => context.rules.V7(plan, s.member, oldLeaderFenced));
+}
+
+/** The member that an operator asked for: it needs the old leader's log, or to be as advanced as any, or leave to lose what it lacks. */
+function asWished(
+  pool: readonly SealedCandidate[],
+  { wish, goBack, failed }: Attempt,
+  hasTail: boolean,
+): Chosen | (Choosing & { kind: 'stuck' }) | undefined {
+  if (wish?.to === undefined || goBack !== undefined || failed.length > 0) return undefined;
+  const { to, acceptLoss } = wish;
+  const candidate = pool.find(({ member }) => member === to);
+  if (candidate === undefined) return { kind: 'stuck', reason: reason('NOT_SEALED', { member: to }) };
+  const ahead = pool.find(({ position }) => {
+    const compared = comparePositions(position, candidate.position);
+    return compared === 'ahead' || compared === 'diverged';
+  });
+  if (ahead !== undefined && !hasTail && !acceptLoss)
+    return { kind: 'stuck', reason: reason('WOULD_LOSE', { member: to, ahead: ahead.member }) };
+  return { kind: 'chosen', candidate, tie: false };
 }
 
 /** An old leader whose server runs closed can tell its own position; a dead one's log is read as the tail instead. */
@@ -176,13 +215,27 @@ function table(
     const common = { member: name, position: s.position, compared };
     const evidence = { position: formatPosition(s.position) };
     if (name === chosen.candidate.member) {
-      const why = s.isOldLeader ? 'OLD_LEADER_REOPENED' : chosen.tie ? 'PRIORITY' : 'MOST_ADVANCED';
+      const why = s.isOldLeader
+        ? 'OLD_LEADER_REOPENED'
+        : attempt.wish?.to === name
+          ? whyWished(attempt.wish)
+          : chosen.tie
+            ? 'PRIORITY'
+            : 'MOST_ADVANCED';
       return { ...common, verdict: 'chosen', reason: reason(why, evidence) };
     }
     if (attempt.failed.includes(name))
       return { ...common, verdict: 'refused', reason: reason('FAILED_BEFORE', evidence) };
-    if (!pool.includes(s)) return { ...common, verdict: 'refused', reason: reason('NOT_ELIGIBLE', evidence) };
+    if (!pool.includes(s))
+      return {
+        ...common,
+        verdict: 'refused',
+        reason: excluded(plan, name) ?? reason('NOT_ELIGIBLE', evidence),
+      };
     const why = compared === 'equal' ? 'TIED' : 'LESS_ADVANCED';
     return { ...common, verdict: 'passed-over', reason: reason(why, evidence) };
   });
 }
+
+const whyWished = ({ kind }: NonNullable<Attempt['wish']>): 'SWITCHOVER' | 'FAILOVER_ASKED' =>
+  kind === 'switchover' ? 'SWITCHOVER' : 'FAILOVER_ASKED';

@@ -4,7 +4,7 @@
  * such an effect: whatever depends on it is decided when its outcome is heard, so that one slow write never holds up the
  * grants of another cluster.
  */
-import { after, asDuration, type MonotonicMs } from '#core/brand.js';
+import { after, asDuration, LONG_AGO, type MonotonicMs } from '#core/brand.js';
 import { assertNever } from '#core/assert.js';
 import type { Rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
@@ -17,8 +17,9 @@ import {
   resign,
 } from '#controller/decide/authority.js';
 import { advance } from '#controller/decide/advance.js';
-import { initialise } from '#controller/decide/init.js';
+import { leaveLeadersHost, standbysFound } from '#controller/decide/hosts.js';
 import { loadClusters } from '#controller/decide/load.js';
+import { operate } from '#controller/decide/operate.js';
 import {
   type ClusterState,
   type Context,
@@ -36,8 +37,9 @@ export interface Decision {
   readonly wakeAt: MonotonicMs;
 }
 
-export function startState(name: string): ControllerState {
-  return { name, role: { kind: 'standby' }, clusters: {} };
+/** `host`: name of the machine that it runs on; undefined: not told, and A3 has nothing to say. */
+export function startState(name: string, host: string | undefined): ControllerState {
+  return { name, host, role: { kind: 'standby' }, standbysAskedAt: LONG_AGO, clusters: {} };
 }
 
 export function decide(state: ControllerState, event: Event, rules: Rules): Decision {
@@ -85,8 +87,10 @@ function take(state: ControllerState, event: Event, context: Context): Controlle
       return inCluster(state, event.cluster, (cluster) => reread(cluster, event, context));
     case 'reread-failed':
       return inCluster(state, event.cluster, (cluster) => rereadFailed(cluster, event, context));
-    case 'init':
-      return inCluster(state, event.cluster, (cluster) => initialise(cluster, event, context));
+    case 'operate':
+      return inCluster(state, event.cluster, (cluster) => operate(cluster, event, context));
+    case 'standbys':
+      return standbysFound(state, event, context);
     default:
       return assertNever(event);
   }
@@ -110,7 +114,8 @@ function advanceAll(state: ControllerState, context: Context): ControllerState {
     const next = advance(cluster, context);
     if (next !== cluster) clusters = { ...clusters, [name]: next };
   }
-  return clusters === state.clusters ? state : { ...state, clusters };
+  const next = clusters === state.clusters ? state : { ...state, clusters };
+  return leaveLeadersHost(next, context);
 }
 
 function inCluster(
@@ -127,11 +132,14 @@ function inCluster(
 const WHILE_ACTING = asDuration(20);
 const AT_REST = asDuration(200);
 
+const isActing = ({ attempt, inspecting, order, releasing, suspicion }: ClusterState): boolean =>
+  [attempt, inspecting, order, releasing, suspicion].some((one) => one !== undefined);
+
 /** Deadlines under an attempt are short; at rest the only one that matters is a leader falling silent. */
 function wakeAt(state: ControllerState, now: MonotonicMs): MonotonicMs {
   let wake = after(now, AT_REST);
   for (const cluster of Object.values(state.clusters)) {
-    if (cluster.attempt !== undefined || cluster.suspicion !== undefined) return after(now, WHILE_ACTING);
+    if (isActing(cluster)) return after(now, WHILE_ACTING);
     const plan = cluster.stored?.plan;
     const leader = plan === undefined ? undefined : cluster.members[plan.leader];
     if (plan === undefined || leader === undefined) continue;

@@ -3,23 +3,25 @@
  * reporting that version; then, no earlier than D_G after, `eligible`.
  */
 import { nextVersion } from '#core/brand.js';
-import { isProved, memberOf, type Plan } from '#core/plan.js';
+import { isProved, type Plan } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
+import { excluded, followsLeader } from '#controller/decide/candidates.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
 import { isSilent } from '#controller/decide/suspect.js';
 import { submit } from '#controller/decide/writes.js';
 
 export function growEligible(cluster: ClusterState, context: Context): ClusterState {
   const plan = cluster.stored?.plan;
-  if (plan === undefined || !isProved(plan)) return cluster;
+  // V6: paused, nobody becomes eligible.
+  if (plan === undefined || !isProved(plan) || plan.care !== 'automatic') return cluster;
   return plan.joining.length > 0 ? admit(cluster, plan, context) : name(cluster, plan, context);
 }
 
 function name(cluster: ClusterState, plan: Plan, context: Context): ClusterState {
   const joining = plan.members
     .map((member) => member.name)
-    .filter((n) => n !== plan.leader && !plan.eligible.includes(n) && follows(cluster, plan, n, context));
+    .filter((n) => n !== plan.leader && !plan.eligible.includes(n) && mayJoin(cluster, plan, n, context));
   if (joining.length === 0) return cluster;
   log('JOINING', joining, cluster, context);
   const next = { ...plan, version: nextVersion(plan.version), joining };
@@ -36,7 +38,7 @@ function admit(cluster: ClusterState, plan: Plan, context: Context): ClusterStat
       ? cluster
       : { ...cluster, joiningAcknowledgedAt: acknowledgedAt };
   }
-  const joined = plan.joining.filter((n) => follows(cluster, plan, n, context));
+  const joined = plan.joining.filter((n) => mayJoin(cluster, plan, n, context));
   if (joined.length > 0) log('ELIGIBLE', joined, cluster, context);
   const next = {
     ...plan,
@@ -47,18 +49,18 @@ function admit(cluster: ClusterState, plan: Plan, context: Context): ClusterStat
   return submit({ ...cluster, joiningAcknowledgedAt: undefined }, next, context);
 }
 
-function follows(cluster: ClusterState, plan: Plan, member: string, context: Context): boolean {
+/** It follows the leader itself, a guard stands beside it (INV-6), and nobody wants it left out. */
+function mayJoin(cluster: ClusterState, plan: Plan, member: string, context: Context): boolean {
   const picture = cluster.members[member];
-  const leader = memberOf(plan, plan.leader);
   const report = picture?.report;
-  if (report === undefined || leader === undefined || isSilent(picture, plan, context.now)) return false;
+  if (report === undefined || isSilent(picture, plan, context.now)) return false;
+  if (excluded(plan, member) !== undefined || !report.guarded) return false;
   return (
     report.planEpoch === plan.epoch &&
     report.problem === undefined &&
     report.database.state === 'running' &&
     report.database.role === 'replica' &&
-    report.database.streaming &&
-    report.database.upstream === `${leader.databaseHost}:${leader.databasePort}`
+    followsLeader(cluster, plan, member)
   );
 }
 

@@ -5,61 +5,55 @@
  */
 import { asDuration, type DurationMs, type Epoch, since } from '#core/brand.js';
 import type { Phase, PhaseName } from '#core/ledger.js';
-import { reason } from '#core/reasons.js';
+import type { Plan } from '#core/plan.js';
+import { type Reason, reason } from '#core/reasons.js';
 import { sealEpoch } from '#core/rules/sealing.js';
 import { timingsOf } from '#core/timings.js';
 import { appoint } from '#controller/decide/appoint.js';
 import { choose } from '#controller/decide/choose.js';
+import { answers } from '#controller/decide/forecast.js';
+import { inWords, replyError } from '#controller/decide/reply.js';
 import { say } from '#controller/decide/say.js';
-import type { Attempt, ClusterState, Context, MemberPicture, Suspicion } from '#controller/decide/state.js';
+import type { Attempt, ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 
 /** How long the sealed are waited for before those that answered are chosen from. */
 const SEAL_GRACE = asDuration(300);
 /** Added to the policy's tail limit for the messages around it. */
 const TAIL_MARGIN = asDuration(250);
-
-export function startAttempt(cluster: ClusterState, suspicion: Suspicion, context: Context): ClusterState {
-  const plan = cluster.stored?.plan;
-  if (plan === undefined) return cluster;
-  const { code } = suspicion.reason;
-  if (code === 'PLANNED_STOP') {
-    const waited = since(suspicion.since, context.now);
-    if (waited < plan.policy.plannedStopWaitMs) return say(cluster, 'info', suspicion.reason, context);
-  }
-  // A seal ends a replica's vouching, so it comes as late as possible: not before the promise to a silent leader has run out.
-  if (code === 'AGENT_SILENT' && context.now < cluster.promise) {
-    return say(cluster, 'warn', reason('PROMISE_RUNS', suspicion.reason.evidence), context);
-  }
-  const why =
-    code === 'PLANNED_STOP' ? reason('DATABASE_STOPPED', suspicion.reason.evidence) : suspicion.reason;
-  context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: why });
-  return sealAll(cluster, { reason: why, suspectedAt: suspicion.since, failed: [] }, context);
-}
+const RESEND = asDuration(250);
 
 /** Begins an attempt at a new epoch: above the plan's and above all that any agent durably knows. */
-function sealAll(
+export function sealAll(
   cluster: ClusterState,
-  about: Pick<Attempt, 'reason' | 'suspectedAt' | 'failed'>,
+  about: Pick<Attempt, 'reason' | 'suspectedAt' | 'failed' | 'wish' | 'goBack'>,
   context: Context,
 ): ClusterState {
   const plan = cluster.stored?.plan;
   if (plan === undefined) return cluster;
-  const { reason: why, suspectedAt, failed } = about;
+  const { reason: why, suspectedAt, failed, wish, goBack } = about;
   const attempt: Attempt = {
-    ...{ reason: why, suspectedAt, failed },
+    ...{ reason: why, suspectedAt, failed, wish, goBack },
     phases: withPhase({ suspectedAt, phases: [] }, 'suspected', context),
     epoch: sealEpoch(plan.epoch, heardEpochs(cluster)),
     stage: 'sealing',
     stageAt: context.now,
     choice: undefined,
   };
-  for (const member of plan.members) sealOne(cluster, attempt, member.name, context);
+  sealMembers(cluster, plan, attempt, context);
   return { ...cluster, attempt };
 }
 
 const heardEpochs = (cluster: ClusterState): readonly Epoch[] =>
   Object.values(cluster.members).flatMap(({ report }) => report?.highestEpoch ?? []);
+
+/** A leader that closed for another one keeps its log to be read; sealed, it would start again (see the agent's `startStep`). */
+function sealMembers(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): void {
+  const isSpared = attempt.wish !== undefined && attempt.goBack === undefined && attempt.failed.length === 0;
+  for (const { name } of plan.members) {
+    if (name !== plan.leader || !isSpared) sealOne(cluster, attempt, name, context);
+  }
+}
 
 function sealOne(cluster: ClusterState, attempt: Attempt, member: string, context: Context): void {
   const picture = cluster.members[member];
@@ -74,96 +68,127 @@ function sealOne(cluster: ClusterState, attempt: Attempt, member: string, contex
 }
 
 export function continueAttempt(cluster: ClusterState, attempt: Attempt, context: Context): ClusterState {
+  const plan = cluster.stored?.plan;
+  if (plan === undefined) return cluster;
   switch (attempt.stage) {
     case 'sealing':
-      return sealing(cluster, attempt, context);
+      return sealing(cluster, plan, attempt, context);
     case 'tail':
-      return takingTail(cluster, attempt, context);
+      return takingTail(cluster, plan, attempt, context);
     case 'committing':
       // The write ended without the plan: etcd has another, which `reread` took up with this attempt dropped.
       return { ...cluster, attempt: undefined };
     case 'opening':
-      return opening(cluster, attempt, context);
+      return opening(cluster, plan, attempt, context);
   }
 }
 
-const RESEND = asDuration(250);
-
-function sealing(cluster: ClusterState, attempt: Attempt, context: Context): ClusterState {
-  const plan = cluster.stored?.plan;
-  if (plan === undefined) return cluster;
+function sealing(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): ClusterState {
   // A member that durably knows a higher epoch can only refuse this one: an earlier controller got further than was known.
   if (heardEpochs(cluster).some((epoch) => epoch > attempt.epoch)) return sealAll(cluster, attempt, context);
   const waited = since(attempt.stageAt, context.now);
-  const resent = resendSeals(cluster, attempt, waited, context);
+  if (attempt.goBack !== undefined && plan.care === 'automatic' && waited > plan.policy.openTimeoutMs)
+    return sealAll(cluster, { ...attempt, goBack: undefined, wish: undefined }, context);
+  const resent = resendSeals(cluster, plan, attempt, waited, context);
   const { waitForAheadMs, tailTimeoutMs } = plan.policy;
   const choice = choose(
     resent,
     plan,
     attempt,
-    waited < SEAL_GRACE,
-    waited < waitForAheadMs,
-    waited < tailTimeoutMs,
+    {
+      forSeals: waited < SEAL_GRACE,
+      forAhead: waited < waitForAheadMs,
+      forTail: waited < tailTimeoutMs,
+    },
     context,
   );
   if (choice.kind === 'wait') return say(resent, 'info', choice.reason, context);
-  if (choice.kind === 'stuck') {
-    // Nobody who could be appointed answered in a whole round: those that failed before get another chance.
-    const failed = waited > plan.policy.waitForAheadMs ? [] : attempt.failed;
-    const said = say(resent, 'error', choice.reason, context);
-    return said.attempt === undefined ? said : { ...said, attempt: { ...said.attempt, failed } };
-  }
+  if (choice.kind === 'stuck') return stuck(resent, plan, attempt, waited, choice.reason, context);
   const chosen: Attempt = {
     ...attempt,
     choice: choice.choice,
     phases: withPhase(attempt, 'sealed', context),
   };
-  if (
-    !hasTail(
-      resent.members[plan.leader],
-      plan.leader,
-      choice.choice.member,
-      isFenced(resent.members[plan.leader], plan),
-    )
-  ) {
-    return appoint(resent, chosen, context);
+  if (!hasTail(resent, plan, choice.choice.member)) {
+    // Planned work loses nothing, and without the old leader's own word that cannot be proved.
+    return attempt.wish?.kind === 'switchover' && attempt.goBack === undefined
+      ? giveUpWish(resent, plan, attempt, reason('NOT_EQUAL', { member: choice.choice.member }), context)
+      : appoint(resent, chosen, context);
   }
   const next: Attempt = { ...chosen, stage: 'tail', stageAt: context.now };
-  askForTail(resent, next, context);
+  askForTail(resent, plan, next, context);
   return { ...resent, attempt: next };
+}
+
+function stuck(
+  cluster: ClusterState,
+  plan: Plan,
+  attempt: Attempt,
+  waited: DurationMs,
+  why: Reason,
+  context: Context,
+): ClusterState {
+  if (attempt.wish !== undefined && attempt.goBack === undefined)
+    return giveUpWish(cluster, plan, attempt, why, context);
+  const said = say(cluster, 'error', why, context);
+  // Nobody who could be appointed answered in a whole round: those that failed before get another chance.
+  const failed = waited > plan.policy.waitForAheadMs ? [] : attempt.failed;
+  return said.attempt === undefined ? said : { ...said, attempt: { ...said.attempt, failed } };
+}
+
+/** What an operator asked for cannot be: the old leader is opened again (DESIGN 9); where it cannot be, whoever is fit leads. */
+function giveUpWish(
+  cluster: ClusterState,
+  plan: Plan,
+  attempt: Attempt,
+  why: Reason,
+  context: Context,
+): ClusterState {
+  context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
+  if (!answers(cluster.members[plan.leader], plan, context)) {
+    replyError(attempt.wish?.request, 'OPERATION_FAILED', inWords(why), context);
+    return { ...cluster, attempt: { ...attempt, wish: undefined } };
+  }
+  const back: Attempt = {
+    ...attempt,
+    goBack: why,
+    stage: 'sealing',
+    stageAt: context.now,
+    resentAt: context.now,
+    choice: undefined,
+  };
+  sealMembers(cluster, plan, back, context);
+  return { ...cluster, attempt: back };
 }
 
 /** A seal or its answer may be lost: asked again of everyone who has not answered, a few times a second. */
 function resendSeals(
   cluster: ClusterState,
+  plan: Plan,
   attempt: Attempt,
   waited: DurationMs,
   context: Context,
 ): ClusterState {
-  const plan = cluster.stored?.plan;
   const due = attempt.stageAt + RESEND * Math.floor(waited / RESEND);
-  if (plan === undefined || waited < RESEND || (attempt.resentAt ?? attempt.stageAt) >= due) return cluster;
-  for (const member of plan.members) sealOne(cluster, attempt, member.name, context);
+  if (waited < RESEND || (attempt.resentAt ?? attempt.stageAt) >= due) return cluster;
+  sealMembers(cluster, plan, attempt, context);
   return { ...cluster, attempt: { ...attempt, resentAt: context.now } };
 }
 
 /** DESIGN 6.4: the old leader's agent answers, it has confirmed fenced, and its disk can be read. */
-function hasTail(
-  old: MemberPicture | undefined,
-  oldLeader: string,
-  chosen: string,
-  fenced: boolean,
-): boolean {
+function hasTail(cluster: ClusterState, plan: Plan, chosen: string): boolean {
+  const old: MemberPicture | undefined = cluster.members[plan.leader];
   return (
-    oldLeader !== chosen && fenced && old?.connected === true && old.report?.database.tailReadable === true
+    plan.leader !== chosen &&
+    isFenced(old, plan) &&
+    old?.connected === true &&
+    old.report?.database.tailReadable === true
   );
 }
 
-function askForTail(cluster: ClusterState, attempt: Attempt, context: Context): void {
-  const plan = cluster.stored?.plan;
-  const from = plan === undefined ? undefined : cluster.members[plan.leader];
-  if (plan === undefined || from === undefined || attempt.choice === undefined) return;
-  if (context.role.kind !== 'active') return;
+function askForTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): void {
+  const from = cluster.members[plan.leader];
+  if (from === undefined || attempt.choice === undefined || context.role.kind !== 'active') return;
   context.emit({
     kind: 'send',
     cluster: cluster.name,
@@ -179,49 +204,42 @@ function askForTail(cluster: ClusterState, attempt: Attempt, context: Context): 
   });
 }
 
-function takingTail(cluster: ClusterState, attempt: Attempt, context: Context): ClusterState {
-  const plan = cluster.stored?.plan;
-  if (plan === undefined || attempt.choice === undefined) return cluster;
+function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): ClusterState {
+  if (attempt.choice === undefined) return cluster;
   const report = cluster.members[attempt.choice.member]?.report;
   const result = report?.tail?.epoch === attempt.epoch ? report.tail.result : undefined;
   const from = plan.leader;
+  const ended = { ...attempt, phases: withPhase(attempt, 'tail', context) };
   if (result?.kind === 'taken') {
-    context.emit({
-      kind: 'log',
-      level: 'info',
-      cluster: cluster.name,
-      reason: reason('TAIL_TAKEN', { from, bytes: result.bytes }),
-    });
+    const taken = reason('TAIL_TAKEN', { from, bytes: result.bytes });
+    context.emit({ kind: 'log', level: 'info', cluster: cluster.name, reason: taken });
     const choice = {
       ...attempt.choice,
       atLeast: result.atLeast,
       tail: { kind: 'taken', from, bytes: result.bytes } as const,
     };
-    return appoint(cluster, { ...attempt, choice, phases: withPhase(attempt, 'tail', context) }, context);
+    return appoint(cluster, { ...ended, choice }, context);
   }
   const late = since(attempt.stageAt, context.now) > plan.policy.tailTimeoutMs + TAIL_MARGIN;
-  if (result === undefined && !late) return repeatTail(cluster, attempt, context);
+  if (result === undefined && !late) return repeatTail(cluster, plan, attempt, context);
   const text = result?.text ?? 'no answer in time';
-  context.emit({
-    kind: 'log',
-    level: 'error',
-    cluster: cluster.name,
-    reason: reason('TAIL_FAILED', { from, because: text }),
-  });
+  const why = reason('TAIL_FAILED', { from, because: text });
+  // Only with the tail is a wished-for member sure to have what others have.
+  if (attempt.wish !== undefined && attempt.goBack === undefined && !attempt.wish.acceptLoss)
+    return giveUpWish(cluster, plan, attempt, why, context);
+  context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
   const choice = { ...attempt.choice, tail: { kind: 'failed', text } as const };
-  return appoint(cluster, { ...attempt, choice, phases: withPhase(attempt, 'tail', context) }, context);
+  return appoint(cluster, { ...ended, choice }, context);
 }
 
-function repeatTail(cluster: ClusterState, attempt: Attempt, context: Context): ClusterState {
+function repeatTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): ClusterState {
   if (since(attempt.resentAt ?? attempt.stageAt, context.now) < RESEND) return cluster;
-  askForTail(cluster, attempt, context);
+  askForTail(cluster, plan, attempt, context);
   return { ...cluster, attempt: { ...attempt, resentAt: context.now } };
 }
 
 /** The appointed member is given until its time limit; whatever ends its hope earlier ends the wait. */
-function opening(cluster: ClusterState, attempt: Attempt, context: Context): ClusterState {
-  const plan = cluster.stored?.plan;
-  if (plan === undefined) return cluster;
+function opening(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): ClusterState {
   const picture = cluster.members[plan.leader];
   const late = since(attempt.stageAt, context.now) > plan.policy.openTimeoutMs;
   const dead = isFenced(picture, plan) || (picture?.report?.highestEpoch ?? plan.epoch) > plan.epoch;
@@ -238,9 +256,10 @@ function opening(cluster: ClusterState, attempt: Attempt, context: Context): Clu
     because: dead ? 'closed again' : silent ? 'silent' : 'late',
   });
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
+  const failed = [...attempt.failed, plan.leader];
   return sealAll(
     cluster,
-    { reason: why, suspectedAt: attempt.suspectedAt, failed: [...attempt.failed, plan.leader] },
+    { reason: why, suspectedAt: attempt.suspectedAt, failed, wish: attempt.wish, goBack: undefined },
     context,
   );
 }

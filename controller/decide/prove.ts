@@ -2,14 +2,15 @@
  * S3 and S4: the leader's own mark proves the opening; the plan that says so, one version later, is what lets replicas follow. Asked
  * for whoever the plan names, so a successor finishes what its predecessor committed.
  */
-import { nextVersion } from '#core/brand.js';
+import { nextVersion, since } from '#core/brand.js';
 import type { LedgerEntry } from '#core/ledger.js';
-import { isProved, type Plan, type ProvedOpening } from '#core/plan.js';
+import { isBeingAdopted, isProved, type Plan, type ProvedOpening } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
 import type { OpenedReport } from '#core/report.js';
 import { formatTerm } from '#core/term.js';
 import { withPhase } from '#controller/decide/failover.js';
-import type { ClusterState, Context } from '#controller/decide/state.js';
+import { inWords, replyDone, replyError } from '#controller/decide/reply.js';
+import type { Attempt, ClusterState, Context } from '#controller/decide/state.js';
 import { submit } from '#controller/decide/writes.js';
 
 /** Openings that a plan carries; older ones are in the ledger and in the databases themselves. */
@@ -42,8 +43,24 @@ export function proveOpening(cluster: ClusterState, context: Context): ClusterSt
         : { outageMs: Math.round(context.now - cluster.attempt.suspectedAt) }),
     }),
   });
+  answerWish(cluster.attempt, plan, context);
   const ended = { ...cluster, attempt: undefined, suspicion: undefined, said: undefined };
   return submit(ended, next, context, { entry: provedEntry(cluster, plan, context) });
+}
+
+/** The operator's wish has come true, or somebody else leads for a reason that is told. */
+function answerWish(attempt: Attempt | undefined, plan: Plan, context: Context): void {
+  if (attempt?.wish === undefined) return;
+  const { goBack, wish } = attempt;
+  const from = plan.openings.at(-1)?.leader ?? '';
+  const { epoch, leader: to } = plan;
+  if (to !== from && (wish.to === undefined || wish.to === to)) {
+    const closedMs = Math.round(since(wish.closedAt ?? attempt.suspectedAt, context.now));
+    replyDone(wish.request, { kind: 'handedOver', handover: { from, to, epoch, closedMs } }, context);
+    return;
+  }
+  const why = inWords(goBack ?? attempt.reason);
+  replyError(wish.request, 'OPERATION_FAILED', `${to} leads at epoch ${epoch}: ${why}`, context);
 }
 
 /**
@@ -64,17 +81,17 @@ function provedEntry(cluster: ClusterState, plan: Plan, context: Context): Ledge
   const phases = attempt === undefined ? [] : withPhase(attempt, 'proved', context);
   const written = cluster.entry?.epoch === plan.epoch ? cluster.entry : undefined;
   if (written !== undefined) return { ...written, phases, outcome: 'proved' };
-  const first = plan.epoch === 1n;
+  const first = isBeingAdopted(plan);
   return {
     cluster: plan.cluster,
     epoch: plan.epoch,
-    kind: first ? 'init' : 'failover',
+    kind: first ? 'adopt' : plan.leader === plan.openings.at(-1)?.leader ? 'reopen' : 'failover',
     leader: plan.leader,
     previousLeader: plan.openings.at(-1)?.leader,
     at: context.wall,
     controller: context.controller,
     term: context.role.kind === 'active' ? formatTerm(context.role.term) : '',
-    reason: attempt?.reason ?? reason('INITIALISED'),
+    reason: attempt?.reason ?? reason('ADOPTED'),
     candidates: [],
     tail: { kind: 'not-needed' },
     loss: first

@@ -41,7 +41,7 @@ export function renew(cluster: ClusterState, context: Context): ClusterState | u
   const entry: LedgerEntry = {
     cluster: plan.cluster,
     epoch,
-    kind: 'reopen',
+    kind: 'renew',
     leader: plan.leader,
     previousLeader: plan.leader,
     at: context.wall,

@@ -13,7 +13,8 @@ import {
 import type { Directive } from '#core/directive.js';
 import type { ErrorCode } from '#core/errors.js';
 import type { Candidate, LedgerEntry, Phase, TailAccount } from '#core/ledger.js';
-import type { Plan, PlanMember } from '#core/plan.js';
+import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
+import { isBeingAdopted, type Plan, type PlanMember } from '#core/plan.js';
 import type { Policy } from '#core/policy.js';
 import type { Position } from '#core/position.js';
 import type { Reason } from '#core/reasons.js';
@@ -24,7 +25,11 @@ import type { Term } from '#core/term.js';
 
 export interface ControllerState {
   readonly name: string;
+  /** Name of the machine that this controller runs on (A3). */
+  readonly host: string | undefined;
   readonly role: Role;
+  /** When somebody to hand the active role to was last looked for (A3). */
+  readonly standbysAskedAt: MonotonicMs;
   readonly clusters: Readonly<Record<string, ClusterState>>;
 }
 
@@ -55,6 +60,16 @@ export interface ClusterState {
   /** Why the leader is suspected, and since when. */
   readonly suspicion: Suspicion | undefined;
   readonly attempt: Attempt | undefined;
+  /** A switchover or failover that an operator asked for, until replicas are sealed for it. */
+  readonly order: Order | undefined;
+  /** What `adopt` asked of the agents. */
+  readonly inspecting: Inspecting | undefined;
+  /** Counts what was asked of agents. */
+  readonly questions: number;
+  /** The operator who waits until everybody has let go. */
+  readonly releasing: Releasing | undefined;
+  /** When replicas were last asked to look at a silent leader. */
+  readonly probedAt: MonotonicMs;
   readonly write: WriteUnderWay | undefined;
   /** Counts this controller's writes, so that a late outcome is never taken for a newer one's. */
   readonly writes: number;
@@ -74,6 +89,11 @@ export function emptyCluster(name: string): ClusterState {
     promise: LONG_AGO,
     suspicion: undefined,
     attempt: undefined,
+    order: undefined,
+    inspecting: undefined,
+    questions: 0,
+    releasing: undefined,
+    probedAt: LONG_AGO,
     write: undefined,
     writes: 0,
     entry: undefined,
@@ -117,12 +137,50 @@ export interface Attempt {
   /** Appointed earlier in this outage without proof. */
   readonly failed: readonly string[];
   readonly choice: Choice | undefined;
+  /** The operator who asked for it, if one did. */
+  readonly wish: Wish | undefined;
+  /** Only the old leader is to be opened again, for this reason. */
+  readonly goBack: Reason | undefined;
   readonly phases: readonly Phase[];
+}
+
+/** What an operator wishes of the next leader. */
+export interface Wish {
+  readonly kind: 'switchover' | 'failover';
+  readonly to: string | undefined;
+  readonly by: string;
+  readonly acceptLoss: boolean;
+  /** Undefined once it is answered. */
+  readonly request: number | undefined;
+  /** When the old leader was told to close; undefined: not yet. */
+  readonly closedAt: MonotonicMs | undefined;
+}
+
+/** The part of a switchover that comes before the seals: the leader is open, or about to close. */
+export interface Order {
+  readonly wish: Wish;
+  readonly stage: 'nearing' | 'preparing' | 'stepping-down';
+  readonly stageAt: MonotonicMs;
+  /** Names the preparation that is asked for. */
+  readonly question: bigint;
+  /** When the leader was last told. */
+  readonly toldAt: MonotonicMs;
+}
+
+export interface Inspecting {
+  readonly question: bigint;
+  readonly request: number;
+  readonly since: MonotonicMs;
+}
+
+export interface Releasing {
+  readonly request: number;
+  readonly since: MonotonicMs;
 }
 
 /** The wait for a plan's opening, with its time limit; undefined for one that is proved or is being adopted. */
 export function openingOf(plan: Plan, why: Reason, now: MonotonicMs): Attempt | undefined {
-  if (plan.opening.state !== 'pending' || plan.epoch === 1n) return undefined;
+  if (plan.opening.state !== 'pending' || isBeingAdopted(plan)) return undefined;
   return {
     epoch: plan.epoch,
     reason: why,
@@ -131,6 +189,8 @@ export function openingOf(plan: Plan, why: Reason, now: MonotonicMs): Attempt | 
     stageAt: now,
     failed: [],
     choice: undefined,
+    wish: undefined,
+    goBack: undefined,
     phases: [],
   };
 }
@@ -150,7 +210,7 @@ export interface WriteUnderWay {
   readonly write: Write;
   /** Settling an unknown outcome: the first version whose fate is open. */
   readonly settling: boolean;
-  /** The operator's request that it answers. */
+  /** The operator's request that its commit answers with the plan. */
   readonly request: number | undefined;
 }
 
@@ -232,7 +292,14 @@ export type Input =
       readonly corrupt: boolean;
       readonly text: string;
     }
-  | { readonly kind: 'init'; readonly cluster: string; readonly policy: Policy; readonly request: number }
+  | {
+      readonly kind: 'operate';
+      readonly cluster: string;
+      readonly command: OperatorCommand;
+      readonly request: number;
+    }
+  /** Where the controllers run that could take the active role (A3). */
+  | { readonly kind: 'standbys'; readonly term: Term; readonly hosts: readonly (string | undefined)[] }
   /** Shutting down, or moving the active role elsewhere. */
   | { readonly kind: 'resign' };
 
@@ -261,6 +328,7 @@ export type Effect =
       readonly text: string;
     }
   | { readonly kind: 'resign'; readonly record: Resigned | undefined }
+  | { readonly kind: 'findStandbys'; readonly term: Term }
   | { readonly kind: 'reply'; readonly request: number; readonly answer: Answer }
   | {
       readonly kind: 'log';
@@ -270,7 +338,7 @@ export type Effect =
     };
 
 export type Answer =
-  | { readonly kind: 'done'; readonly plan: Plan }
+  | { readonly kind: 'done'; readonly answer: OperatorAnswer }
   | { readonly kind: 'error'; readonly code: ErrorCode; readonly text: string };
 
 /** What one decision sees beside the state: the time, the rules, and where its effects go. */

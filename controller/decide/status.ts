@@ -1,6 +1,7 @@
 /** The state, as people read it. */
 import { type MonotonicMs, since } from '#core/brand.js';
-import type { Plan } from '#core/plan.js';
+import { databaseAddress, type Plan } from '#core/plan.js';
+import { memberPolicy } from '#core/policy.js';
 import { bytesAhead, formatPosition, type Position } from '#core/position.js';
 import type { ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
 import { formatTerm } from '#core/term.js';
@@ -37,6 +38,7 @@ function clusterStatus(cluster: ClusterState, active: boolean, now: MonotonicMs)
     version: plan === undefined ? null : Number(plan.version),
     leader: plan?.leader ?? null,
     profile: plan?.policy.profile ?? null,
+    care: plan?.care ?? null,
     reason: cluster.said ?? cluster.attempt?.reason ?? cluster.suspicion?.reason ?? null,
     members,
   };
@@ -50,9 +52,13 @@ function overall(
 ): ClusterStatus['state'] {
   if (!active) return 'unknown';
   if (plan === undefined) return 'not-in-care';
+  if (plan.care === 'released') return 'released';
   if (cluster.attempt !== undefined || plan.opening.state === 'pending') return 'failing-over';
-  if (cluster.suspicion !== undefined) return 'waiting';
-  const well = members.every((m) => m.problem === null && (m.role === 'leader' || m.streaming));
+  if (cluster.suspicion !== undefined || cluster.order !== undefined) return 'waiting';
+  if (plan.care === 'paused') return 'paused';
+  const well = members.every(
+    (m) => m.problem === null && (m.role === 'leader' || m.streaming || m.maintenance),
+  );
   return well ? 'ok' : 'degraded';
 }
 
@@ -87,10 +93,22 @@ function memberStatus(
     position: position === undefined ? null : formatPosition(position),
     behindBytes: behind === undefined ? null : Math.max(0, Number(behind)),
     streaming: database?.streaming ?? false,
+    upstream: nameOf(plan, database?.upstream) ?? null,
+    maintenance: plan?.maintenance.includes(name) ?? false,
+    appoint: plan === undefined ? 'yes' : memberPolicy(plan.policy, name).appoint,
+    followers: extraFollowers(plan, database?.followers ?? []),
     heardMsAgo: picture?.report === undefined ? null : Math.round(since(picture.receivedAt, now)),
     problem: picture?.report?.problem ?? null,
   };
 }
+
+/** The member behind an address, or the address. */
+function nameOf(plan: Plan | undefined, address: string | undefined): string | undefined {
+  return plan?.members.find((member) => databaseAddress(member) === address)?.name ?? address;
+}
+
+const extraFollowers = (plan: Plan | undefined, followers: readonly string[]): readonly string[] =>
+  followers.filter((follower) => plan?.members.some(({ name }) => name === follower) !== true);
 
 const openness = (role: string): string =>
   role === 'writable' ? 'open' : role === 'replica' ? 'closed' : 'running';

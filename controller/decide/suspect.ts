@@ -4,6 +4,7 @@ import { since } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
+import { probesOf } from '#controller/decide/probes.js';
 import type { ClusterState, MemberPicture, Role, Suspicion } from '#controller/decide/state.js';
 
 /** Undefined: the leader is well, or an administrator shut it down and is waited for (`PLANNED_STOP`). */
@@ -14,10 +15,11 @@ export function suspect(
   now: MonotonicMs,
 ): Suspicion | undefined {
   const picture = cluster.members[plan.leader];
-  const found = evidence(picture, plan, role, now);
+  const found = evidence(cluster, picture, plan, role, now);
   if (found === undefined) return undefined;
   const known = cluster.suspicion;
-  return known?.reason.code === found.reason.code ? { ...found, since: known.since } : found;
+  // One trouble may show several faces: it lasts since the first.
+  return known === undefined ? found : { ...found, since: known.since };
 }
 
 /** A leader that is heard and whose agent says that nothing can commit there any more (F2). */
@@ -29,6 +31,7 @@ export function isSilent(picture: MemberPicture | undefined, plan: Plan, now: Mo
 }
 
 function evidence(
+  cluster: ClusterState,
   picture: MemberPicture | undefined,
   plan: Plan,
   role: Role,
@@ -38,7 +41,12 @@ function evidence(
     const heardAt = picture?.receivedAt ?? (role.kind === 'active' ? role.electedAt : now);
     const silentMs = Math.round(since(heardAt, now));
     if (silentMs < timingsOf(plan.policy.profile).silenceMs) return undefined;
-    return { reason: reason('AGENT_SILENT', { leader: plan.leader, silentMs }), since: heardAt };
+    const probes = probesOf(cluster, plan, { now });
+    const found = { leader: plan.leader, silentMs, ...(probes === undefined ? {} : { probes: probes.text }) };
+    return {
+      reason: reason(probes?.isLost === true ? 'MEMBER_LOST' : 'AGENT_SILENT', found),
+      since: heardAt,
+    };
   }
   const { report } = picture;
   const { state } = report.database;

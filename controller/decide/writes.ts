@@ -6,6 +6,7 @@ import type { Policy } from '#core/policy.js';
 import { asEpoch, asRevision, latest } from '#core/brand.js';
 import { reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
+import { answerEverybody, replyDone, replyError } from '#controller/decide/reply.js';
 import {
   type ClusterState,
   type Context,
@@ -104,10 +105,13 @@ export function reread(
   const ours = under.settling && epoch === under.write.plan.epoch && leader === under.write.plan.leader;
   if (ours) return adopt(cluster, event.stored, context);
   const stored: Stored = { ...event.stored, readIn: context.role.term };
+  answerEverybody({ ...cluster, write: undefined }, context);
   return {
     ...abandon(cluster, 'NOT_ACTIVE', 'the plan or the election changed', context),
     stored,
     attempt: undefined,
+    order: undefined,
+    releasing: undefined,
   };
 }
 
@@ -129,13 +133,7 @@ function abandon(cluster: ClusterState, code: ErrorCode, because: string, contex
     cluster: cluster.name,
     reason: reason('WRITE_REFUSED', { because }),
   });
-  if (cluster.write?.request !== undefined) {
-    context.emit({
-      kind: 'reply',
-      request: cluster.write.request,
-      answer: { kind: 'error', code, text: because },
-    });
-  }
+  replyError(cluster.write?.request, code, because, context);
   return { ...cluster, write: undefined };
 }
 
@@ -156,9 +154,7 @@ function adopt(
       directive: { kind: 'plan', term: context.role.term, plan },
     });
   }
-  if (cluster.write?.request !== undefined) {
-    context.emit({ kind: 'reply', request: cluster.write.request, answer: { kind: 'done', plan } });
-  }
+  replyDone(cluster.write?.request, { kind: 'plan', plan }, context);
   const attempt = cluster.attempt;
   const appointed = attempt?.stage === 'committing' && attempt.epoch === plan.epoch;
   if (appointed) {

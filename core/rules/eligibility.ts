@@ -1,5 +1,5 @@
 /**
- * V4, V5, V7: who may be appointed. The other rules of vouching come with it; these three keep the set of eligible
+ * V4 to V7: who may be appointed. The other rules of vouching come with it; these keep the set of eligible
  * replicas honest from the first plan on.
  */
 import { after, type DurationMs, type MonotonicMs } from '#core/brand.js';
@@ -21,6 +21,14 @@ export function V5_firstEligible(
   newLeader: string,
 ): readonly string[] {
   return before.filter((name) => name !== newLeader && sealed.includes(name));
+}
+
+/**
+ * V6: with nobody eligible and nobody joining, nobody can supersede the leader: it runs without grants. Sound because an addition
+ * (V4) counts only after this leader has acknowledged it, and it does that only under a lease.
+ */
+export function V6_runsWithoutGrants(plan: Plan): boolean {
+  return plan.eligible.length === 0 && plan.joining.length === 0;
 }
 
 /** V7: only eligible members are appointed, unless the old leader confirmed fenced. */

@@ -20,6 +20,7 @@ export const rules = {
   L5: lease.L5_mayAppoint,
   A1: authority.A1_authorityUntil,
   A2: authority.A2_inheritedPromise,
+  A3: authority.A3_shouldHandOver,
   S1: sealing.S1_acceptsSeal,
   S2: sealing.S2_ancestry,
   S2_timeline: sealing.S2_timelineFor,
@@ -30,6 +31,7 @@ export const rules = {
   F2: fencing.F2_isFenced,
   V4: eligibility.V4_mayBecomeEligible,
   V5: eligibility.V5_firstEligible,
+  V6: eligibility.V6_runsWithoutGrants,
   V7: eligibility.V7_mayBeAppointed,
 } as const;
 

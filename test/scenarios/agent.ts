@@ -6,8 +6,23 @@ import { DEFAULT_POLICY } from '#core/policy.js';
 import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
-import { type Effect, type Input, type Observed, type Result, startState } from '#agent/decide/state.js';
-import { DATA_ID, opening, plan as buildPlan, position, showPosition, TERM } from '#test/scenarios/build.js';
+import {
+  type Effect,
+  type GuardOrder,
+  type Input,
+  type Observed,
+  type Result,
+  startState,
+} from '#agent/decide/state.js';
+import {
+  DATA_ID,
+  member,
+  opening,
+  plan as buildPlan,
+  position,
+  showPosition,
+  TERM,
+} from '#test/scenarios/build.js';
 import type { Options, Scenario } from '#test/scenarios/text.js';
 
 export function agentScenario(): Scenario {
@@ -17,6 +32,7 @@ export function agentScenario(): Scenario {
   let begin = start();
   let canary = true;
   let lastReport = '';
+  let guarded = true;
 
   function start(): ReturnType<typeof startState> {
     return startState({
@@ -29,14 +45,27 @@ export function agentScenario(): Scenario {
         sealedEpoch: NO_EPOCH,
         fencedEpoch: NO_EPOCH,
         openedEpoch: NO_EPOCH,
+        releasedEpoch: NO_EPOCH,
       },
       incarnation: 'one',
       controllers: ['k'],
       now: asMonotonic(now),
+      guard: undefined,
     });
   }
 
+  /** The guard does as it is told, unless it is `lost`; what it says to that is taken at once. */
   function take(input: Input): readonly string[] {
+    const { lines, orders } = decideOn(input);
+    if (!guarded) return lines;
+    const said = orders.flatMap((order) => take({ kind: 'guard-standing', order }));
+    return [...lines, ...said];
+  }
+
+  function decideOn(input: Input): {
+    readonly lines: readonly string[];
+    readonly orders: readonly (GuardOrder | undefined)[];
+  } {
     const decision = decide(begin, { ...input, at: asMonotonic(now), random: 'random' }, rules);
     const before = begin.durable;
     begin = decision.state;
@@ -45,7 +74,10 @@ export function agentScenario(): Scenario {
       .map(show)
       .filter((line) => !line.startsWith('report') || line !== lastReport);
     lastReport = lines.findLast((line) => line.startsWith('report')) ?? lastReport;
-    if (decision.persist === undefined) return lines;
+    const armed = decision.effects.flatMap((effect) => (effect.kind === 'arm' ? [effect.order] : []));
+    const kept = decision.effects.some((effect) => effect.kind === 'keepGuard');
+    const orders = armed.length > 0 ? armed : kept ? [undefined] : [];
+    if (decision.persist === undefined) return { lines, orders };
     const d = decision.persist;
     const changed = [
       d.plan !== before.plan && d.plan !== undefined ? `plan ${d.plan.epoch}.${d.plan.version}` : '',
@@ -53,8 +85,9 @@ export function agentScenario(): Scenario {
       d.sealedEpoch !== before.sealedEpoch ? `sealed ${d.sealedEpoch}` : '',
       d.fencedEpoch !== before.fencedEpoch ? `fenced ${d.fencedEpoch}` : '',
       d.openedEpoch !== before.openedEpoch ? `opened ${d.openedEpoch}` : '',
+      d.releasedEpoch !== before.releasedEpoch ? `released ${d.releasedEpoch}` : '',
     ].filter((c) => c !== '');
-    return [`persist ${changed.join(', ')}`, ...lines];
+    return { lines: [`persist ${changed.join(', ')}`, ...lines], orders };
   }
 
   function observe(o: Options): readonly string[] {
@@ -69,6 +102,7 @@ export function agentScenario(): Scenario {
       canaryAt: canary ? asMonotonic(now) : old?.canaryAt,
       upstream: o['follows'] === undefined ? old?.upstream : `${o['follows']}:5432`,
       streaming: o['follows'] === undefined ? (old?.streaming ?? false) : true,
+      followers: [],
       tailReadable: false,
       processesGone: o['orphans'] !== 'yes',
       bootClosed: true,
@@ -97,8 +131,18 @@ export function agentScenario(): Scenario {
       version: asVersion(BigInt(o['version'] ?? '2')),
       leader: o['leader'] ?? 'a',
       openings,
-      ...(o['opening'] === 'pending'
-        ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } as const }
+      care: (o['care'] ?? 'automatic') as Plan['care'],
+      ...(o['eligible'] === undefined ? {} : { eligible: o['eligible'].split(',').filter((x) => x !== '') }),
+      ...(o['joining'] === undefined ? {} : { joining: o['joining'].split(',') }),
+      ...(o['upstream'] === undefined ? {} : { upstreams: { [name]: o['upstream'] } }),
+      ...(o['opening'] === 'pending' || o['opening'] === 'adopted'
+        ? {
+            opening: {
+              state: 'pending',
+              atLeast: undefined,
+              oldLeader: o['opening'] === 'adopted' ? 'adopted' : 'fenced',
+            } as const,
+          }
         : {}),
     });
   }
@@ -126,11 +170,13 @@ export function agentScenario(): Scenario {
           },
         };
       case 'failed':
-        return { kind: 'failed', code: 'ENGINE_FAILED', text: 'it did not work' };
+        return { kind: 'failed', code: o['code'] ?? 'ENGINE_FAILED', text: 'it did not work' };
       case undefined:
         throw new Error('done what?');
       default:
-        return { kind: o['0'] as 'started' | 'following' | 'slotsKept' };
+        return {
+          kind: o['0'] as 'started' | 'following' | 'slotsKept' | 'checkpointed' | 'rewound' | 'released',
+        };
     }
   }
 
@@ -183,6 +229,30 @@ export function agentScenario(): Scenario {
           });
         case 'old-term':
           return directive({ kind: 'seal', term: { ...TERM, revision: 1n as never }, epoch: asEpoch(9n) });
+        case 'prepare':
+          return directive({
+            kind: 'prepare',
+            term: TERM,
+            epoch: asEpoch(BigInt(o['0'] ?? '1')),
+            request: BigInt(o['request'] ?? '7'),
+          });
+        case 'step-down':
+          return directive({ kind: 'stepDown', term: TERM, epoch: asEpoch(BigInt(o['0'] ?? '1')) });
+        case 'probe':
+          return directive({ kind: 'probe', term: TERM, member: member(o['0'] ?? 'a') });
+        case 'probed':
+          return take({
+            kind: 'probed',
+            member: o['0'] ?? 'a',
+            database: (o['database'] ?? 'answers') as 'answers',
+            agent: (o['agent'] ?? 'answers') as 'answers',
+          });
+        case 'guard-lost':
+          guarded = false;
+          return take({ kind: 'guard-lost', text: 'killed' });
+        case 'guard-back':
+          guarded = true;
+          return take({ kind: 'guard-standing', order: begin.guard.told });
         case 'done':
           return take({
             kind: 'done',
@@ -190,16 +260,19 @@ export function agentScenario(): Scenario {
             endedAt: asMonotonic(now),
             result: result(o),
           });
-        case 'restart':
+        case 'restart': {
+          const { told } = begin.guard;
           begin = {
             ...startState({
               durable: begin.durable,
               incarnation: 'two',
               controllers: ['k'],
               now: asMonotonic(now),
+              guard: o['0'] === 'guarded' ? told : undefined,
             }),
           };
           return [];
+        }
         case 'lease':
           return [`lease of epoch ${begin.lease.epoch} until ${shown(begin.lease.expiry)}, it is ${now}`];
         default:
@@ -209,7 +282,8 @@ export function agentScenario(): Scenario {
   };
 }
 
-const shown = (at: MonotonicMs): string => (Number.isFinite(at) ? String(Math.round(at)) : 'never held');
+const shown = (at: MonotonicMs): string =>
+  at === Number.POSITIVE_INFINITY ? 'for ever' : Number.isFinite(at) ? String(Math.round(at)) : 'never held';
 function show(effect: Effect): string {
   switch (effect.kind) {
     case 'send': {
@@ -223,12 +297,26 @@ function show(effect: Effect): string {
         r.tail === undefined ? '' : `tail ${r.tail.epoch} ${r.tail.result.kind}`,
         r.opened === undefined ? '' : `opened ${r.opened.epoch}`,
         `${r.database.state}/${r.database.role}`,
+        r.guarded || r.planEpoch === 0n ? '' : 'unguarded',
+        r.prepared === undefined ? '' : `prepared ${r.prepared}`,
+        r.releasedEpoch === 0n ? '' : `released ${r.releasedEpoch}`,
+        r.probe === undefined ? '' : `probed ${r.probe.member} ${r.probe.database}/${r.probe.agent}`,
         r.problem === undefined ? '' : `problem ${r.problem.code}`,
       ];
       return `report ${parts.filter((p) => p !== '').join(' ')}`;
     }
     case 'run':
       return `run ${effect.action.kind}${'epoch' in effect.action ? ` ${effect.action.epoch}` : ''}${effect.action.kind === 'open' ? ` timeline ${effect.action.timeline ?? 'any'}` : ''}${effect.action.kind === 'follow' ? ` ${effect.action.leader.name}` : ''}`;
+    case 'keepGuard':
+      return 'keep a guard';
+    case 'arm':
+      return `guard: epoch ${effect.order.epoch} until ${shown(effect.order.until)}`;
+    case 'dismissGuard':
+      return 'dismiss the guard';
+    case 'probe':
+      return `knock at ${effect.member.name}`;
+    case 'inspect':
+      return `inspect ${effect.request}`;
     case 'log':
       return `${effect.level} ${effect.code} ${JSON.stringify(effect.fields)}`;
     case 'exit':

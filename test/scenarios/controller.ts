@@ -1,7 +1,8 @@
 /** Plays one controller's `decide` from text. Time moves by `+MS`; proofs come by themselves unless `cut`. */
 import { asEpoch, asMonotonic, asRevision, asVersion, asWall, NO_EPOCH } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
-import { DEFAULT_POLICY } from '#core/policy.js';
+import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
+import { DEFAULT_MEMBER_POLICY, DEFAULT_POLICY, type Policy } from '#core/policy.js';
 import type { Mark } from '#core/position.js';
 import type { Report } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
@@ -19,7 +20,7 @@ import {
 import type { Options, Scenario } from '#test/scenarios/text.js';
 
 export function controllerScenario(): Scenario {
-  let state = startState('one');
+  let state = startState('one', 'h1');
   let now = 0;
   let cut = false;
   let stored: Plan | undefined;
@@ -104,6 +105,28 @@ export function controllerScenario(): Scenario {
               epoch: asEpoch(BigInt(sealedEpoch)),
               position: sealedAt === undefined ? undefined : position(sealedAt),
             },
+      guarded: o['guarded'] !== 'no',
+      probe:
+        o['probe'] === undefined
+          ? old.probe
+          : {
+              member: o['probe'].split('/')[0] ?? '',
+              database: (o['probe'].split('/')[1] ?? 'silent') as 'silent',
+              agent: (o['probe'].split('/')[2] ?? 'silent') as 'silent',
+              ageMs: 0,
+            },
+      prepared: o['prepared'] === 'yes' ? state.clusters['demo']?.order?.question : old.prepared,
+      inspection:
+        o['inspected'] === undefined
+          ? old.inspection
+          : {
+              request: state.clusters['demo']?.inspecting?.question ?? 0n,
+              findings:
+                o['inspected'] === 'clean'
+                  ? []
+                  : [{ severity: 'hurts', code: o['inspected'], text: 'text', remedy: 'remedy' }],
+            },
+      releasedEpoch: o['released'] === undefined ? old.releasedEpoch : asEpoch(BigInt(o['released'])),
       tail:
         tailEpoch === ''
           ? old.tail
@@ -129,7 +152,12 @@ export function controllerScenario(): Scenario {
         role: (o['role'] as Report['database']['role'] | undefined) ?? old.database.role,
         position: o['at'] === undefined ? old.database.position : position(o['at']),
         upstream: o['follows'] === undefined ? old.database.upstream : `${o['follows']}:5432`,
-        streaming: o['follows'] === undefined ? old.database.streaming : true,
+        streaming:
+          o['streaming'] !== undefined
+            ? o['streaming'] === 'yes'
+            : o['follows'] === undefined
+              ? old.database.streaming
+              : true,
         tailReadable:
           o['tailReadable'] === undefined ? old.database.tailReadable : o['tailReadable'] === 'yes',
         dataId: o['data'] ?? old.database.dataId,
@@ -169,6 +197,9 @@ export function controllerScenario(): Scenario {
             ...(o['eligible'] === undefined
               ? {}
               : { eligible: o['eligible'].split(',').filter((n) => n !== '') }),
+            ...(o['care'] === undefined ? {} : { care: o['care'] as Plan['care'] }),
+            ...(o['names'] === undefined ? {} : { names: o['names'].split(',') }),
+            policy: policyOf(o),
             ...(o['opening'] === 'pending'
               ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } }
               : { openings: [opening(epoch, leader, '1:50')] }),
@@ -196,7 +227,7 @@ export function controllerScenario(): Scenario {
             cluster: 'demo',
             member: member(o['0'] ?? ''),
             incarnation: o['incarnation'] ?? 'one',
-            host: undefined,
+            host: o['host'],
           });
         case 'disconnect':
           return take({
@@ -234,8 +265,10 @@ export function controllerScenario(): Scenario {
               : { plan: stored, revision: asRevision(revision), policy: stored.policy };
           return take({ kind: 'reread', cluster: 'demo', id, stored: found });
         }
-        case 'init':
-          return take({ kind: 'init', cluster: 'demo', policy: DEFAULT_POLICY, request: 1 });
+        case 'ask':
+          return take({ kind: 'operate', cluster: 'demo', command: commandOf(o), request: 1 });
+        case 'standbys':
+          return take({ kind: 'standbys', term, hosts: Object.keys(o).map((key) => o[key]) });
         case 'cut':
           cut = true;
           return [];
@@ -252,6 +285,72 @@ export function controllerScenario(): Scenario {
     },
   };
   return scenario;
+}
+
+/** `onCrash=restart-first`, `never=c`, `cascade=d>b`: wishes of the policy. */
+function policyOf(o: Options): Policy {
+  const [follower, upstream] = o['cascade']?.split('>') ?? [];
+  const members = {
+    ...(o['never'] === undefined
+      ? {}
+      : { [o['never']]: { ...DEFAULT_MEMBER_POLICY, appoint: 'never' as const } }),
+    ...(follower === undefined || upstream === undefined
+      ? {}
+      : { [follower]: { ...DEFAULT_MEMBER_POLICY, follow: upstream } }),
+  };
+  return { ...DEFAULT_POLICY, members, onCrash: (o['onCrash'] ?? 'failover') as Policy['onCrash'] };
+}
+
+/** `ask switchover to=b`: what an operator asks. */
+function commandOf(o: Options): OperatorCommand {
+  const to = o['to'];
+  const by = 'ops';
+  switch (o['0']) {
+    case 'inspect':
+      return { kind: 'inspect' };
+    case 'adopt':
+      return { kind: 'adopt', policy: policyOf(o), by };
+    case 'forecast':
+      return { kind: 'forecast', of: (o['of'] ?? 'switchover') as 'switchover', to };
+    case 'switchover':
+      return { kind: 'switchover', to, by };
+    case 'failover':
+      return { kind: 'failover', to, by, acceptLoss: o['accept'] === 'loss' };
+    case 'maintenance':
+      return { kind: 'maintenance', member: o['member'] ?? 'b', on: o['on'] !== 'no', by };
+    case 'policy':
+      return {
+        kind: 'setPolicy',
+        policy: { ...policyOf(o), profile: (o['profile'] ?? 'balanced') as 'fast' },
+        by,
+      };
+    case 'pause':
+    case 'resume':
+    case 'release':
+      return { kind: o['0'], by };
+    default:
+      throw new Error(`ask what? ${o['0'] ?? ''}`);
+  }
+}
+
+function showAnswer(answer: OperatorAnswer): string {
+  switch (answer.kind) {
+    case 'plan':
+      return `plan ${answer.plan.epoch}.${answer.plan.version} ${answer.plan.care}`;
+    case 'handedOver': {
+      const { from, to, epoch } = answer.handover;
+      return `handed over from ${from} to ${to} at epoch ${epoch}`;
+    }
+    case 'forecast': {
+      const { candidate = 'nobody', behindBytes, loss, refused, others, waitMs } = answer.forecast;
+      const rest = others.map(({ member, reason }) => `${member} ${reason.code}`).join(', ');
+      return `forecast ${candidate}, behind ${behindBytes ?? '?'}, loss ${loss.kind}, wait ${waitMs}, refused ${refused?.code ?? 'no'}; others: ${rest}`;
+    }
+    case 'inspected': {
+      const { leader = 'nobody', findings } = answer.inspection;
+      return `inspected, leader ${leader}: ${findings.map((f) => `${f.member ?? 'all'} ${f.severity} ${f.code}`).join(', ')}`;
+    }
+  }
 }
 
 /** `1,3`: the marks of openings 1 and 3. */
@@ -276,8 +375,14 @@ function show(effect: Effect): string {
         plan.opening.state === 'pending'
           ? `pending (old leader ${plan.opening.oldLeader}, at least ${showPosition(plan.opening.atLeast)})`
           : `proved, ancestors [${plan.openings.map((one) => one.epoch).join(' ')}]`;
-      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]`;
-      const why = entry === undefined ? '' : ` because ${entry.reason.code}, loss ${entry.loss.kind}`;
+      const care = plan.care === 'automatic' ? '' : ` ${plan.care}`;
+      const upstreams = Object.entries(plan.upstreams)
+        .map(([a, b]) => ` ${a}>${b}`)
+        .join('');
+      const kept = plan.maintenance.length === 0 ? '' : ` maintenance [${plan.maintenance.join(' ')}]`;
+      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}`;
+      const why =
+        entry === undefined ? '' : ` as ${entry.kind} because ${entry.reason.code}, loss ${entry.loss.kind}`;
       return `write epoch ${plan.epoch} version ${plan.version} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.electionRevision}${why}`;
     }
     case 'reread':
@@ -289,7 +394,9 @@ function show(effect: Effect): string {
     case 'resign':
       return `resign ${effect.record === undefined ? 'without a record' : JSON.stringify(effect.record.promises)}`;
     case 'reply':
-      return `reply ${effect.answer.kind === 'done' ? 'done' : effect.answer.code}`;
+      return `reply ${effect.answer.kind === 'done' ? showAnswer(effect.answer.answer) : `${effect.answer.code} (${effect.answer.text})`}`;
+    case 'findStandbys':
+      return 'look for standbys';
     case 'log':
       return `${effect.level} ${effect.reason.code} ${JSON.stringify(effect.reason.evidence)}`;
   }
@@ -305,5 +412,13 @@ function showDirective({ directive }: Effect & { kind: 'send' }): string {
       return `seal ${directive.epoch}`;
     case 'takeTail':
       return `take the tail from ${directive.from}`;
+    case 'prepare':
+      return `prepare for a stop at epoch ${directive.epoch}`;
+    case 'stepDown':
+      return `step down from epoch ${directive.epoch}`;
+    case 'probe':
+      return `knock at ${directive.member.name}`;
+    case 'inspect':
+      return `inspect, peers ${directive.peers.map(({ name }) => name).join(' ')}`;
   }
 }

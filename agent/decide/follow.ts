@@ -1,0 +1,51 @@
+/**
+ * The next step of a replica toward its upstream. S4: only behind a proved leader. S2: only from a log that its history contains; one
+ * that left it is taken back to where it did, by itself.
+ */
+import { asDuration } from '#core/brand.js';
+import { databaseAddress, memberOf, type Plan, type PlanMember, upstreamOf } from '#core/plan.js';
+import { formatPosition } from '#core/position.js';
+import type { AgentState, Context, Observed, Step } from '#agent/decide/state.js';
+
+/** Reading a whole log back and copying what changed since; a clone would take longer. */
+const REWIND_WITHIN = asDuration(3_600_000);
+
+export function followStep(
+  state: AgentState,
+  plan: Plan,
+  database: Observed,
+  context: Context,
+): Step | undefined {
+  const upstream = upstreamOf(plan, state.member);
+  if (upstream === undefined || !context.rules.S4(plan) || database.role !== 'replica') return undefined;
+  const follow: Step = {
+    kind: 'follow',
+    leader: upstream,
+    openings: plan.openings,
+    // Slots are kept by the leader alone.
+    slot: upstream.name === plan.leader ? state.member : undefined,
+  };
+  if (database.upstream === databaseAddress(upstream)) {
+    // Pointed there already: the engine goes on trying by itself. Its other settings (a clone has its source's) are seen to once.
+    if (state.followed?.epoch === plan.epoch && state.followed.upstream === upstream.name) return undefined;
+    if (database.streaming) return follow;
+  }
+  // Within an epoch that it has followed already, another upstream is only another way to the same log.
+  if (state.followed?.epoch === plan.epoch) return follow;
+  if (state.sealed?.epoch !== plan.epoch) return { kind: 'seal', epoch: plan.epoch };
+  const { position } = state.sealed;
+  if (position === undefined) return undefined;
+  const stands = context.rules.S2(position, plan.openings);
+  if (stands === 'behind' || stands === 'equal') return follow;
+  return rewindStep(state, plan, formatPosition(position));
+}
+
+function rewindStep(state: AgentState, plan: Plan, position: string): Step | undefined {
+  const leader: PlanMember | undefined = memberOf(plan, plan.leader);
+  if (leader === undefined) return undefined;
+  if (state.unrewindableEpoch !== plan.epoch)
+    return { kind: 'rewind', leader, openings: plan.openings, timeoutMs: REWIND_WITHIN };
+  if (state.problem !== undefined) return undefined;
+  const text = `its log (${position}) holds writes that ${plan.leader} lacks, and it could not be rewound: it stays closed until it is cloned anew`;
+  return { problem: { code: 'DIVERGED', text } };
+}

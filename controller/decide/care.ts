@@ -1,0 +1,100 @@
+/**
+ * What an operator changes about the care itself: paused or automatic, who is worked on, the policy. Each is a version of the plan, and so
+ * outlives every controller.
+ */
+import { nextVersion } from '#core/brand.js';
+import type { OperatorCommand } from '#core/operator.js';
+import { isProved, memberOf, type Plan } from '#core/plan.js';
+import { memberPolicy, type Policy } from '#core/policy.js';
+import { type Reason, reason } from '#core/reasons.js';
+import { inWords, replyDone, replyError } from '#controller/decide/reply.js';
+import type { ClusterState, Context } from '#controller/decide/state.js';
+import { submit } from '#controller/decide/writes.js';
+
+/** V6: paused, nobody is eligible, so that the leader runs on even without controllers. Resumed, V4 lets them in again one by one. */
+export function setCare(
+  cluster: ClusterState,
+  plan: Plan,
+  { kind, by }: OperatorCommand & { kind: 'pause' | 'resume' },
+  request: number,
+  context: Context,
+): ClusterState {
+  const care = kind === 'pause' ? 'paused' : 'automatic';
+  if (plan.care === care) return asIs(cluster, plan, request, context);
+  context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: reason('PAUSED', { care, by }) });
+  const sets = care === 'paused' ? { eligible: [], joining: [] } : {};
+  return change(cluster, plan, { care, ...sets }, request, context);
+}
+
+export function setMaintenance(
+  cluster: ClusterState,
+  plan: Plan,
+  { member, on, by }: OperatorCommand & { kind: 'maintenance' },
+  request: number,
+  context: Context,
+): ClusterState {
+  if (memberOf(plan, member) === undefined) {
+    replyError(request, 'MEMBER_UNKNOWN', `${member} is no member of ${cluster.name}`, context);
+    return cluster;
+  }
+  if (plan.maintenance.includes(member) === on) return asIs(cluster, plan, request, context);
+  if (on && member === plan.leader)
+    return refuse(cluster, reason('MAINTENANCE_OF_LEADER', { member }), request, context);
+  const why = reason('IN_MAINTENANCE', { member, on, by });
+  context.emit({ kind: 'log', level: 'info', cluster: cluster.name, reason: why });
+  const without = (names: readonly string[]): readonly string[] => names.filter((name) => name !== member);
+  const maintenance = on ? [...plan.maintenance, member].sort() : without(plan.maintenance);
+  // Its removal is committed before it is away, so that its absence never costs the leader anything.
+  const sets = { eligible: without(plan.eligible), joining: without(plan.joining) };
+  return change(cluster, plan, { maintenance, ...sets }, request, context);
+}
+
+export function changePolicy(
+  cluster: ClusterState,
+  plan: Plan,
+  policy: Policy,
+  request: number,
+  context: Context,
+): ClusterState {
+  // A successor computes what its predecessor may have granted from the profile that it reads (A2): it must not shrink meanwhile.
+  if (policy.profile !== plan.policy.profile) {
+    const evidence = { present: plan.policy.profile, asked: policy.profile };
+    return refuse(cluster, reason('PROFILE_FIXED', evidence), request, context);
+  }
+  const mayStay = (name: string): boolean => memberPolicy(policy, name).appoint === 'yes';
+  const sets = { eligible: plan.eligible.filter(mayStay), joining: plan.joining.filter(mayStay) };
+  return change(cluster, plan, { policy, ...sets }, request, context);
+}
+
+function change(
+  cluster: ClusterState,
+  plan: Plan,
+  changed: Partial<Pick<Plan, 'care' | 'maintenance' | 'eligible' | 'joining' | 'policy'>>,
+  request: number,
+  context: Context,
+): ClusterState {
+  const isBusy = cluster.write !== undefined || cluster.attempt !== undefined || cluster.order !== undefined;
+  if (isBusy || !isProved(plan))
+    return refuse(
+      cluster,
+      reason('BUSY', { doing: cluster.order?.wish.kind ?? 'failover' }),
+      request,
+      context,
+    );
+  const next: Plan = { ...plan, ...changed, version: nextVersion(plan.version) };
+  const { policy } = changed;
+  return submit({ ...cluster, joiningAcknowledgedAt: undefined, said: undefined }, next, context, {
+    request,
+    ...(policy === undefined ? {} : { policy }),
+  });
+}
+
+function asIs(cluster: ClusterState, plan: Plan, request: number, context: Context): ClusterState {
+  replyDone(request, { kind: 'plan', plan }, context);
+  return cluster;
+}
+
+function refuse(cluster: ClusterState, why: Reason, request: number, context: Context): ClusterState {
+  replyError(request, 'OPERATION_REFUSED', inWords(why), context);
+  return cluster;
+}

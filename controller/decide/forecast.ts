@@ -1,0 +1,88 @@
+/** What a switchover or failover would do and lose, asked beforehand (`--dry-run`) and by whoever begins one. */
+import { asDuration, type DurationMs } from '#core/brand.js';
+import type { Forecast } from '#core/operator.js';
+import { isProved, type Plan } from '#core/plan.js';
+import { type Reason, reason } from '#core/reasons.js';
+import { behind, byPromise, unfit } from '#controller/decide/candidates.js';
+import type { ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
+import { isFenced, isSilent } from '#controller/decide/suspect.js';
+
+export function forecast(
+  cluster: ClusterState,
+  plan: Plan,
+  of: Forecast['of'],
+  to: string | undefined,
+  context: Context,
+): Forecast {
+  const names = plan.members.map(({ name }) => name).filter((name) => name !== plan.leader);
+  const fit = names.filter((name) => unfit(cluster, plan, name, context) === undefined);
+  const [best] = byPromise(cluster, plan, fit);
+  const candidate = to === undefined ? best : fit.includes(to) ? to : undefined;
+  const refused = busy(cluster, plan) ?? leaderUnfit(cluster, plan, of, context);
+  return {
+    of,
+    leader: plan.leader,
+    candidate,
+    behindBytes: candidate === undefined ? undefined : behind(cluster, plan, candidate),
+    loss: expectedLoss(cluster, plan, context),
+    waitMs: leaseLeft(cluster, plan, context),
+    refused: refused ?? candidateUnfit(cluster, plan, to, candidate, context),
+    others: names
+      .filter((name) => name !== candidate)
+      .map((name) => ({
+        member: name,
+        reason: unfit(cluster, plan, name, context) ?? reason('NOT_PREFERRED', { member: name }),
+      })),
+  };
+}
+
+/** Whether the leader's agent can be told to close its database, and to hand out its log. */
+export function answers(picture: MemberPicture | undefined, plan: Plan, context: Context): boolean {
+  return picture?.connected === true && picture.report !== undefined && !isSilent(picture, plan, context.now);
+}
+
+function busy(cluster: ClusterState, plan: Plan): Reason | undefined {
+  if (cluster.order !== undefined) return reason('BUSY', { doing: cluster.order.wish.kind });
+  if (cluster.attempt !== undefined || !isProved(plan)) return reason('BUSY', { doing: 'failover' });
+  return undefined;
+}
+
+function leaderUnfit(
+  cluster: ClusterState,
+  plan: Plan,
+  of: Forecast['of'],
+  context: Context,
+): Reason | undefined {
+  if (of === 'failover') return undefined;
+  const picture = cluster.members[plan.leader];
+  const database = picture?.report?.database;
+  const isWell =
+    answers(picture, plan, context) && database?.state === 'running' && database.role === 'writable';
+  if (isWell && cluster.suspicion === undefined) return undefined;
+  return reason('LEADER_NOT_WELL', { leader: plan.leader, state: database?.state ?? 'unknown' });
+}
+
+function candidateUnfit(
+  cluster: ClusterState,
+  plan: Plan,
+  to: string | undefined,
+  candidate: string | undefined,
+  context: Context,
+): Reason | undefined {
+  if (candidate !== undefined) return undefined;
+  const asked = to === undefined ? undefined : unfit(cluster, plan, to, context);
+  return asked ?? reason('NO_CANDIDATE', { eligible: plan.eligible.join(' ') });
+}
+
+function expectedLoss(cluster: ClusterState, plan: Plan, context: Context): Forecast['loss'] {
+  if (answers(cluster.members[plan.leader], plan, context)) return { kind: 'none' };
+  const text = `${plan.leader} does not answer: what it acknowledged and no replica received would be missing`;
+  return { kind: 'possible', text };
+}
+
+/** L5: nothing to wait for where the leader confirms that it is closed. */
+function leaseLeft(cluster: ClusterState, plan: Plan, context: Context): DurationMs {
+  const picture = cluster.members[plan.leader];
+  if (isFenced(picture, plan) || answers(picture, plan, context)) return asDuration(0);
+  return asDuration(Math.max(0, Math.round(cluster.promise - context.now)));
+}

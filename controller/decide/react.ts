@@ -1,0 +1,67 @@
+/** From a suspicion to an attempt: at once, after a wait that the policy or the lease asks for, or not at all while paused. */
+import { since } from '#core/brand.js';
+import type { Plan } from '#core/plan.js';
+import { type Reason, reason } from '#core/reasons.js';
+import { sealAll } from '#controller/decide/failover.js';
+import { answers } from '#controller/decide/forecast.js';
+import { say } from '#controller/decide/say.js';
+import type { ClusterState, Context, Suspicion } from '#controller/decide/state.js';
+import { isFenced } from '#controller/decide/suspect.js';
+
+export function react(
+  cluster: ClusterState,
+  plan: Plan,
+  suspicion: Suspicion,
+  context: Context,
+): ClusterState {
+  const { code, evidence } = suspicion.reason;
+  if (plan.care === 'paused') {
+    // Nobody else is appointed; the same leader, once it is back and closed, is opened again.
+    return isBackClosed(cluster, plan, context)
+      ? begin(cluster, suspicion, reason('PAUSED_REOPEN', { leader: plan.leader }), context)
+      : say(cluster, 'warn', reason('PAUSED', { because: code }), context);
+  }
+  const waited = since(suspicion.since, context.now);
+  if (code === 'PLANNED_STOP') {
+    if (waited < plan.policy.plannedStopWaitMs) return say(cluster, 'info', suspicion.reason, context);
+    return begin(cluster, suspicion, undefined, context, reason('DATABASE_STOPPED', evidence));
+  }
+  // A seal ends a replica's vouching, so it comes as late as possible: not before the promise to a silent leader has run out.
+  if ((code === 'AGENT_SILENT' || code === 'MEMBER_LOST') && context.now < cluster.promise) {
+    return say(cluster, 'warn', reason('PROMISE_RUNS', evidence), context);
+  }
+  const isCrash = code === 'DATABASE_CRASHED' || code === 'LEADER_CLOSED';
+  if (isCrash && plan.policy.onCrash === 'restart-first' && waited < plan.policy.restartTimeoutMs) {
+    return isBackClosed(cluster, plan, context)
+      ? begin(cluster, suspicion, reason('RESTARTED', { leader: plan.leader }), context)
+      : say(cluster, 'info', reason('RESTARTING_FIRST', { leader: plan.leader }), context);
+  }
+  return begin(cluster, suspicion, undefined, context);
+}
+
+function begin(
+  cluster: ClusterState,
+  suspicion: Suspicion,
+  goBack: Reason | undefined,
+  context: Context,
+  why: Reason = suspicion.reason,
+): ClusterState {
+  context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: goBack ?? why });
+  return sealAll(
+    cluster,
+    { reason: why, suspectedAt: suspicion.since, failed: [], wish: undefined, goBack },
+    context,
+  );
+}
+
+/** Its server runs again, closed for good at the plan's epoch: a higher one may open it. */
+function isBackClosed(cluster: ClusterState, plan: Plan, context: Context): boolean {
+  const leader = cluster.members[plan.leader];
+  const database = leader?.report?.database;
+  return (
+    answers(leader, plan, context) &&
+    isFenced(leader, plan) &&
+    database?.state === 'running' &&
+    database.role === 'replica'
+  );
+}
