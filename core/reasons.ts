@@ -21,6 +21,8 @@ export const REASONS = {
     "nothing is heard from the leader's agent, and no replica's machine gets an answer from its database either",
   OPENING_FAILED: 'the appointed member did not prove writable in time',
   PAUSED: 'the cluster is paused: nobody else is appointed before it is resumed',
+  RESUMED: 'an operator resumed the cluster: a leader that fails is replaced again',
+  POLICY_CHANGED: 'an operator changed the policy',
   PAUSED_REOPEN: 'the cluster is paused and its leader is back: the same leader is opened again',
   RESTARTING_FIRST: "the policy gives the leader's database time to come back before an heir is appointed",
   RESTARTED: "the leader's database came back in time: the same leader is opened again",

@@ -21,9 +21,9 @@ export function setCare(
 ): ClusterState {
   const care = kind === 'pause' ? 'paused' : 'automatic';
   if (plan.care === care) return asIs(cluster, plan, request, context);
-  context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: reason('PAUSED', { care, by }) });
+  const why = reason(kind === 'pause' ? 'PAUSED' : 'RESUMED', { by });
   const sets = care === 'paused' ? { eligible: [], joining: [] } : {};
-  return change(cluster, plan, { care, ...sets }, request, context);
+  return change(cluster, plan, { care, ...sets }, why, request, context);
 }
 
 export function setMaintenance(
@@ -41,18 +41,17 @@ export function setMaintenance(
   if (on && member === plan.leader)
     return refuse(cluster, reason('MAINTENANCE_OF_LEADER', { member }), request, context);
   const why = reason('IN_MAINTENANCE', { member, on, by });
-  context.emit({ kind: 'log', level: 'info', cluster: cluster.name, reason: why });
   const without = (names: readonly string[]): readonly string[] => names.filter((name) => name !== member);
   const maintenance = on ? [...plan.maintenance, member].sort() : without(plan.maintenance);
   // Its removal is committed before it is away, so that its absence never costs the leader anything.
   const sets = { eligible: without(plan.eligible), joining: without(plan.joining) };
-  return change(cluster, plan, { maintenance, ...sets }, request, context);
+  return change(cluster, plan, { maintenance, ...sets }, why, request, context);
 }
 
 export function changePolicy(
   cluster: ClusterState,
   plan: Plan,
-  policy: Policy,
+  { policy, by }: OperatorCommand & { kind: 'setPolicy' },
   request: number,
   context: Context,
 ): ClusterState {
@@ -63,13 +62,14 @@ export function changePolicy(
   }
   const mayStay = (name: string): boolean => memberPolicy(policy, name).appoint === 'yes';
   const sets = { eligible: plan.eligible.filter(mayStay), joining: plan.joining.filter(mayStay) };
-  return change(cluster, plan, { policy, ...sets }, request, context);
+  return change(cluster, plan, { policy, ...sets }, reason('POLICY_CHANGED', { by }), request, context);
 }
 
 function change(
   cluster: ClusterState,
   plan: Plan,
   changed: Partial<Pick<Plan, 'care' | 'maintenance' | 'eligible' | 'joining' | 'policy'>>,
+  why: Reason,
   request: number,
   context: Context,
 ): ClusterState {
@@ -81,6 +81,7 @@ function change(
       request,
       context,
     );
+  context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: why });
   const next: Plan = { ...plan, ...changed, version: nextVersion(plan.version) };
   const { policy } = changed;
   return submit({ ...cluster, joiningAcknowledgedAt: undefined, said: undefined }, next, context, {

@@ -4,6 +4,7 @@
  */
 import { nextVersion } from '#core/brand.js';
 import { isProved, type Plan } from '#core/plan.js';
+import { memberPolicy } from '#core/policy.js';
 import { reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
 import { excluded, followsLeader } from '#controller/decide/candidates.js';
@@ -55,6 +56,9 @@ function mayJoin(cluster: ClusterState, plan: Plan, member: string, context: Con
   const report = picture?.report;
   if (report === undefined || isSilent(picture, plan, context.now)) return false;
   if (excluded(plan, member) !== undefined || !report.guarded) return false;
+  // Meant to follow another replica, it follows the leader for a while only.
+  const { follow } = memberPolicy(plan.policy, member);
+  if (follow !== undefined && follow !== plan.leader) return false;
   return (
     report.planEpoch === plan.epoch &&
     report.problem === undefined &&

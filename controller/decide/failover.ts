@@ -96,7 +96,8 @@ function sealing(cluster: ClusterState, plan: Plan, attempt: Attempt, context: C
     plan,
     attempt,
     {
-      forSeals: waited < SEAL_GRACE,
+      // Given back, the old leader is wanted now; the others have had their time.
+      forSeals: waited < SEAL_GRACE && (attempt.goBack === undefined || attempt.wish === undefined),
       forAhead: waited < waitForAheadMs,
       forTail: waited < tailTimeoutMs,
     },

@@ -56,7 +56,7 @@ function inCare(
     case 'maintenance':
       return setMaintenance(cluster, plan, command, request, context);
     case 'setPolicy':
-      return changePolicy(cluster, plan, command.policy, request, context);
+      return changePolicy(cluster, plan, command, request, context);
     case 'release':
       return release(cluster, plan, command.by, request, context);
     default:

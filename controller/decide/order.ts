@@ -21,7 +21,7 @@ const NEAR_WITHIN = asDuration(60_000);
 const PREPARED_WITHIN = asDuration(150_000);
 /** The leader's own limit for a stop in order, a fence, and the messages around them. */
 const CLOSED_WITHIN = asDuration(5000);
-const TELL_AGAIN = asDuration(250);
+const TELL_AGAIN = asDuration(1000);
 
 export function beginOrder(
   cluster: ClusterState,

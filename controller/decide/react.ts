@@ -28,7 +28,7 @@ export function react(
   }
   // A seal ends a replica's vouching, so it comes as late as possible: not before the promise to a silent leader has run out.
   if ((code === 'AGENT_SILENT' || code === 'MEMBER_LOST') && context.now < cluster.promise) {
-    return say(cluster, 'warn', reason('PROMISE_RUNS', evidence), context);
+    return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: plan.leader }), context);
   }
   const isCrash = code === 'DATABASE_CRASHED' || code === 'LEADER_CLOSED';
   if (isCrash && plan.policy.onCrash === 'restart-first' && waited < plan.policy.restartTimeoutMs) {

@@ -48,9 +48,10 @@ export function controllerScenario(): Scenario {
     return { kind: 'loaded', term, clusters };
   }
 
-  /** `reporting`: everyone connected goes on saying what it said last, each heartbeat. */
+  /** `reporting`: everyone (`but=a`) goes on saying what it said last, each heartbeat. What is said or done again is shown once. */
   function pass(ms: number, o: Options): readonly string[] {
-    const lines: string[] = [];
+    const lines: [number, string][] = [];
+    const times = new Map<string, number>();
     for (const end = now + ms; now < end;) {
       now = Math.min(end, now + 20);
       const proof = {
@@ -59,15 +60,24 @@ export function controllerScenario(): Scenario {
         keepaliveSentAt: asMonotonic(now),
         checkSentAt: asMonotonic(now),
       } as const;
-      const heard = o['0'] === 'reporting' && now % 240 === 0 ? Object.keys(reports) : [];
+      const heard =
+        o['0'] === 'reporting' && now % 240 === 0
+          ? Object.keys(reports).filter((name) => name !== o['but'])
+          : [];
       const led = [
         ...(cut ? [] : take(proof)),
         ...heard.flatMap((name) => scenario.run('report', { 0: name })),
         ...take({ kind: 'tick' }),
       ];
-      lines.push(...led.map((line) => `${now} ${line}`));
+      for (const line of led) {
+        if (!times.has(line)) lines.push([now, line]);
+        times.set(line, (times.get(line) ?? 0) + 1);
+      }
     }
-    return lines;
+    return lines.map(([at, line]) => {
+      const often = times.get(line) ?? 1;
+      return `${at} ${line}${often === 1 ? '' : ` (${often} times)`}`;
+    });
   }
 
   function reportOf(name: string, o: Options): Report {
