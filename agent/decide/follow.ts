@@ -3,9 +3,8 @@
  * that left it is taken back to where it did, by itself.
  */
 import { asDuration } from '#core/brand.js';
-import { databaseAddress, memberOf, type Plan, type PlanMember, upstreamOf } from '#core/plan.js';
-import { formatPosition } from '#core/position.js';
-import type { AgentState, Context, Observed, Step } from '#agent/decide/state.js';
+import { databaseAddress, memberOf, type Plan, upstreamOf } from '#core/plan.js';
+import type { Action, AgentState, Context, Observed } from '#agent/decide/state.js';
 
 /** Reading a whole log back and copying what changed since; a clone would take longer. */
 const REWIND_WITHIN = asDuration(3_600_000);
@@ -15,10 +14,10 @@ export function followStep(
   plan: Plan,
   database: Observed,
   context: Context,
-): Step | undefined {
+): Action | undefined {
   const upstream = upstreamOf(plan, state.member);
   if (upstream === undefined || !context.rules.S4(plan) || database.role !== 'replica') return undefined;
-  const follow: Step = {
+  const follow: Action = {
     kind: 'follow',
     leader: upstream,
     openings: plan.openings,
@@ -37,15 +36,12 @@ export function followStep(
   if (position === undefined) return undefined;
   const stands = context.rules.S2(position, plan.openings);
   if (stands === 'behind' || stands === 'equal') return follow;
-  return rewindStep(state, plan, formatPosition(position));
+  return rewindStep(state, plan);
 }
 
-function rewindStep(state: AgentState, plan: Plan, position: string): Step | undefined {
-  const leader: PlanMember | undefined = memberOf(plan, plan.leader);
-  if (leader === undefined) return undefined;
-  if (state.unrewindableEpoch !== plan.epoch)
-    return { kind: 'rewind', leader, openings: plan.openings, timeoutMs: REWIND_WITHIN };
-  if (state.problem !== undefined) return undefined;
-  const text = `its log (${position}) holds writes that ${plan.leader} lacks, and it could not be rewound: it stays closed until it is cloned anew`;
-  return { problem: { code: 'DIVERGED', text } };
+/** One that cannot be rewound stays closed, and its problem says why, until somebody else leads. */
+function rewindStep(state: AgentState, plan: Plan): Action | undefined {
+  const leader = memberOf(plan, plan.leader);
+  if (leader === undefined || state.unrewindableEpoch === plan.epoch) return undefined;
+  return { kind: 'rewind', leader, openings: plan.openings, timeoutMs: REWIND_WITHIN };
 }

@@ -13,7 +13,7 @@ const PASSED = asMonotonic(0);
 export function keepGuard(state: AgentState, context: Context): AgentState {
   const { plan } = state.durable;
   if (plan === undefined) return state;
-  if (isReleased(plan)) return dismiss(state, plan, context);
+  if (isReleased(plan) && state.durable.releasedEpoch >= plan.epoch) return dismiss(state, context);
   let { guard } = state;
   if (!guard.kept) {
     context.emit({ kind: 'keepGuard' });
@@ -27,9 +27,9 @@ export function keepGuard(state: AgentState, context: Context): AgentState {
   return guard === state.guard ? state : { ...state, guard };
 }
 
-/** Nobody is to be stopped by a guard whose cluster was let go; it goes as soon as that is durable. */
-function dismiss(state: AgentState, plan: Plan, context: Context): AgentState {
-  if (state.durable.releasedEpoch < plan.epoch || !state.guard.kept) return state;
+/** Nothing is left to be guarded. Until that is so, the guard holds that there is no deadline any more. */
+function dismiss(state: AgentState, context: Context): AgentState {
+  if (!state.guard.kept) return state;
   context.emit({ kind: 'dismissGuard' });
   return { ...state, guard: { kept: false, standing: false, holds: undefined, told: undefined } };
 }

@@ -8,7 +8,7 @@ import { followStep } from '#agent/decide/follow.js';
 import { isGuarded } from '#agent/decide/guard.js';
 import { isDown } from '#agent/decide/observe.js';
 import { grantedUntil, mayBeOpen, mayOpen } from '#agent/decide/right.js';
-import type { Action, AgentState, Context, Observed, Step } from '#agent/decide/state.js';
+import type { Action, AgentState, Context, Observed } from '#agent/decide/state.js';
 
 /** A closed leader's log is left to be read for this long before its server is started again. */
 const RESTART_AFTER = asDuration(2000);
@@ -34,8 +34,7 @@ export function nextAction(state: AgentState, context: Context): AgentState {
   const wanted = sealing
     ? sealStep(state, plan, database, context)
     : planStep(state, plan, database, context);
-  if (wanted === undefined) return state;
-  return 'problem' in wanted ? { ...state, problem: wanted.problem } : run(state, wanted, context);
+  return wanted === undefined ? state : run(state, wanted, context);
 }
 
 /** S1 waits for no step that only serves the old plan. */
@@ -112,7 +111,7 @@ function isOpening(state: AgentState, plan: Plan): boolean {
  * S1: an outstanding seal is done by this incarnation itself, whatever an earlier one reported; then the tail; and nothing of the
  * old plan any more.
  */
-function sealStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
+function sealStep(state: AgentState, plan: Plan, database: Observed, context: Context): Action | undefined {
   const { sealedEpoch } = state.durable;
   if (state.sealed?.epoch !== sealedEpoch) return sealOrStart(state, plan, database, sealedEpoch, context);
   const wanted = state.tailWanted;
@@ -126,14 +125,14 @@ function sealOrStart(
   database: Observed,
   epoch: Epoch,
   context: Context,
-): Step | undefined {
+): Action | undefined {
   if (isDown(database.state)) return startStep(state, plan, database, context);
   if (database.role !== 'replica' || database.state !== 'running') return undefined;
   return { kind: 'seal', epoch };
 }
 
 /** Starts a server that is down, unless an administrator shut it down, or its log is still wanted by an heir. */
-function startStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
+function startStep(state: AgentState, plan: Plan, database: Observed, context: Context): Action | undefined {
   if (database.state === 'stopped' && !state.stoppedByFence) return undefined;
   if (logIsWanted(state, plan, database) && plan.members.length > 1) {
     if (context.now < after(state.downSince ?? context.now, RESTART_AFTER)) return undefined;
@@ -148,7 +147,7 @@ function logIsWanted(state: AgentState, plan: Plan, database: Observed): boolean
   return database.state === 'crashed' && plan.policy.onCrash === 'failover';
 }
 
-function planStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
+function planStep(state: AgentState, plan: Plan, database: Observed, context: Context): Action | undefined {
   if (isDown(database.state)) return startStep(state, plan, database, context);
   if (database.state !== 'running') return undefined;
   return plan.leader === state.member
@@ -156,7 +155,7 @@ function planStep(state: AgentState, plan: Plan, database: Observed, context: Co
     : followStep(state, plan, database, context);
 }
 
-function leadStep(state: AgentState, plan: Plan, database: Observed, context: Context): Step | undefined {
+function leadStep(state: AgentState, plan: Plan, database: Observed, context: Context): Action | undefined {
   if (!mayOpen(state, plan, context) || !isGuarded(state, plan, context)) return undefined;
   const replicas = plan.members.map((member) => member.name).filter((name) => name !== state.member);
   if (state.opened === undefined) {

@@ -122,7 +122,8 @@ function failed(
       return {
         ...tried,
         problem: { code: result.code, text: result.text },
-        sealed: undefined,
+        // Where nothing was changed, what was read after the seal still holds.
+        sealed: FINAL.includes(result.code) ? tried.sealed : undefined,
         unrewindableEpoch: FINAL.includes(result.code)
           ? (state.durable.plan?.epoch ?? state.unrewindableEpoch)
           : state.unrewindableEpoch,

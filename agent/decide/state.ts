@@ -199,9 +199,6 @@ export type Action =
   | { readonly kind: 'release'; readonly peers: readonly PlanMember[]; readonly timeoutMs: DurationMs }
   | { readonly kind: 'keepSlots'; readonly replicas: readonly string[]; readonly retentionBytes: number };
 
-/** What is to be done next, or why nothing can be. */
-export type Step = Action | { readonly problem: Problem };
-
 export type Result =
   | { readonly kind: 'fenced'; readonly clientSessions: number; readonly orphans: number }
   | { readonly kind: 'started' }

@@ -76,7 +76,7 @@ export function agentScenario(): Scenario {
     lastReport = lines.findLast((line) => line.startsWith('report')) ?? lastReport;
     const armed = decision.effects.flatMap((effect) => (effect.kind === 'arm' ? [effect.order] : []));
     const kept = decision.effects.some((effect) => effect.kind === 'keepGuard');
-    const orders = armed.length > 0 ? armed : kept ? [undefined] : [];
+    const orders = armed.length > 0 ? armed : kept ? [begin.guard.told] : [];
     if (decision.persist === undefined) return { lines, orders };
     const d = decision.persist;
     const changed = [
