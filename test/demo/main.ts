@@ -1,9 +1,8 @@
-/** `npm run demo`: a cluster in care, its leader killed, its heir writing; then it stays up to be played with. */
+/** `npm run demo`: a cluster in care, its leader killed, switched and lost; then it stays up to be played with. */
 import { Command } from 'commander';
-import { stopAll, waitFor } from '#test/cluster/processes.js';
+import { stopAll } from '#test/cluster/processes.js';
 import { startTanist, type TanistCluster } from '#test/cluster/tanist.js';
-import { tellStory } from '#test/demo/story.js';
-import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
+import { play, SCENES, type Seen } from '#test/demo/scenes.js';
 
 interface Options {
   readonly once?: boolean;
@@ -12,9 +11,9 @@ interface Options {
 
 const options = new Command('npm run demo --')
   .description(
-    'Starts etcd, three controllers and three PostgreSQL members with agents, kills the leader, shows what happens.',
+    'Starts etcd, three controllers and three PostgreSQL members with agents; kills a leader, switches the next, loses the third, and shows what happens.',
   )
-  .option('--once', 'ends after the failover instead of staying up')
+  .option('--once', 'ends after that instead of staying up')
   .option('--json', 'the last line is a JSON document')
   .parse()
   .opts<Options>();
@@ -44,52 +43,32 @@ async function show(): Promise<void> {
   print(`\nAll of it lives in ${cluster.folder}.\n`);
   print((await cluster.tanist('status')).stdout);
 
-  const result = await killTheLeader(cluster);
+  const crash = await play(cluster, 'crash', SCENES.crash, print);
+  const switchover = await play(cluster, 'switchover', SCENES.switchover, print);
+  print(
+    '\nA write that only the lost machine had is lost with it (durability async); what comes back is saved before it is rewound.',
+  );
+  const member = await play(cluster, 'member', SCENES.member, print);
+  print(`\n${(await cluster.tanist('status')).stdout}`);
+  print((await cluster.tanist('history', cluster.name)).stdout);
   if (options.once !== true) {
-    play(cluster);
+    invite(cluster);
     await interrupted;
   }
-  if (options.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);
+  if (options.json === true) {
+    const brief = ({ outageMs, ackedLost }: Seen): object => ({ outageMs, ackedLost });
+    const result = {
+      ...brief(crash),
+      epoch: crash.epoch,
+      rejoined: [crash, switchover, member].every((seen) => seen.rejoined),
+      switchover: brief(switchover),
+      memberLost: brief(member),
+    };
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  }
 }
 
-async function killTheLeader(cluster: TanistCluster): Promise<object> {
-  const leader = await cluster.leader();
-  await prepareLoad(leader.server);
-  print('A writer inserts a row every 5 ms.');
-  const servers = cluster.members.map((m) => m.server);
-  const load = startLoad(servers, 'demo', { writers: 1, pauseMs: 5 });
-  const kill: { at?: number } = {};
-  const story = tellStory(
-    [...cluster.controllers, ...cluster.members.map((m) => m.agent)],
-    () => kill.at,
-    print,
-  );
-  await waitFor(() => load.acknowledged.length > 300, { timeoutMs: 30_000, what: 'writes before the kill' });
-
-  print(`\nkill -9 of the server of the leader, ${leader.name}:`);
-  kill.at = Date.now();
-  leader.server.kill('SIGKILL');
-  await waitFor(() => load.acknowledged.filter((a) => a.server !== leader.name).length > 200, {
-    timeoutMs: 60_000,
-    what: 'writes on the heir',
-  });
-  await load.stop();
-  const { clusters } = await cluster.waitUntilWell({ epoch: 2 });
-  story.stop();
-
-  const heir = await cluster.leader();
-  const lost = await missing(heir.server, 'demo', load.acknowledged);
-  const outageMs = Math.round(longestGap(load.acknowledged));
-  print(`\n${heir.name} leads. Longest time without an acknowledged write: ${outageMs} ms.`);
-  print(
-    `${load.acknowledged.length} writes were acknowledged; ${lost.length === 0 ? 'none' : lost.length} of them missing.\n`,
-  );
-  print((await cluster.tanist('status')).stdout);
-  print((await cluster.tanist('history', cluster.name)).stdout);
-  return { outageMs, ackedLost: lost.length, epoch: clusters[0]?.epoch ?? 0 };
-}
-
-function play(cluster: TanistCluster): void {
+function invite(cluster: TanistCluster): void {
   const controllers = cluster.controllerAddresses.join(',');
   print('It stays up until Ctrl-C. In another terminal:\n');
   print(`  export TANIST_CONTROLLERS=${controllers}`);

@@ -73,6 +73,8 @@ const STEPS: Readonly<Record<string, string>> = {
   open: 'is promoted and has written its mark',
   start: 'has started its server, closed',
   follow: 'follows the new leader',
+  rewind: "has taken its log back to where it left the new leader's, and saved what it alone had",
+  checkpoint: 'has written everything to disk, so that its stop is short',
 };
 
 function inWords(line: Line): string | undefined {
@@ -82,6 +84,15 @@ function inWords(line: Line): string | undefined {
       return `${member}: ${STEPS[String(line['step'])] ?? String(line['step'])} (${String(line['ms'])} ms)`;
     case 'STEP_FAILED':
       return `${member}: ${String(line['step'])} failed: ${String(line['because'])}`;
+    case 'STEPPING_DOWN':
+      return member === '' ? undefined : `${member}: closes in order`;
+    case 'PROMISE_RUNS':
+      return `${controller}: ${String(line['leader'])} is silent; its lease is waited out before anybody else is appointed`;
+    case 'AGENT_SILENT':
+    case 'MEMBER_LOST':
+      return `${controller}: ${String(line['leader'])} is lost (${String(line['probes'] ?? 'nobody hears it')}); sealing every replica`;
+    case 'SWITCHOVER':
+      return `${controller}: ${String(line['by'])} asks for ${String(line['to'])}`;
     case 'DATABASE_CRASHED':
       return `${controller}: the database of ${String(line['leader'])} is gone; sealing every replica`;
     case 'TAIL_TAKEN':
