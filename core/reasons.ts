@@ -42,7 +42,6 @@ export const REASONS = {
   APPOINT_NEVER: 'the policy says that it is never to be appointed',
   IN_MAINTENANCE: 'somebody works on it',
   WOULD_LOSE: 'another member has writes that it lacks',
-  CANDIDATE: 'it would lead',
   NOT_PREFERRED: 'another member is preferred: more advanced, or of a higher priority, or first by name',
   MAINTENANCE_OF_LEADER: 'it leads: switch over first, or pause the cluster',
   PROFILE_FIXED: 'the profile of a cluster in care cannot be changed',

@@ -1,6 +1,6 @@
 /** What an engine's step came to. */
 import { assertNever } from '#core/assert.js';
-import { after, asDuration, highest, type MonotonicMs } from '#core/brand.js';
+import { after, asDuration, type Epoch, highest, type MonotonicMs } from '#core/brand.js';
 import { isOver, SLOTS_EVERY } from '#agent/decide/next-action.js';
 import { afterStep } from '#agent/decide/observe.js';
 import type { ActionUnderWay, AgentState, Context, Result } from '#agent/decide/state.js';
@@ -59,7 +59,7 @@ export function takeResult(
     case 'opened':
       return {
         ...ended,
-        durable: { ...ended.durable, openedEpoch: highest(ended.durable.openedEpoch, result.opened.epoch) },
+        durable: openedAt(ended.durable, result.opened.epoch),
         opened: { ...result.opened, at: context.now },
         // The opening itself makes the slots; they are looked after from the next time on.
         slotsAt: after(context.now, SLOTS_EVERY),
@@ -132,6 +132,11 @@ function failed(
     default:
       return { ...tried, problem: { code: result.code, text: result.text } };
   }
+}
+
+/** An opening that is proved again after a restart is known already. */
+function openedAt(durable: AgentState['durable'], epoch: Epoch): AgentState['durable'] {
+  return epoch > durable.openedEpoch ? { ...durable, openedEpoch: epoch } : durable;
 }
 
 function followedBy(state: AgentState, under: ActionUnderWay): AgentState['followed'] {

@@ -5,7 +5,7 @@
 import { nextVersion } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { isProved, memberOf, type Plan } from '#core/plan.js';
-import { memberPolicy, type Policy } from '#core/policy.js';
+import { memberPolicy } from '#core/policy.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { inWords, replyDone, replyError } from '#controller/decide/reply.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
