@@ -14,7 +14,7 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
   const stored = cluster.stored;
   const { choice } = attempt;
   if (stored === undefined || choice === undefined) return cluster;
-  const proof = mayAppoint(cluster, stored.plan, context);
+  const proof = mayAppoint(cluster, stored.plan, attempt.wish, context);
   // L5 is asked again at the point of use: time passed since the choice.
   if (proof === undefined)
     return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: stored.plan.leader }), context);

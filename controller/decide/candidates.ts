@@ -16,8 +16,14 @@ export function excluded(plan: Plan, name: string): Reason | undefined {
   return undefined;
 }
 
-/** Why this member cannot take over now; undefined: it can. */
-export function unfit(cluster: ClusterState, plan: Plan, name: string, context: Context): Reason | undefined {
+/** Why this member cannot take over now; undefined: it can. `willClose`: the old leader is going to confirm that it is closed, or is stated to be off (V7). */
+export function unfit(
+  cluster: ClusterState,
+  plan: Plan,
+  name: string,
+  willClose: boolean,
+  context: Context,
+): Reason | undefined {
   const evidence = { member: name };
   if (memberOf(plan, name) === undefined) return reason('NOT_A_MEMBER', evidence);
   if (name === plan.leader) return reason('IS_LEADER', evidence);
@@ -28,8 +34,7 @@ export function unfit(cluster: ClusterState, plan: Plan, name: string, context: 
   if (picture?.connected !== true || isSilent(picture, plan, context.now) || database?.state !== 'running')
     return reason('NOT_ANSWERING', evidence);
   if (picture.report?.guarded !== true) return reason('NOT_ANSWERING', { ...evidence, guard: 'missing' });
-  // V7: paused, nobody is eligible; the leader then has to confirm fenced, which an order waits for.
-  if (plan.care === 'automatic' && !plan.eligible.includes(name)) return reason('NOT_ELIGIBLE', evidence);
+  if (!context.rules.V7(plan, name, willClose)) return reason('NOT_ELIGIBLE', evidence);
   if (database.role !== 'replica' || picture.report.problem !== undefined)
     return reason('NOT_FOLLOWING', { ...evidence, because: picture.report.problem?.code ?? database.role });
   return undefined;

@@ -6,7 +6,7 @@ import { memberPolicy } from '#core/policy.js';
 import { comparePositions, formatPosition } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { excluded } from '#controller/decide/candidates.js';
-import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
+import type { Attempt, Choice, ClusterState, Context, Wish } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 
 type Choosing =
@@ -30,7 +30,7 @@ export function choose(
   patience: Patience,
   context: Context,
 ): Choosing {
-  const proof = mayAppoint(cluster, plan, context);
+  const proof = mayAppoint(cluster, plan, attempt.wish, context);
   if (proof === undefined) return { kind: 'wait', reason: reason('PROMISE_RUNS', { leader: plan.leader }) };
   const sealed = sealedMembers(cluster, plan, attempt);
   const oldLeaderFenced = isFenced(cluster.members[plan.leader], plan);
@@ -51,7 +51,8 @@ export function choose(
   ) {
     return { kind: 'wait', reason: reason('WAITING_FOR_TAIL', { leader: plan.leader }) };
   }
-  const pool = appointable(sealed, plan, attempt, oldLeaderFenced, context);
+  const isClosed = proof === 'fenced' || proof === 'stated';
+  const pool = appointable(sealed, plan, attempt, isClosed, context);
   const hasTail = oldLeaderFenced && isTailReadable(cluster, plan, context);
   const chosen = asWished(pool, attempt, hasTail) ?? chooseMostAdvanced(pool);
   switch (chosen.kind) {
@@ -95,8 +96,9 @@ export function choose(
 export function mayAppoint(
   cluster: ClusterState,
   plan: Plan,
+  wish: Wish | undefined,
   context: Context,
-): 'fenced' | 'lapsed' | 'lossless' | undefined {
+): 'fenced' | 'lapsed' | 'lossless' | 'stated' | undefined {
   const old = cluster.members[plan.leader]?.report;
   return context.rules.L5({
     now: context.now,
@@ -105,6 +107,7 @@ export function mayAppoint(
     planEpoch: plan.epoch,
     // `async` acknowledges without any replica: k is 0 and the lossless rule never holds.
     lossless: context.rules.S5(0, 0, 0),
+    statedOff: wish?.leaderIsOff ?? false,
   });
 }
 
@@ -133,7 +136,7 @@ function appointable(
   sealed: readonly SealedCandidate[],
   plan: Plan,
   attempt: Attempt,
-  oldLeaderFenced: boolean,
+  oldLeaderIsClosed: boolean,
   context: Context,
 ): readonly SealedCandidate[] {
   if (attempt.goBack !== undefined) return sealed.filter((s) => s.isOldLeader);
@@ -142,7 +145,7 @@ function appointable(
   );
   const first = fresh.filter((s) => s.isOldLeader || plan.eligible.includes(s.member));
   if (first.length > 0) return first;
-  return fresh.filter((s) => context.rules.V7(plan, s.member, oldLeaderFenced));
+  return fresh.filter((s) => context.rules.V7(plan, s.member, oldLeaderIsClosed));
 }
 
 /** The member that an operator asked for: it needs the old leader's log, or to be as advanced as any, or leave to lose what it lacks. */

@@ -87,8 +87,12 @@ function sealing(cluster: ClusterState, plan: Plan, attempt: Attempt, context: C
   // A member that durably knows a higher epoch can only refuse this one: an earlier controller got further than was known.
   if (heardEpochs(cluster).some((epoch) => epoch > attempt.epoch)) return sealAll(cluster, attempt, context);
   const waited = since(attempt.stageAt, context.now);
-  if (attempt.goBack !== undefined && plan.care === 'automatic' && waited > plan.policy.openTimeoutMs)
-    return sealAll(cluster, { ...attempt, goBack: undefined, wish: undefined }, context);
+  if (attempt.goBack !== undefined && waited > plan.policy.openTimeoutMs) {
+    // Paused, nobody else is thought of: it is left to its operator.
+    return plan.care === 'paused'
+      ? { ...cluster, attempt: undefined }
+      : sealAll(cluster, { ...attempt, goBack: undefined, wish: undefined }, context);
+  }
   const resent = resendSeals(cluster, plan, attempt, waited, context);
   const { waitForAheadMs, tailTimeoutMs } = plan.policy;
   const choice = choose(

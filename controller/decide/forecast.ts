@@ -10,12 +10,14 @@ import { isFenced, isSilent } from '#controller/decide/suspect.js';
 export function forecast(
   cluster: ClusterState,
   plan: Plan,
-  of: Forecast['of'],
-  to: string | undefined,
+  asked: { readonly of: Forecast['of']; readonly to: string | undefined; readonly leaderIsOff: boolean },
   context: Context,
 ): Forecast {
+  const { of, to, leaderIsOff } = asked;
+  const willClose =
+    leaderIsOff || (answers(cluster.members[plan.leader], plan, context) && mayTakeAnybody(plan, of));
   const names = plan.members.map(({ name }) => name).filter((name) => name !== plan.leader);
-  const fit = names.filter((name) => unfit(cluster, plan, name, context) === undefined);
+  const fit = names.filter((name) => unfit(cluster, plan, name, willClose, context) === undefined);
   const [best] = byPromise(cluster, plan, fit);
   const candidate = to === undefined ? best : fit.includes(to) ? to : undefined;
   const refused = busy(cluster, plan) ?? leaderUnfit(cluster, plan, of, context);
@@ -25,16 +27,20 @@ export function forecast(
     candidate,
     behindBytes: candidate === undefined ? undefined : behind(cluster, plan, candidate),
     loss: expectedLoss(cluster, plan, context),
-    waitMs: leaseLeft(cluster, plan, context),
-    refused: refused ?? candidateUnfit(cluster, plan, to, candidate, context),
+    waitMs: leaderIsOff ? 0 : leaseLeft(cluster, plan, context),
+    refused: refused ?? candidateUnfit(cluster, plan, asked, candidate, willClose, context),
     others: names
       .filter((name) => name !== candidate)
       .map((name) => ({
         member: name,
-        reason: unfit(cluster, plan, name, context) ?? reason('NOT_PREFERRED', { member: name }),
+        reason: unfit(cluster, plan, name, willClose, context) ?? reason('NOT_PREFERRED', { member: name }),
       })),
   };
 }
+
+/** V7: a leader that confirms fenced may be followed by anybody. Switchovers keep to the eligible, of whom there are none while paused (V6). */
+const mayTakeAnybody = (plan: Plan, of: Forecast['of']): boolean =>
+  of === 'failover' || plan.care === 'paused';
 
 /** Whether the leader's agent can be told to close its database, and to hand out its log. */
 export function answers(picture: MemberPicture | undefined, plan: Plan, context: Context): boolean {
@@ -65,12 +71,13 @@ function leaderUnfit(
 function candidateUnfit(
   cluster: ClusterState,
   plan: Plan,
-  to: string | undefined,
+  { to }: { readonly to: string | undefined },
   candidate: string | undefined,
+  willClose: boolean,
   context: Context,
 ): Reason | undefined {
   if (candidate !== undefined) return undefined;
-  const asked = to === undefined ? undefined : unfit(cluster, plan, to, context);
+  const asked = to === undefined ? undefined : unfit(cluster, plan, to, willClose, context);
   return asked ?? reason('NO_CANDIDATE', { eligible: plan.eligible.join(' ') });
 }
 

@@ -42,12 +42,17 @@ function inCare(
   const { plan } = stored;
   switch (command.kind) {
     case 'forecast': {
-      const { of, to } = command;
-      replyDone(request, { kind: 'forecast', forecast: forecast(cluster, plan, of, to, context) }, context);
+      replyDone(request, { kind: 'forecast', forecast: forecast(cluster, plan, command, context) }, context);
       return cluster;
     }
     case 'switchover':
-      return beginOrder(cluster, plan, { ...command, acceptLoss: false }, request, context);
+      return beginOrder(
+        cluster,
+        plan,
+        { ...command, acceptLoss: false, leaderIsOff: false },
+        request,
+        context,
+      );
     case 'failover':
       return beginOrder(cluster, plan, command, request, context);
     case 'pause':

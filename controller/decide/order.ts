@@ -26,21 +26,22 @@ const TELL_AGAIN = asDuration(1000);
 export function beginOrder(
   cluster: ClusterState,
   plan: Plan,
-  asked: Pick<Wish, 'kind' | 'to' | 'by' | 'acceptLoss'>,
+  asked: Pick<Wish, 'kind' | 'to' | 'by' | 'acceptLoss' | 'leaderIsOff'>,
   request: number,
   context: Context,
 ): ClusterState {
-  const expected = forecast(cluster, plan, asked.kind, asked.to, context);
+  const expected = forecast(cluster, plan, { of: asked.kind, ...asked }, context);
   if (expected.refused !== undefined || cluster.write !== undefined) {
     const why = expected.refused ?? reason('BUSY', { doing: 'write' });
     replyError(request, 'OPERATION_REFUSED', inWords(why), context);
     return cluster;
   }
-  const { kind, to, by, acceptLoss } = asked;
+  const { kind, to } = asked;
   const wish: Wish = {
-    kind,
+    ...asked,
     to: kind === 'switchover' ? expected.candidate : to,
-    ...{ by, acceptLoss, request, closedAt: undefined },
+    request,
+    closedAt: undefined,
   };
   context.emit({ kind: 'log', level: 'info', cluster: cluster.name, reason: whyOf(wish) });
   const begun: Order = {
@@ -55,8 +56,12 @@ export function beginOrder(
 }
 
 /** The reason by which the ledger remembers a wish. */
-export const whyOf = ({ kind, to, by }: Wish): Reason =>
-  reason(kind === 'switchover' ? 'SWITCHOVER' : 'FAILOVER_ASKED', { by, to: to ?? 'the most advanced' });
+export const whyOf = ({ kind, to, by, leaderIsOff }: Wish): Reason =>
+  reason(kind === 'switchover' ? 'SWITCHOVER' : 'FAILOVER_ASKED', {
+    by,
+    to: to ?? 'the most advanced',
+    ...(leaderIsOff ? { leaderIsOff } : {}),
+  });
 
 export function continueOrder(
   cluster: ClusterState,
@@ -67,7 +72,12 @@ export function continueOrder(
   if (order.stage === 'stepping-down') return steppingDown(cluster, plan, order, context);
   // A leader that fails meanwhile is everybody's business, not this wish's.
   if (cluster.suspicion !== undefined) return end(cluster, order, cluster.suspicion.reason, context);
-  const { refused } = forecast({ ...cluster, order: undefined }, plan, 'switchover', order.wish.to, context);
+  const { refused } = forecast(
+    { ...cluster, order: undefined },
+    plan,
+    { of: 'switchover', ...order.wish },
+    context,
+  );
   if (refused !== undefined) return end(cluster, order, refused, context);
   return order.stage === 'nearing'
     ? nearing(cluster, plan, order, context)
@@ -102,7 +112,8 @@ function steppingDown(cluster: ClusterState, plan: Plan, order: Order, context: 
   const leader = cluster.members[plan.leader];
   const isClosed = isFenced(leader, plan);
   // L5: a leader that cannot be told is waited out.
-  const isGone = !answers(leader, plan, context) && context.now >= cluster.promise;
+  const isGone =
+    !answers(leader, plan, context) && (order.wish.leaderIsOff || context.now >= cluster.promise);
   if (isClosed || (isGone && order.wish.kind === 'failover')) {
     return sealAll(
       { ...cluster, order: undefined },

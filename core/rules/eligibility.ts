@@ -31,7 +31,7 @@ export function V6_runsWithoutGrants(plan: Plan): boolean {
   return plan.eligible.length === 0 && plan.joining.length === 0;
 }
 
-/** V7: only eligible members are appointed, unless the old leader confirmed fenced. */
-export function V7_mayBeAppointed(plan: Plan, member: string, oldLeaderFenced: boolean): boolean {
-  return plan.eligible.includes(member) || oldLeaderFenced;
+/** V7: only eligible members are appointed, unless the old leader confirmed fenced or an operator states that its machine is off. */
+export function V7_mayBeAppointed(plan: Plan, member: string, oldLeaderIsClosed: boolean): boolean {
+  return plan.eligible.includes(member) || oldLeaderIsClosed;
 }

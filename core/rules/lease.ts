@@ -28,16 +28,19 @@ export function L4_mayAcceptWrites(now: MonotonicMs, expiry: MonotonicMs): boole
   return now < expiry;
 }
 
-/** L5: another member is appointed only when the old leader can accept no write any more, by one of three proofs. */
+/** L5: another member is appointed only when the old leader can accept no write any more, by one of three proofs, or by an operator's word. */
 export function L5_mayAppoint(proof: {
   readonly now: MonotonicMs;
   readonly promise: MonotonicMs;
   readonly fencedEpoch: Epoch;
   readonly planEpoch: Epoch;
   readonly lossless: boolean;
-}): 'fenced' | 'lapsed' | 'lossless' | undefined {
+  /** An operator states that the old leader's machine is off. */
+  readonly statedOff: boolean;
+}): 'fenced' | 'lapsed' | 'lossless' | 'stated' | undefined {
   if (proof.fencedEpoch >= proof.planEpoch) return 'fenced';
   if (proof.lossless) return 'lossless';
+  if (proof.statedOff) return 'stated';
   if (proof.now >= proof.promise) return 'lapsed';
   return undefined;
 }

@@ -321,11 +321,22 @@ function commandOf(o: Options): OperatorCommand {
     case 'adopt':
       return { kind: 'adopt', policy: policyOf(o), by };
     case 'forecast':
-      return { kind: 'forecast', of: (o['of'] ?? 'switchover') as 'switchover', to };
+      return {
+        kind: 'forecast',
+        of: (o['of'] ?? 'switchover') as 'switchover',
+        to,
+        leaderIsOff: o['leader'] === 'off',
+      };
     case 'switchover':
       return { kind: 'switchover', to, by };
     case 'failover':
-      return { kind: 'failover', to, by, acceptLoss: o['accept'] === 'loss' };
+      return {
+        kind: 'failover',
+        to,
+        by,
+        acceptLoss: o['accept'] === 'loss',
+        leaderIsOff: o['leader'] === 'off',
+      };
     case 'maintenance':
       return { kind: 'maintenance', member: o['member'] ?? 'b', on: o['on'] !== 'no', by };
     case 'policy':
