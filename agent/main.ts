@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { NO_EPOCH } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
+import { isReleased } from '#core/plan.js';
 import { timingsOf } from '#core/timings.js';
 import { createClock } from '#agent/adapters/clock.js';
 import { createControllers } from '#agent/adapters/grpc/controllers.js';
@@ -38,7 +39,10 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       log,
     });
     const known = await readState(stateFile);
-    const identity = await checkOrFence(engine, known);
+    const guard = createGuard(config, { now, log });
+    const inherited = await guard.takeOver();
+    const isGuarded = inherited !== undefined && inherited.until > now();
+    const identity = await checkOrFence(engine, known, isGuarded);
     const durable = remember(known, config, identity);
     const incarnation = randomUUID();
     const controllers = createControllers(config.controllers, {
@@ -54,10 +58,12 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       now,
       log,
     });
-    const loop: AgentLoop = createAgentLoop(durable, incarnation, {
+    const loop: AgentLoop = createAgentLoop(durable, incarnation, inherited, {
       controllers,
       engine,
       stateFile,
+      guard,
+      probeAgent,
       log,
       now,
       random: randomUUID,
@@ -79,12 +85,20 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   }
 }
 
-/** A database that was opened and never closed since must not stay open when its agent cannot come up beside it. */
-async function checkOrFence(engine: Engine, known: Durable | undefined): Promise<EngineIdentity> {
+/**
+ * A database that was opened and never closed since must not stay open for good when its agent cannot come up beside it: the guard
+ * closes it in time, or, where none stands, this does it now.
+ */
+async function checkOrFence(
+  engine: Engine,
+  known: Durable | undefined,
+  isGuarded: boolean,
+): Promise<EngineIdentity> {
   try {
     return await engine.check();
   } catch (error) {
-    if (known?.plan !== undefined && known.openedEpoch > known.fencedEpoch) {
+    const isOpen = known?.plan !== undefined && known.openedEpoch > known.fencedEpoch;
+    if (isOpen && !isGuarded && !isReleased(known.plan)) {
       await engine.run({ kind: 'fence', withinMs: timingsOf(known.plan.policy.profile).fenceMs });
     }
     throw error;
@@ -104,6 +118,7 @@ function remember(known: Durable | undefined, config: AgentConfig, identity: Eng
       sealedEpoch: NO_EPOCH,
       fencedEpoch: NO_EPOCH,
       openedEpoch: NO_EPOCH,
+      releasedEpoch: NO_EPOCH,
     };
   }
   if (known.cluster !== cluster || known.member !== member) {

@@ -3,7 +3,7 @@
  * database and says so; whoever is away does it when it is back.
  */
 import { asDuration, nextVersion, since } from '#core/brand.js';
-import { isProved, isReleased, type Plan } from '#core/plan.js';
+import { isBeingAdopted, isProved, isReleased, type Plan } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
 import { replyDone, replyError } from '#controller/decide/reply.js';
 import { say } from '#controller/decide/say.js';
@@ -20,7 +20,7 @@ export function release(
   context: Context,
 ): ClusterState {
   const doing = cluster.order?.wish.kind ?? (cluster.attempt === undefined ? undefined : 'failover');
-  if (doing !== undefined || cluster.write !== undefined || !isProved(plan)) {
+  if (doing !== undefined || cluster.write !== undefined || !(isProved(plan) || isBeingAdopted(plan))) {
     replyError(request, 'OPERATION_REFUSED', `BUSY: ${doing ?? 'a write'} is under way`, context);
     return cluster;
   }

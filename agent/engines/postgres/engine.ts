@@ -6,16 +6,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { assertNever } from '#core/assert.js';
 import type { DurationMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
+import type { PlanMember } from '#core/plan.js';
+import type { Finding } from '#core/report.js';
 import type { PostgresConfig } from '#agent/config.js';
 import type { ActionResult, Engine, EngineAction, EngineTimings } from '#agent/ports/engine.js';
 import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
 import { check } from '#agent/engines/postgres/check.js';
+import { checkpoint } from '#agent/engines/postgres/checkpoint.js';
 import { createConnection } from '#agent/engines/postgres/connection.js';
 import { fence } from '#agent/engines/postgres/fence.js';
 import { follow } from '#agent/engines/postgres/follow.js';
+import { inspect } from '#agent/engines/postgres/inspect.js';
 import { type Observer, createObserver } from '#agent/engines/postgres/observe.js';
 import { open } from '#agent/engines/postgres/open.js';
+import { probeDatabase } from '#agent/engines/postgres/probe.js';
 import { readTail } from '#agent/engines/postgres/read-tail.js';
+import { release } from '#agent/engines/postgres/release.js';
+import { rewind } from '#agent/engines/postgres/rewind.js';
 import { seal } from '#agent/engines/postgres/seal.js';
 import { type Server, type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';
 import { keepSlots, makeSlots } from '#agent/engines/postgres/slots.js';
@@ -23,13 +30,21 @@ import { start } from '#agent/engines/postgres/start.js';
 import { takeTail } from '#agent/engines/postgres/take-tail.js';
 
 /** For steps that come without a bound of their own. A start goes on by itself, and is asked for again. */
-const WITHIN_MS = { start: 30_000, seal: 5_000, follow: 5_000, keepSlots: 5_000, makeSlots: 5_000 } as const;
+const WITHIN_MS = {
+  start: 30_000,
+  seal: 5_000,
+  follow: 5_000,
+  keepSlots: 5_000,
+  makeSlots: 5_000,
+  inspect: 7_000,
+} as const;
 const NEEDS_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
   'seal',
   'takeTail',
   'open',
   'follow',
   'keepSlots',
+  'release',
 ]);
 const CONNECT_WITHIN_MS = 1_000;
 /** The caller hears of a step before the next look begins, and so does not take the look for older than the step. */
@@ -76,11 +91,47 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       case 'follow':
         await follow(server, action.leader, action.slot, bounds);
         return { kind: 'following' };
+      case 'checkpoint':
+        await checkpoint(server, bounds);
+        return { kind: 'checkpointed' };
+      case 'rewind':
+        await rewindAndStart(action, bounds);
+        return { kind: 'rewound' };
+      case 'release':
+        await release(server, action.peers, bounds);
+        return { kind: 'released' };
       case 'keepSlots':
         await keepSlots(server, action.replicas, action.retentionBytes, bounds.left());
         return { kind: 'slotsKept' };
       default:
         return assertNever(action);
+    }
+  }
+
+  /** Whatever became of it, the server is started closed again if it can be: it is a replica, and people read from it. */
+  async function rewindAndStart(
+    action: EngineAction & { readonly kind: 'rewind' },
+    bounds: Bounds,
+  ): Promise<void> {
+    const startAgain = (): Promise<void> => start(server, bounds.within(WITHIN_MS.start));
+    try {
+      await rewind(server, action.leader, action.openings, bounds);
+    } catch (error) {
+      await startAgain().catch((cause: unknown) => {
+        server.log('warn', 'START_FAILED', { because: String(cause) });
+      });
+      throw error;
+    }
+    await startAgain();
+  }
+
+  async function findings(peers: readonly PlanMember[]): Promise<readonly Finding[]> {
+    try {
+      await requireSession(server);
+      return await inspect(server, peers, boundBy(server.now, WITHIN_MS.inspect, step.signal));
+    } catch (error) {
+      const remedy = "look at the agent's log, and ask again";
+      return [{ severity: 'blocks', code: 'not-inspected', text: String(error), remedy }];
     }
   }
 
@@ -133,6 +184,9 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     },
     readTail: (request) =>
       readTail(server, request).catch((error: unknown) => ({ kind: 'refused', text: String(error) })),
+    probe: ({ databaseHost, databasePort }, timeoutMs) =>
+      probeDatabase(databaseHost, databasePort, timeoutMs),
+    inspect: findings,
     setTimings(changed) {
       timings = changed;
       observer?.setTimings(changed);

@@ -16,13 +16,13 @@ const WAKE_EVERY_MS = 300;
 export async function follow(
   server: Server,
   leader: PlanMember,
-  member: string,
+  member: string | undefined,
   bounds: Bounds,
 ): Promise<void> {
   const now = await readStatus(server, false, bounds.left());
   if (!now.closed) throw new TanistError('ENGINE_FAILED', 'the server accepts writes: it cannot follow');
   await dropSlots(server, bounds.left());
-  const changed = await point(server, leader, slotName(member), now.timeline, bounds);
+  const changed = await point(server, leader, member === undefined ? '' : slotName(member), now.timeline, bounds);
   if (changed) await reload(server, bounds.left());
   let wokenAt = bounds.left();
   const isFollowing = async (): Promise<boolean> => {
