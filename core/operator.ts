@@ -15,14 +15,23 @@ export type OperatorCommand =
   /** Undoes all that `adopt` and what followed did; answered when every connected member has. */
   | { readonly kind: 'release'; readonly by: string }
   /** What a switchover or failover would do and lose. Changes nothing. `to` undefined: whoever is chosen. */
-  | { readonly kind: 'forecast'; readonly of: 'switchover' | 'failover'; readonly to: string | undefined }
+  | {
+      readonly kind: 'forecast';
+      readonly of: 'switchover' | 'failover';
+      readonly to: string | undefined;
+      readonly leaderIsOff: boolean;
+    }
   | { readonly kind: 'switchover'; readonly to: string | undefined; readonly by: string }
-  /** `acceptLoss`: `to` may lack writes that another member has. */
+  /**
+   * `acceptLoss`: `to` may lack writes that another member has. `leaderIsOff`: the operator states, for the ledger, that the leader's
+   * machine is off and stays off (V7): then nothing is waited out, and a member that is not eligible may lead.
+   */
   | {
       readonly kind: 'failover';
       readonly to: string | undefined;
       readonly by: string;
       readonly acceptLoss: boolean;
+      readonly leaderIsOff: boolean;
     }
   | { readonly kind: 'pause'; readonly by: string }
   | { readonly kind: 'resume'; readonly by: string }

@@ -52,10 +52,10 @@ export type Opening =
   | { readonly state: 'proved' };
 
 /**
- * Why the old leader can do no harm (rule L5): what the committed plan says to a member still under a promise. `none`: the same leader goes
- * on. `adopted`: the leader was found open, before it had any lease.
+ * Why the old leader can do no harm (rule L5): what the committed plan says to a member still under a promise. `stated`: an
+ * operator says that its machine is off. `none`: the same leader goes on. `adopted`: the leader was found open, before it had any lease.
  */
-export const OLD_LEADER = ['fenced', 'lapsed', 'lossless', 'none', 'adopted'] as const;
+export const OLD_LEADER = ['fenced', 'lapsed', 'lossless', 'stated', 'none', 'adopted'] as const;
 export type OldLeader = (typeof OLD_LEADER)[number];
 
 /** An opening that proved writable, with the mark that it wrote first and where the log stood then. */

@@ -36,9 +36,11 @@ export interface MemberPolicy {
   readonly priority: number;
   /** `never`: it follows, and is never eligible (a reporting replica, a distant site). */
   readonly appoint: (typeof APPOINT)[number];
+  /** The replica that it follows instead of the leader, as long as that one is well; undefined: the leader. */
+  readonly follow: string | undefined;
 }
 
-export const DEFAULT_MEMBER_POLICY: MemberPolicy = { priority: 0, appoint: 'yes' };
+export const DEFAULT_MEMBER_POLICY: MemberPolicy = { priority: 0, appoint: 'yes', follow: undefined };
 
 export const memberPolicy = (policy: Policy, member: string): MemberPolicy =>
   policy.members[member] ?? DEFAULT_MEMBER_POLICY;

@@ -49,7 +49,10 @@ export const policySchema = z
     onCrash: z.enum(ON_CRASH),
     restartTimeoutMs: durationSchema,
     members: z
-      .record(name, z.strictObject({ priority: z.number(), appoint: z.enum(APPOINT) }).readonly())
+      .record(
+        name,
+        z.strictObject({ priority: z.number(), appoint: z.enum(APPOINT), follow: orNull(name) }).readonly(),
+      )
       .readonly(),
     ledgerRetention: count,
   })
