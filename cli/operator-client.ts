@@ -1,6 +1,7 @@
 /**
  * Asks the controllers for a person or a script. Any of them may be down, frozen or not the active one; so they are asked in turn,
- * each within its own time, until one answers.
+ * each within its own time, until one answers. A command is never sent a second time once it may have arrived: a switchover that
+ * is asked for twice switches back.
  */
 import { type ClientUnaryCall, type ServiceError, status } from '@grpc/grpc-js';
 import { ERRORS, type ErrorCode, TanistError } from '#core/errors.js';
@@ -25,26 +26,31 @@ export interface OperatorMethods {
   };
 }
 
-const ANSWER_WITHIN_MS = 2000;
+/** Within this a controller that runs has accepted the connection, and has answered what it need only look up. */
+const PROMPTLY_MS = 2000;
 /** A history of a thousand entries. */
 const LIMITS = { maxMessageBytes: 64 * 1024 * 1024, windowBytes: 64 * 1024 };
 
 /**
  * `addresses`: `host:port` of every controller. Rejects with the error that a controller answered; with NOT_ACTIVE when all
- * answered that; with CONTROLLER_UNREACHABLE and what was tried when none that could help answered.
+ * answered that; with CONTROLLER_UNREACHABLE and what was tried when none that could help answered; with OUTCOME_UNKNOWN when a
+ * command may have arrived and no answer came. `answerWithinMs` counts for each controller that accepts the connection.
  */
 export async function callOperator<Method extends keyof OperatorMethods>(
   addresses: readonly string[],
   method: Method,
   request: OperatorMethods[Method]['request'],
+  answerWithinMs = PROMPTLY_MS,
 ): Promise<OperatorMethods[Method]['answer']> {
   const tried: string[] = [];
   let allAnswered = addresses.length > 0;
   for (const address of addresses) {
-    const reply = await ask(address, METHODS[method], request);
+    const reply = await ask(address, METHODS[method], request, answerWithinMs);
     if (reply.kind === 'answer') return reply.answer;
     if (reply.kind === 'error' && reply.error.code !== 'NOT_ACTIVE')
       throw asTanistError(address, reply.error);
+    if (reply.kind === 'none' && reply.mayHaveArrived && method === 'operate')
+      throw new TanistError('OUTCOME_UNKNOWN', `${address}: ${reply.text}`);
     allAnswered &&= reply.kind === 'error';
     tried.push(`${address}: ${reply.kind === 'error' ? 'not active' : reply.text}`);
   }
@@ -56,7 +62,7 @@ export async function callOperator<Method extends keyof OperatorMethods>(
 type Reply<Answer> =
   | { readonly kind: 'answer'; readonly answer: Answer }
   | { readonly kind: 'error'; readonly error: OperatorError__Output }
-  | { readonly kind: 'none'; readonly text: string };
+  | { readonly kind: 'none'; readonly text: string; readonly mayHaveArrived: boolean };
 
 /** How each method is called on the wire, and where in its response the answer lies. */
 const METHODS: { readonly [Method in keyof OperatorMethods]: CallMethod<Method> } = {
@@ -88,7 +94,7 @@ function replyTo<Response extends { readonly error: OperatorError__Output | null
   answerOf: (response: Response) => Answer,
 ): (error: ServiceError | null, response?: Response) => void {
   return (error, response) => {
-    if (error !== null || response === undefined) done({ kind: 'none', text: describe(error) });
+    if (error !== null || response === undefined) done(noReply(error));
     else if (response.error !== null) done({ kind: 'error', error: response.error });
     else done({ kind: 'answer', answer: answerOf(response) });
   };
@@ -99,26 +105,35 @@ function ask<Method extends keyof OperatorMethods>(
   address: string,
   callMethod: CallMethod<Method>,
   request: OperatorMethods[Method]['request'],
+  answerWithinMs: number,
 ): Promise<Reply<OperatorMethods[Method]['answer']>> {
   const connection = openConnection(wire.Operator, address, LIMITS);
   return new Promise((resolve) => {
+    let isAccepted = false;
     const finish = (reply: Reply<OperatorMethods[Method]['answer']>): void => {
       clearTimeout(timer);
       connection.close();
-      resolve(reply);
+      resolve(reply.kind === 'none' && !isAccepted ? { ...reply, mayHaveArrived: false } : reply);
+    };
+    const giveUp = (text: string): void => {
+      call.cancel();
+      finish({ kind: 'none', text, mayHaveArrived: true });
     };
     const call = callMethod(connection.client, request, finish);
-    const timer = setTimeout(() => {
-      call.cancel();
-      finish({ kind: 'none', text: `no answer within ${ANSWER_WITHIN_MS} ms` });
-    }, ANSWER_WITHIN_MS);
+    // Nothing leaves before the channel is ready, which takes the other side's first frame.
+    connection.client.waitForReady(Date.now() + PROMPTLY_MS, (tooLate) => {
+      if (tooLate === undefined) isAccepted = true;
+      else giveUp(`no connection within ${PROMPTLY_MS} ms`);
+    });
+    const timer = setTimeout(() => giveUp(`no answer within ${answerWithinMs} ms`), answerWithinMs);
   });
 }
 
-function describe(error: ServiceError | null): string {
-  if (error === null) return 'no answer';
-  if (error.code === status.UNIMPLEMENTED) return 'no controller of this version listens there';
-  return describeFailure(error);
+function noReply(error: ServiceError | null): Reply<never> {
+  if (error === null) return { kind: 'none', text: 'no answer', mayHaveArrived: true };
+  if (error.code !== status.UNIMPLEMENTED)
+    return { kind: 'none', text: describeFailure(error), mayHaveArrived: true };
+  return { kind: 'none', text: 'no controller of this version listens there', mayHaveArrived: false };
 }
 
 function asTanistError(address: string, { code, text }: OperatorError__Output): TanistError {

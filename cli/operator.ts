@@ -7,12 +7,18 @@ export interface Operator {
   status(controllers: readonly string[], cluster: string | undefined): Promise<string>;
   /** LedgerEntries, newest first. */
   history(controllers: readonly string[], cluster: string, limit: number): Promise<readonly string[]>;
-  /** Takes the cluster into care under a policy; a Plan. */
-  init(controllers: readonly string[], cluster: string, policyJson: string): Promise<string>;
+  /** An OperatorCommand; an OperatorAnswer, which may take as long as `answerWithinMs`. */
+  operate(
+    controllers: readonly string[],
+    cluster: string,
+    commandJson: string,
+    answerWithinMs: number,
+  ): Promise<string>;
 }
 
 export const operator: Operator = {
   status: (controllers, cluster) => callOperator(controllers, 'status', { cluster }),
   history: (controllers, cluster, limit) => callOperator(controllers, 'history', { cluster, limit }),
-  init: (controllers, cluster, policyJson) => callOperator(controllers, 'init', { cluster, policyJson }),
+  operate: (controllers, cluster, commandJson, answerWithinMs) =>
+    callOperator(controllers, 'operate', { cluster, commandJson }, answerWithinMs),
 };

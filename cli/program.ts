@@ -1,10 +1,16 @@
 /** The command line as a function of its words: it answers with the status to exit with, and ends no process. */
 import { Command, CommanderError } from 'commander';
+import { addAdopt } from '#cli/commands/adopt.js';
 import { addAgent } from '#cli/commands/agent.js';
 import { addController } from '#cli/commands/controller.js';
+import { addFailover } from '#cli/commands/failover.js';
 import { addHistory } from '#cli/commands/history.js';
-import { addInit } from '#cli/commands/init.js';
+import { addMaintenance } from '#cli/commands/maintenance.js';
+import { addPause } from '#cli/commands/pause.js';
+import { addPolicy } from '#cli/commands/policy.js';
+import { addRelease } from '#cli/commands/release.js';
 import { addStatus } from '#cli/commands/status.js';
+import { addSwitchover } from '#cli/commands/switchover.js';
 import { EXIT, exitCodeOf, renderError } from '#cli/report-error.js';
 import type { Terminal } from '#cli/terminal.js';
 import { VERSION } from '#cli/version.js';
@@ -37,13 +43,21 @@ function createProgram(terminal: Terminal): Command {
     .exitOverride()
     .addHelpText('after', AFTERWORD);
   // Each command loads what it needs when it runs, so that asking for the status does not load a controller.
-  for (const add of [addController, addAgent, addInit, addStatus, addHistory]) add(program, terminal);
+  for (const add of COMMANDS) add(program, terminal);
   return program;
 }
 
+/** In the order in which help shows them. */
+const COMMANDS = [
+  ...[addController, addAgent],
+  ...[addAdopt, addStatus, addHistory],
+  ...[addSwitchover, addFailover, addPause, addMaintenance, addPolicy],
+  addRelease,
+];
+
 const AFTERWORD = `
 Environment:
-  TANIST_CONTROLLERS  the controllers that init, status and history ask; --controllers goes before it
+  TANIST_CONTROLLERS  the controllers to ask; --controllers goes before it
   NO_COLOR            no colours
 
 Exit status: 0 done, 1 failed (the error's code is explained in docs/errors.md), 2 wrong usage, 70 a bug.`;

@@ -2,7 +2,8 @@
 import type { ErrorCode } from '#core/errors.js';
 
 export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
-  CONFIG_UNREADABLE: 'name the file with --config or --policy, and let the user that runs tanist read it',
+  CONFIG_UNREADABLE:
+    'name the file with --config, --policy or --file, and let the user that runs tanist read it',
   CONFIG_INVALID: 'correct the file where the line above says; docs/configuration.md explains every key',
   TIMINGS_UNSAFE: 'do not run this build: report it, and go back to the version before',
   ETCD_UNREACHABLE:
@@ -32,11 +33,18 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
   AGENT_BEHIND_PLAN:
     'put the newest state.json back; if there is none, move the old one away: the agent then joins as a new member',
   PLAN_STALE: 'nothing, if it passes; if etcd was restored from a backup, raise the generation in etcd',
-  ALREADY_INITIALISED: 'nothing: the cluster is in care already, and tanist status shows it',
-  NOT_INITIALISED: 'check the name with tanist status; tanist init CLUSTER takes a running cluster into care',
+  ALREADY_ADOPTED: 'nothing: the cluster is in care already, and tanist status shows it',
+  NOT_ADOPTED: 'check the name with tanist status; tanist adopt CLUSTER takes a running cluster into care',
+  ADOPT_BLOCKED: 'do what stands below each finding that blocks, then run tanist adopt again',
+  NOT_CONFIRMED: 'run it on a terminal and answer y, or add --yes, which does it without asking',
+  OPERATION_REFUSED: 'look up the code that stands first in docs/reasons.md; tanist status shows the cluster',
+  OPERATION_FAILED: 'look at tanist status and tanist history, then ask again once the cluster is well',
+  OUTCOME_UNKNOWN: 'look at tanist status and tanist history before you ask again: it may have been done',
+  MEMBER_UNKNOWN: 'check the name: tanist status CLUSTER shows the members',
   NO_LEADER_FOUND:
-    'start the leader and its agent, wait until tanist status shows them, then run tanist init again',
-  TWO_LEADERS_FOUND: 'stop all but the true leader, make the others its replicas, then run tanist init again',
+    'start the leader and its agent, wait until tanist status shows them, then run tanist adopt again',
+  TWO_LEADERS_FOUND:
+    'stop all but the true leader, make the others its replicas, then run tanist adopt again',
   NOT_ACTIVE:
     'name every controller with --controllers; if none is active, wait a few seconds, then check etcd',
   DIVERGED: 'keep both until you know which data you want; then clone the other members from that one',

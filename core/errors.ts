@@ -26,6 +26,7 @@ export const ERRORS = {
   NOT_CONFIRMED: 'nothing was done: it was not confirmed',
   OPERATION_REFUSED: 'it cannot be done now, and nothing was changed',
   OPERATION_FAILED: 'it was begun and did not come through',
+  OUTCOME_UNKNOWN: 'whether it was carried out is not known',
   MEMBER_UNKNOWN: 'the cluster has no such member',
   NO_LEADER_FOUND: 'no member accepts writes',
   TWO_LEADERS_FOUND: 'more than one member accepts writes',

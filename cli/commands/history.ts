@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { clusterArgument, controllersOption, wholeNumber } from '#cli/commands/options.js';
+import { controllersOption, nameArgument, wholeNumber } from '#cli/commands/options.js';
 import type { Terminal } from '#cli/terminal.js';
 
 interface Options {
@@ -16,13 +16,14 @@ export function addHistory(program: Command, terminal: Terminal): void {
       'Shows the ledger of a cluster, newest first: each opening with its reason and evidence, the candidates and their positions, ' +
         'what may have been lost, and how long each phase took.',
     )
-    .addArgument(clusterArgument('<cluster>', 'whose ledger'))
+    .addArgument(nameArgument('<cluster>', 'whose ledger'))
     .option('--json', 'print the entries for programs, as one array')
     .option('--limit <n>', 'at most so many entries', wholeNumber(1, 1000), 20)
     .addOption(controllersOption())
     .addHelpText(
       'after',
       `
+Kinds: adopt; failover; switchover; reopen, the same leader after it was closed; renew, the same leader without a pause.
 Phases are milliseconds from the first sign of trouble to the end of each phase; times are UTC.
 
 Examples:

@@ -13,12 +13,25 @@ export const controllersOption = (): Option =>
       throw new InvalidArgumentError(`Expected host:port,host:port,… like 10.0.0.1:${PORTS.controller}.`);
     });
 
-/** `form` is `<cluster>`, or `[cluster]` where it may be left out. */
-export const clusterArgument = (form: string, description: string): Argument =>
-  new Argument(form, description).argParser((text: string) => {
-    if (isName(text)) return text;
-    throw new InvalidArgumentError(`Expected ${NAME_FORM}.`);
-  });
+/** Of a cluster or a member. `form` is `<cluster>`, or `[cluster]` where it may be left out. */
+export const nameArgument = (form: string, description: string): Argument =>
+  new Argument(form, description).argParser(parseName);
+
+export const toOption = (): Option =>
+  new Option('--to <member>', 'who is to lead (default: the best candidate)').argParser(parseName);
+
+export const dryRunOption = (): Option =>
+  new Option('--dry-run', 'only show what would be done; ask for nothing');
+
+export const yesOption = (): Option => new Option('--yes', 'do it without asking, for scripts');
+
+export const jsonOption = (): Option =>
+  new Option('--json', 'print each answer for programs, as one line of JSON');
+
+function parseName(text: string): string {
+  if (isName(text)) return text;
+  throw new InvalidArgumentError(`Expected ${NAME_FORM}.`);
+}
 
 /** A whole number of an option. */
 export const wholeNumber = (min: number, max: number) => (text: string) => {

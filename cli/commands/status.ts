@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { clusterArgument, controllersOption } from '#cli/commands/options.js';
+import { controllersOption, nameArgument } from '#cli/commands/options.js';
 import type { Terminal } from '#cli/terminal.js';
 
 interface Options {
@@ -18,7 +18,7 @@ export function addStatus(program: Command, terminal: Terminal): void {
     .description(
       'Shows what the active controller sees: each cluster, its leader and epoch, and every member.',
     )
-    .addArgument(clusterArgument('[cluster]', 'only this cluster'))
+    .addArgument(nameArgument('[cluster]', 'only this cluster'))
     .option('--json', 'print the document for programs; with --watch one per line')
     .addOption(
       new Option(
@@ -31,8 +31,9 @@ export function addStatus(program: Command, terminal: Terminal): void {
       'after',
       `
 Columns:
-  APPOINTABLE  eligible: may be appointed; joining: will be, soon; no: may not
-  STREAMING    whether log arrives from the leader now
+  APPOINTABLE  eligible: may be appointed; joining: will be, soon; no: may not; never: by the policy; maintenance
+  FOLLOWS      whom it follows; shown where that is not the leader for everybody
+  STREAMING    whether log arrives from there now
   BEHIND       log that the leader had and this member had not, when last heard
   HEARD        since the last heartbeat
 

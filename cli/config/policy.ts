@@ -1,4 +1,4 @@
-/** A cluster's policy file, `tanist init --policy`. What is left out is as in core's DEFAULT_POLICY. */
+/** A cluster's policy file, `tanist adopt --policy` and `tanist policy --file`. What is left out is as in core's DEFAULT_POLICY. */
 import { z } from 'zod';
 import { APPOINT, DEFAULT_MEMBER_POLICY, DEFAULT_POLICY, ON_CRASH, type Policy } from '#core/policy.js';
 import { PROFILES } from '#core/timings.js';
@@ -56,7 +56,12 @@ export function readPolicy(file: string): Policy {
     slotRetentionBytes: value.slotRetention,
     onCrash: value.onCrash,
     restartTimeoutMs: value.restartTimeout,
-    members: value.members,
+    members: Object.fromEntries(
+      Object.entries(value.members).map(([member, wishes]) => [
+        member,
+        { ...DEFAULT_MEMBER_POLICY, ...wishes },
+      ]),
+    ),
     ledgerRetention: value.ledgerRetention,
   };
 }

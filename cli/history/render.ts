@@ -38,8 +38,9 @@ const OUTCOMES: Readonly<Record<LedgerEntry['outcome'], Style>> = {
 const LABEL_WIDTH = 13;
 const fact = (label: string, text: string): string => `  ${label.padEnd(LABEL_WIDTH)}${text}`;
 
-function leaders({ leader, previousLeader }: LedgerEntry): string {
+function leaders({ kind, leader, previousLeader }: LedgerEntry): string {
   if (previousLeader === undefined) return `leader ${leader}`;
+  if (kind === 'renew') return `${leader} goes on`;
   return previousLeader === leader ? `${leader} again` : `${previousLeader} → ${leader}`;
 }
 

@@ -1,9 +1,9 @@
 /** The answer to `tanist status`, for people: one line per cluster, one table of its members, and what to do next. */
-import type { ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
+import type { ClusterStatus, StatusDocument } from '#core/status.js';
 import type { ControllerAnswer, StatusAnswer } from '#cli/status/ask.js';
+import { renderMembers } from '#cli/status/members.js';
 import type { Paint, Style } from '#cli/view/paint.js';
-import { renderTable } from '#cli/view/table.js';
-import { formatBytes, formatReason, formatSpan } from '#cli/view/words.js';
+import { formatReason } from '#cli/view/words.js';
 
 export function renderStatus({ document, controllers }: StatusAnswer, paint: Paint): string {
   const parts = [controllersLine(controllers, paint)];
@@ -33,23 +33,20 @@ const noClusters = ({ active }: StatusDocument): string =>
     : 'no agent is connected';
 
 function renderCluster(cluster: ClusterStatus, paint: Paint): string {
-  const { name, state, epoch, leader, profile, reason } = cluster;
+  const { name, state, care, epoch, leader, profile, reason } = cluster;
   const facts = [
     `${paint('bold', name)}: ${paint(STATE_STYLES[state] ?? 'warning', state)}`,
+    // The state may be that of something under way.
+    ...(care === null || care === 'automatic' || care === state ? [] : [paint('warning', care)]),
     ...(epoch === null ? [] : [`epoch ${epoch}`]),
     ...(leader === null ? [] : [`leader ${leader}`]),
     ...(profile === null ? [] : [`profile ${profile}`]),
   ].join(', ');
-  const line = reason === null ? facts : `${facts}: ${formatReason(reason)}`;
-  const notInCare = `  to take it into care: tanist init ${name}`;
   return [
-    line,
-    ...renderTable(
-      cluster.members.map((member) => memberRow(member, paint)),
-      HEAD.map((title) => paint('dim', title)),
-    ),
-    ...problems(cluster),
-    ...(state === 'not-in-care' ? [notInCare] : []),
+    reason === null ? facts : `${facts}: ${formatReason(reason)}`,
+    ...renderMembers(cluster, paint),
+    ...notes(cluster),
+    ...whatNext(cluster),
   ].join('\n');
 }
 
@@ -57,38 +54,21 @@ const STATE_STYLES: Readonly<Partial<Record<string, Style>>> = {
   ok: 'good',
   degraded: 'warning',
   waiting: 'warning',
+  paused: 'warning',
+  released: 'warning',
   'failing-over': 'bad',
 } satisfies Partial<Record<ClusterStatus['state'], Style>>;
 
-const HEAD = [
-  'MEMBER',
-  'ROLE',
-  'STATE',
-  'APPOINTABLE',
-  'STREAMING',
-  'BEHIND',
-  'POSITION',
-  'HEARD',
-  'PROBLEM',
-];
-
-function memberRow(member: MemberStatus, paint: Paint): readonly string[] {
-  const leads = member.role === 'leader';
-  return [
-    member.name,
-    member.role,
-    member.connected ? member.state : paint('bad', member.state),
-    leads ? '-' : member.eligible ? 'eligible' : member.joining ? 'joining' : 'no',
-    leads ? '-' : member.streaming ? 'yes' : 'no',
-    member.behindBytes === null ? '-' : formatBytes(member.behindBytes),
-    member.position ?? '-',
-    member.heardMsAgo === null ? 'never' : `${formatSpan(member.heardMsAgo)} ago`,
-    member.problem === null ? '-' : paint('bad', member.problem.code),
-  ];
-}
-
 /** Below the table: a sentence in a column would break every other line. */
-const problems = ({ members }: ClusterStatus): readonly string[] =>
-  members.flatMap(({ name, problem }) =>
-    problem === null ? [] : [`  ${name}: ${problem.code}: ${problem.text}`],
-  );
+const notes = ({ members }: ClusterStatus): readonly string[] =>
+  members.flatMap(({ name, problem, followers }) => [
+    ...(problem === null ? [] : [`  ${name}: ${problem.code}: ${problem.text}`]),
+    ...(followers.length === 0 ? [] : [`  ${name}: also followed by ${followers.join(', ')} (no members)`]),
+  ]);
+
+function whatNext({ name, state, care }: ClusterStatus): readonly string[] {
+  if (state === 'not-in-care') return [`  to take it into care: tanist adopt ${name}`];
+  if (care === 'released') return [`  to take it into care again: tanist adopt ${name}`];
+  if (care === 'paused') return [`  no leader is replaced until: tanist resume ${name}`];
+  return [];
+}

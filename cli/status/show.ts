@@ -7,6 +7,7 @@ import { askStatus, type StatusAnswer } from '#cli/status/ask.js';
 import { renderStatus } from '#cli/status/render.js';
 import { openScreen } from '#cli/status/screen.js';
 import type { Terminal } from '#cli/terminal.js';
+import { unlessAborted } from '#cli/unless-aborted.js';
 import { createPaint } from '#cli/view/paint.js';
 import { formatTime } from '#cli/view/words.js';
 
@@ -69,25 +70,5 @@ async function ask({ controllers, cluster }: StatusRequest, operator: Operator):
   const answer = await askStatus(operator, controllers, cluster);
   const isKnown = cluster === undefined || answer.document.clusters.length > 0;
   if (isKnown || !answer.document.active) return answer;
-  throw new TanistError(
-    'NOT_INITIALISED',
-    `no agent of cluster ${cluster} is connected, and no plan names it`,
-  );
-}
-
-/** Undefined once the signal is given, however long the promise takes; whatever becomes of it then is of no interest. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  let stop: () => void = () => undefined;
-  const aborted = new Promise<undefined>((resolve) => {
-    stop = () => resolve(undefined);
-  });
-  signal.addEventListener('abort', stop);
-  try {
-    return await Promise.race([promise, aborted]);
-  } catch (error) {
-    if (signal.aborted) return undefined;
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
+  throw new TanistError('NOT_ADOPTED', `no agent of cluster ${cluster} is connected, and no plan names it`);
 }

@@ -72,7 +72,7 @@ export async function startController(
   const unasked = (): never => {
     throw new Error('nobody asked');
   };
-  const operator = { init: unasked, status: unasked, history: unasked };
+  const operator = { operate: unasked, status: unasked, history: unasked };
   const agents = createAgents(
     { host: '127.0.0.1', port: wanted },
     { controller: 'ctl-1', operator, now, log: noLog, ...rest },
@@ -134,8 +134,14 @@ export function report(nonce: number, changes: Partial<Report> = {}): Report {
       canaryAgeMs: 12,
       upstream: undefined,
       streaming: false,
+      followers: [],
       tailReadable: false,
     },
+    guarded: true,
+    probe: undefined,
+    prepared: undefined,
+    inspection: undefined,
+    releasedEpoch: asEpoch(0n),
     problem: undefined,
     ...changes,
   };
@@ -156,6 +162,23 @@ export const grant = (nonce: bigint): Directive => ({
   holdMs: asDuration(2000),
 });
 
+/** One of each kind that an operator's command leads to. */
+export function operatorsDirectives(): readonly Directive[] {
+  const epoch = asEpoch(3n);
+  const peer = {
+    name: 'pg-2',
+    agentAddress: '127.0.0.1:7402',
+    databaseHost: '127.0.0.1',
+    databasePort: 5433,
+  };
+  return [
+    { kind: 'prepare', term: TERM, epoch, request: 2n ** 64n - 1n },
+    { kind: 'stepDown', term: TERM, epoch },
+    { kind: 'probe', term: TERM, member: peer },
+    { kind: 'inspect', term: TERM, request: 7n, peers: [peer] },
+  ];
+}
+
 /** A plan of about this many bytes. */
 export function planDirective(bytes: number): Directive {
   const plan: Plan = {
@@ -168,6 +191,9 @@ export function planDirective(bytes: number): Directive {
     members: [],
     eligible: [],
     joining: [],
+    care: 'automatic',
+    maintenance: [],
+    upstreams: {},
     opening: { state: 'proved' },
     openings: [
       { epoch: asEpoch(3n), mark: 'm-3', leader: 'pg-1', position: POSITION, lineage: 'x'.repeat(bytes) },

@@ -1,23 +1,33 @@
-// What a person asks of the controllers reaches the one that can answer, whatever state the others are in.
+// What a person asks of the controllers reaches the one that can answer, whatever state the others are in; and a command reaches no
+// second one once it may have reached a first.
 import { describe, expect, it } from 'vitest';
 import { callOperator } from '#cli/operator-client.js';
 import { TanistError } from '#core/errors.js';
 import type { OperatorHandlers } from '#controller/adapters/grpc/agents.js';
-import { noLog, startController, startFrozenServer } from '#test/contract/grpc-fixtures.js';
+import {
+  createInbox,
+  noLog,
+  startController,
+  startFrozenServer,
+  startWire,
+} from '#test/contract/grpc-fixtures.js';
 
 const NOT_ACTIVE = new TanistError('NOT_ACTIVE', 'ctl-2 is');
 
 function operator(handlers: Partial<OperatorHandlers>): { readonly operator: OperatorHandlers } {
   const standby = (): Promise<TanistError> => Promise.resolve(NOT_ACTIVE);
-  return { operator: { init: standby, status: standby, history: standby, ...handlers } };
+  return { operator: { operate: standby, status: standby, history: standby, ...handlers } };
 }
+
+const never = (): Promise<never> => new Promise(() => undefined);
+const command = { cluster: 'orders', commandJson: '{}' };
 
 describe('the operator', () => {
   it('gets an answer from the first controller that has one', async () => {
     const asked: unknown[] = [];
     const { address: active } = await startController(
       operator({
-        init: (...request) => Promise.resolve(JSON.stringify(asked.push(request))),
+        operate: (...request) => Promise.resolve(JSON.stringify(asked.push(request))),
         status: (...request) => Promise.resolve(JSON.stringify(asked.push(request))),
         history: (...request) => Promise.resolve([JSON.stringify(asked.push(request)), '{}']),
       }),
@@ -26,7 +36,7 @@ describe('the operator', () => {
     const frozen = await startFrozenServer();
     const addresses = ['127.0.0.1:1', frozen.address, standby, active];
 
-    expect(await callOperator(addresses, 'init', { cluster: 'orders', policyJson: '{}' })).toBe('1');
+    expect(await callOperator(addresses, 'operate', command)).toBe('1');
     expect(await callOperator([active], 'status', { cluster: undefined })).toBe('2');
     expect(await callOperator([active], 'status', { cluster: 'orders' })).toBe('3');
     expect(await callOperator([active], 'history', { cluster: 'orders', limit: 0 })).toEqual(['4', '{}']);
@@ -36,14 +46,12 @@ describe('the operator', () => {
   });
 
   it('is told what the active controller refuses, returned or thrown, with what to do next', async () => {
-    const refusal = new TanistError('ALREADY_INITIALISED', 'orders is at epoch 3', 'use status');
+    const refusal = new TanistError('ALREADY_ADOPTED', 'orders is at epoch 3', 'use status');
     const { address } = await startController(
-      operator({ init: () => Promise.resolve(refusal), history: () => Promise.reject(refusal) }),
+      operator({ operate: () => Promise.resolve(refusal), history: () => Promise.reject(refusal) }),
     );
-    const message = 'ALREADY_INITIALISED: the cluster is in care already: orders is at epoch 3 (use status)';
-    await expect(callOperator([address], 'init', { cluster: 'orders', policyJson: '{}' })).rejects.toThrow(
-      message,
-    );
+    const message = 'ALREADY_ADOPTED: the cluster is in care already: orders is at epoch 3 (use status)';
+    await expect(callOperator([address], 'operate', command)).rejects.toThrow(message);
     await expect(callOperator([address], 'history', { cluster: 'orders', limit: 0 })).rejects.toThrow(
       message,
     );
@@ -67,5 +75,67 @@ describe('the operator', () => {
       ) as string,
     });
     await expect(callOperator([], 'status', { cluster: undefined })).rejects.toThrow('no address was given');
+  });
+});
+
+describe('a command that takes long', () => {
+  it('is waited for; a controller that does not take it is passed over soon all the same', async () => {
+    const slowly = 2300; // longer than a lookup may take
+    const { address: active } = await startController(
+      operator({
+        operate: () => new Promise((resolve) => setTimeout(() => resolve('done'), slowly)),
+      }),
+    );
+    const frozen = await startFrozenServer();
+    const begun = performance.now();
+    expect(await callOperator([frozen.address, active], 'operate', command, 60_000)).toBe('done');
+    const tookMs = performance.now() - begun;
+    expect(tookMs).toBeGreaterThan(slowly + 1900);
+    expect(tookMs).toBeLessThan(slowly + 4000);
+  }, 10_000);
+
+  it.each<[string, OperatorHandlers['operate'], string]>([
+    ['is not answered in time', never, 'no answer within 100 ms'],
+    ['meets a mistake of ours', () => Promise.reject(new Error('ours')), 'the controller failed to answer'],
+  ])('and %s is sent to nobody else', async (_what, operate, because) => {
+    const asked: string[] = [];
+    const { address: first } = await startController(operator({ operate }));
+    const { address: second } = await startController(
+      operator({ operate: () => Promise.resolve(String(asked.push('second'))) }),
+    );
+    await expect(callOperator([first, second], 'operate', command, 100)).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      detail: expect.stringContaining(`${first}: ${because}`) as string,
+    });
+    expect(asked).toEqual([]);
+  });
+
+  it('and whose controller is cut off meanwhile is sent to nobody else', async () => {
+    const arrived = createInbox<string>();
+    const operate: OperatorHandlers['operate'] = (cluster) => {
+      arrived.put(cluster);
+      return never();
+    };
+    const { port } = await startController(operator({ operate }));
+    const { address: second } = await startController(operator({ operate }));
+    const line = await startWire(port);
+    const calling = callOperator([line.address, second], 'operate', command, 60_000);
+    await arrived.next(() => true);
+    line.cut();
+    await expect(calling).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    expect(arrived.all).toHaveLength(1);
+  }, 10_000);
+
+  it('of a kind that changes nothing is asked of the next', async () => {
+    const { address: broken } = await startController({
+      ...operator({ status: () => Promise.reject(new Error('ours')), history: never }),
+      log: noLog,
+    });
+    const { address: active } = await startController(
+      operator({ status: () => Promise.resolve('{}'), history: () => Promise.resolve(['{}']) }),
+    );
+    expect(await callOperator([broken, active], 'status', { cluster: undefined })).toBe('{}');
+    const history = callOperator([broken, active], 'history', { cluster: 'orders', limit: 1 }, 100);
+    expect(await history).toEqual(['{}']);
   });
 });

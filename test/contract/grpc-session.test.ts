@@ -23,6 +23,7 @@ import {
   HELLO,
   kind,
   now,
+  operatorsDirectives,
   planDirective,
   POSITION,
   report,
@@ -47,14 +48,22 @@ describe('a session', () => {
     });
 
     const before = now();
-    const sent = report(1, { sealed: { epoch: report(1).highestEpoch, position: POSITION } });
+    const sent = report(1, {
+      sealed: { epoch: report(1).highestEpoch, position: POSITION },
+      probe: { member: 'pg-2', database: 'refuses', agent: 'silent', ageMs: 12 },
+      prepared: 2n ** 64n - 1n,
+      inspection: {
+        request: 7n,
+        findings: [{ severity: 'hurts', code: 'no-wal-log-hints', text: 'a', remedy: 'b' }],
+      },
+    });
     agent.controllers.send(controller.address, sent);
     const heard = await controller.next(kind('agent-report'));
     expect(heard).toMatchObject({ cluster: 'orders', member: 'pg-1', report: sent });
     expect(heard.receivedAt).toBeGreaterThan(before);
     expect(heard.receivedAt).toBeLessThan(now());
 
-    for (const directive of [planDirective(100), seal(4), grant(2n ** 64n - 1n)]) {
+    for (const directive of [planDirective(100), seal(4), grant(2n ** 64n - 1n), ...operatorsDirectives()]) {
       controller.agents.send('orders', 'pg-1', directive);
       expect(await agent.next(kind('directive'))).toMatchObject({
         controller: controller.address,

@@ -374,7 +374,12 @@ tailTimeout: 1.5s
 waitForAhead: 250ms
 openTimeout: 1h
 slotRetention: 512MiB
-priorities: { orders-2: 10, orders-3: -1 }
+onCrash: restart-first
+restartTimeout: 30s
+members:
+  orders-2: { priority: 10 }
+  orders-3: { priority: -1, appoint: never, follow: orders-2 }
+  orders-4: {}
 ledgerRetention: 10`);
     expect(read).toEqual({
       profile: 'fast',
@@ -384,7 +389,13 @@ ledgerRetention: 10`);
       waitForAheadMs: 250,
       openTimeoutMs: 3_600_000,
       slotRetentionBytes: 2 ** 29,
-      priorities: { 'orders-2': 10, 'orders-3': -1 },
+      onCrash: 'restart-first',
+      restartTimeoutMs: 30_000,
+      members: {
+        'orders-2': { priority: 10, appoint: 'yes', follow: undefined },
+        'orders-3': { priority: -1, appoint: 'never', follow: 'orders-2' },
+        'orders-4': { priority: 0, appoint: 'yes', follow: undefined },
+      },
       ledgerRetention: 10,
     });
     expect(policyFromJson(policyToJson(read))).toEqual(read);
@@ -413,17 +424,34 @@ ledgerRetention: 10`);
     ],
     ['durability: strict', 'durability: expected "async", found "strict"'],
     ['profile: balance', 'profile: expected one of fast, balanced, patient, found "balance"'],
-    ['priorities: [a]', 'priorities: expected a section of member names, each with a number, found a list'],
+    [
+      'members: [a]',
+      'members: expected a section of member names, each with a section of its own, found a list',
+    ],
+    [
+      'priorities: { a: 1 }',
+      'priorities: unknown key; known here: profile, durability, plannedStopWait, tailTimeout, waitForAhead, openTimeout, slotRetention, onCrash, restartTimeout, members, ledgerRetention',
+    ],
+    ['onCrash: restart', 'onCrash: expected one of failover, restart-first, found "restart"'],
+    [
+      'restartTimeout: 0s',
+      'restartTimeout: expected a duration with its unit (ms, s, m, h) from 1s to 1h, found "0s"',
+    ],
     ['planned_stop_wait: 60s', 'planned_stop_wait: unknown key; did you mean "plannedStopWait"?'],
     ['ledgerRetention: 0', 'ledgerRetention: expected a whole number from 1 to 1000000, found 0'],
   ])('%s is refused', (text, problem) => {
     expect(problems(() => policy(text))).toEqual([`policy.yaml:1:1: ${problem}`]);
   });
 
-  it('says which member has no number, and which name is none', () => {
-    expect(problems(() => policy('priorities:\n  a: high\n  B: 1'))).toEqual([
-      'policy.yaml:2:3: priorities.a: expected a whole number from -1000 to 1000, found "high"',
-      'policy.yaml:3:3: priorities.B: the key: expected a name of lower-case letters, digits, ".", "-" and "_", at most 63 characters',
+  it('says of which member a wish is none, and which name is none', () => {
+    const text =
+      'members:\n  a: { priority: high }\n  b: 10\n  c: { apoint: never }\n  d: { appoint: no }\n  E: {}';
+    expect(problems(() => policy(text))).toEqual([
+      'policy.yaml:2:8: members.a.priority: expected a whole number from -1000 to 1000, found "high"',
+      'policy.yaml:3:3: members.b: expected a section with the keys priority, appoint, follow, found 10',
+      'policy.yaml:4:8: members.c.apoint: unknown key; did you mean "appoint"?',
+      'policy.yaml:5:8: members.d.appoint: expected one of yes, never, found "no"',
+      'policy.yaml:6:3: members.E: the key: expected a name of lower-case letters, digits, ".", "-" and "_", at most 63 characters',
     ]);
   });
 });

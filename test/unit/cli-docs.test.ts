@@ -1,6 +1,6 @@
 // A reference that lacks a key, an error or a reason is worse than none, because people believe it. So the documents are read
 // here, and held against the code.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -13,6 +13,7 @@ import { policySchema } from '#cli/config/policy.js';
 import { SECRET_VARIABLES } from '#cli/config/secret.js';
 import { DURATION_UNITS, SIZE_UNITS } from '#cli/config/units.js';
 import { WHAT_TO_DO } from '#cli/what-to-do.js';
+import { tanist } from '#test/unit/cli-support.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
@@ -51,6 +52,7 @@ interface JsonSchema {
   readonly oneOf?: readonly JsonSchema[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
+  readonly additionalProperties?: JsonSchema | false;
 }
 
 /** Every key of a schema that holds a value, with its path. */
@@ -59,6 +61,9 @@ function keysOf(schema: JsonSchema, prefix = ''): ReadonlyMap<string, Key> {
   const keys = variants.flatMap((variant) =>
     Object.entries(variant.properties ?? {}).flatMap(([name, property]): (readonly [string, Key])[] => {
       const path = prefix + name;
+      // A section with a section for each member.
+      if (property.additionalProperties !== undefined && property.additionalProperties !== false)
+        return [...keysOf(property.additionalProperties, `${path}.NAME.`)];
       if (property.properties !== undefined || property.oneOf !== undefined)
         return [...keysOf(property, `${path}.`)];
       const isRequired = variant.required?.includes(name) ?? false;
@@ -71,7 +76,7 @@ function keysOf(schema: JsonSchema, prefix = ''): ReadonlyMap<string, Key> {
 function typeOf(schema: JsonSchema): string {
   if (schema.items !== undefined) return `list of ${schema.items.title ?? '?'}`;
   if (schema.const !== undefined) return 'choice';
-  return schema.title ?? (schema.type === 'object' ? 'numbers by member' : '?');
+  return schema.title ?? '?';
 }
 
 const jsonSchema = (schema: z.ZodType): JsonSchema =>
@@ -121,7 +126,7 @@ describe('docs/configuration.md', () => {
     const used = schemas.flatMap((schema) =>
       [...keysOf(schema).values()].map(({ type }) => type.replace('list of ', '')),
     );
-    expect(explained).toEqual(expect.arrayContaining(used.filter((type) => type !== 'numbers by member')));
+    expect(explained).toEqual(expect.arrayContaining(used));
   });
 
   it('names every unit and every variable', () => {
@@ -153,6 +158,19 @@ describe('docs/errors.md', () => {
     expect(text).toContain(ERRORS[code]);
     expect(text).toContain('**Typical causes.**');
     expect(text).toContain(`**What to do.** ${WHAT_TO_DO[code]}`);
+  });
+});
+
+describe('the documents', () => {
+  const documents = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'));
+
+  it.each(documents)('docs/%s names only commands that there are', async (name) => {
+    const { out } = await tanist(['--help']);
+    const known = [...out.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1]);
+    const named = [...read(`docs/${name}`).matchAll(/(?:`|^|\$ |&& )tanist ([a-z]+)/gm)].map(
+      (match) => match[1],
+    );
+    expect(known).toEqual(expect.arrayContaining(named));
   });
 });
 

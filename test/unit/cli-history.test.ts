@@ -63,13 +63,13 @@ const failover: LedgerEntry = {
   outcome: 'proved',
 };
 
-const init: LedgerEntry = {
+const adopted: LedgerEntry = {
   ...failover,
   epoch: asEpoch(1n),
-  kind: 'init',
+  kind: 'adopt',
   leader: 'orders-1',
   previousLeader: undefined,
-  reason: reason('INITIALISED'),
+  reason: reason('ADOPTED', { by: 'maria@db1' }),
   candidates: [],
   tail: { kind: 'not-needed' },
   phases: [],
@@ -96,13 +96,25 @@ describe('an entry', () => {
   });
 
   it('of the beginning has neither candidates nor phases', () => {
-    expect(lines(init)).toEqual([
-      'epoch 1  2026-05-04 03:02:01.123Z  init  leader orders-1  pending',
-      '  reason       an operator took the running cluster into care',
+    expect(lines(adopted)).toEqual([
+      'epoch 1  2026-05-04 03:02:01.123Z  adopt  leader orders-1  pending',
+      '  reason       an operator took the running cluster into care (by=maria@db1)',
       '  decided by   c1, term 0.42',
       '  tail         not needed',
       '  loss         none',
       '',
+    ]);
+  });
+
+  it('names who leads as the kind of it asks for', () => {
+    const titles = (['switchover', 'reopen', 'renew'] as const).map((kind) => {
+      const leader = kind === 'switchover' ? 'orders-2' : 'orders-1';
+      return lines({ ...failover, kind, leader })[0];
+    });
+    expect(titles).toEqual([
+      'epoch 4  2026-05-04 03:02:01.123Z  switchover  orders-1 → orders-2  proved',
+      'epoch 4  2026-05-04 03:02:01.123Z  reopen  orders-1 again  proved',
+      'epoch 4  2026-05-04 03:02:01.123Z  renew  orders-1 goes on  proved',
     ]);
   });
 
@@ -125,7 +137,7 @@ describe('an entry', () => {
   });
 
   it('stands apart from the next by an empty line', () => {
-    expect(lines(failover, init).filter((line) => line === '' || line.startsWith('epoch'))).toEqual([
+    expect(lines(failover, adopted).filter((line) => line === '' || line.startsWith('epoch'))).toEqual([
       expect.stringMatching(/^epoch 4/),
       '',
       expect.stringMatching(/^epoch 1/),
@@ -143,11 +155,12 @@ describe('the command', () => {
         return Promise.resolve(texts);
       },
       status: () => Promise.reject(new Error('not asked for')),
-      init: () => Promise.reject(new Error('not asked for')),
+      operate: () => Promise.reject(new Error('not asked for')),
     };
     const terminal = {
       print: (text: string) => void out.push(text),
       tell: () => undefined,
+      ask: undefined,
       isInteractive: false,
       hasColours: false,
       rows: () => 24,
@@ -157,8 +170,8 @@ describe('the command', () => {
   }
 
   it('shows entries in the order in which they come', async () => {
-    expect(await show([failover, init].map(ledgerEntryToJson), false)).toBe(
-      renderHistory([failover, init], plain),
+    expect(await show([failover, adopted].map(ledgerEntryToJson), false)).toBe(
+      renderHistory([failover, adopted], plain),
     );
   });
 

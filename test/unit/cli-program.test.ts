@@ -3,12 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { asEpoch, asVersion } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
-import type { Plan } from '#core/plan.js';
-import { DEFAULT_POLICY } from '#core/policy.js';
-import { planToJson, policyFromJson } from '#proto/codec/json.js';
-import { run } from '#cli/program.js';
+import * as support from '#test/unit/cli-support.js';
 
 const { callOperator, runAgent, runController } = vi.hoisted(() => ({
   callOperator: vi.fn(),
@@ -34,18 +30,7 @@ function write(name: string, text: string): string {
   return join(folder, name);
 }
 
-async function tanist(...words: readonly string[]) {
-  let out = '';
-  let err = '';
-  const status = await run(words, {
-    print: (text) => (out += text),
-    tell: (line) => (err += `${line}\n`),
-    isInteractive: false,
-    hasColours: false,
-    rows: () => 24,
-  });
-  return { status, out, err };
-}
+const tanist = (...words: readonly string[]) => support.tanist(words);
 
 describe('tanist', () => {
   it('tells its version, and nothing else', async () => {
@@ -59,9 +44,16 @@ describe('tanist', () => {
     ['help'],
     ['controller', '--help'],
     ['agent', '--help'],
-    ['init', '--help'],
+    ['adopt', '--help'],
     ['status', '--help'],
     ['history', '--help'],
+    ['switchover', '--help'],
+    ['failover', '--help'],
+    ['pause', '--help'],
+    ['resume', '--help'],
+    ['maintenance', '--help'],
+    ['policy', '--help'],
+    ['release', '--help'],
   ])('%s %s explains itself on stdout', async (...words) => {
     const { status, out, err } = await tanist(...words);
     expect([status, err]).toEqual([0, '']);
@@ -71,8 +63,14 @@ describe('tanist', () => {
   it.each([
     [[], /^Usage: tanist/],
     [['stauts'], /unknown command 'stauts'\n\(Did you mean status\?\)/],
-    [['init'], /missing required argument 'cluster'/],
-    [['init', 'Orders'], /'Orders' is invalid .* Expected a name of lower-case letters/],
+    [['init', 'orders'], /unknown command 'init'/],
+    [['adopt'], /missing required argument 'cluster'/],
+    [['adopt', 'Orders'], /'Orders' is invalid .* Expected a name of lower-case letters/],
+    [['switchover', 'orders', '--to', 'B!'], /'B!' is invalid. Expected a name of lower-case letters/],
+    [['switchover', 'orders', '--accept-loss'], /unknown option '--accept-loss'/],
+    [['maintenance', 'orders', 'orders-2'], /missing required argument 'on|off'/],
+    [['maintenance', 'orders', 'orders-2', 'maybe'], /Allowed choices are on, off/],
+    [['policy', 'orders'], /required option '--file <file>' not specified/],
     [['status', 'a', 'b'], /too many arguments/],
     [['status', '--jsn'], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
     [['status', '--watch', 'orders'], /name it first: tanist status CLUSTER --watch/],
@@ -87,13 +85,13 @@ describe('tanist', () => {
   });
 
   it('tells a known error in two lines and exits with 1', async () => {
-    callOperator.mockRejectedValue(new TanistError('NOT_INITIALISED', 'no ledger of cluster orders in etcd'));
+    callOperator.mockRejectedValue(new TanistError('NOT_ADOPTED', 'no ledger of cluster orders in etcd'));
     expect(await tanist('history', 'orders')).toEqual({
       status: 1,
       out: '',
       err:
-        'error NOT_INITIALISED: the cluster is not in care yet: no ledger of cluster orders in etcd\n' +
-        '  what to do: check the name with tanist status; tanist init CLUSTER takes a running cluster into care\n',
+        'error NOT_ADOPTED: the cluster is not in care: no ledger of cluster orders in etcd\n' +
+        '  what to do: check the name with tanist status; tanist adopt CLUSTER takes a running cluster into care\n',
     });
   });
 
@@ -180,63 +178,5 @@ describe('tanist controller and tanist agent', () => {
       out: '',
     });
     expect([runAgent.mock.calls, runController.mock.calls]).toEqual([[], []]);
-  });
-});
-
-describe('tanist init', () => {
-  const plan: Plan = {
-    cluster: 'orders',
-    engine: 'postgres',
-    dataId: '7',
-    epoch: asEpoch(1n),
-    version: asVersion(1n),
-    leader: 'orders-1',
-    members: ['orders-1', 'orders-2', 'orders-3'].map((name) => ({
-      name,
-      agentAddress: 'a:1',
-      databaseHost: 'a',
-      databasePort: 1,
-    })),
-    eligible: ['orders-2'],
-    joining: [],
-    opening: { state: 'pending', atLeast: undefined, oldLeader: 'none' },
-    openings: [],
-    policy: DEFAULT_POLICY,
-  };
-  const sentPolicy = (): unknown => policyFromJson(String(callOperator.mock.lastCall?.[2].policyJson));
-
-  it('sends the default policy and tells what came of it', async () => {
-    callOperator.mockResolvedValue(planToJson(plan));
-    expect(await tanist('init', 'orders')).toEqual({
-      status: 0,
-      err: '',
-      out: `cluster orders is in care: epoch 1, profile balanced, durability async
-  leader    orders-1
-  eligible  orders-2
-  others    orders-3: eligible once they stream from the leader
-  next      tanist status orders
-`,
-    });
-    expect(sentPolicy()).toEqual(DEFAULT_POLICY);
-  });
-
-  it('sends the policy of the file, and nothing if the file is wrong', async () => {
-    callOperator.mockResolvedValue(planToJson({ ...plan, eligible: [] }));
-    const { out } = await tanist('init', 'orders', '--policy', write('policy.yaml', 'profile: fast'));
-    expect(sentPolicy()).toEqual({ ...DEFAULT_POLICY, profile: 'fast' });
-    expect(out).toContain(
-      'eligible  none: there is no replica that streams, so a leader that fails cannot be replaced',
-    );
-
-    callOperator.mockClear();
-    expect((await tanist('init', 'orders', '--policy', write('policy.yaml', 'profle: fast'))).status).toBe(1);
-    expect(callOperator).not.toHaveBeenCalled();
-  });
-
-  it('warns that it may have happened when no controller answered', async () => {
-    callOperator.mockRejectedValue(new TanistError('CONTROLLER_UNREACHABLE', 'a: no answer within 2000 ms'));
-    expect((await tanist('init', 'orders')).err).toContain(
-      'if one did not answer in time, look with tanist status before you ask again',
-    );
   });
 });

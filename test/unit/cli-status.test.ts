@@ -18,10 +18,14 @@ const replica: MemberStatus = {
   connected: true,
   eligible: true,
   joining: false,
+  maintenance: false,
+  appoint: 'yes',
   address: '10.0.0.12:5432',
   position: 'timeline 1 0/3000148',
   behindBytes: 1536,
   streaming: true,
+  upstream: 'orders-1',
+  followers: [],
   heardMsAgo: 120,
   problem: null,
 };
@@ -32,12 +36,14 @@ const leader: MemberStatus = {
   state: 'open',
   eligible: false,
   streaming: false,
+  upstream: null,
   behindBytes: null,
 };
 
 const cluster: ClusterStatus = {
   name: 'orders',
   state: 'ok',
+  care: 'automatic',
   epoch: 3,
   version: 7,
   leader: 'orders-1',
@@ -52,7 +58,8 @@ const standby: StatusDocument = {
   term: null,
   clusters: [
     {
-      ...{ ...cluster, state: 'unknown', epoch: null, version: null, leader: null, profile: null },
+      ...cluster,
+      ...{ state: 'unknown', care: null, epoch: null, version: null, leader: null, profile: null },
       members: [{ ...replica, role: 'unknown', eligible: false }],
     },
   ],
@@ -71,7 +78,7 @@ function operatorOf(answers: Readonly<Record<string, Answer>>): Operator {
       return typeof answer === 'string' ? answer : JSON.stringify(answer);
     },
     history: () => Promise.reject(new Error('not asked for')),
-    init: () => Promise.reject(new Error('not asked for')),
+    operate: () => Promise.reject(new Error('not asked for')),
   };
 }
 
@@ -139,17 +146,53 @@ describe('the picture', () => {
     ]);
   });
 
+  it('of members that are not appointed, and of replicas that follow another one', () => {
+    const members = [
+      { ...leader, followers: ['barman', 'reporting-1'] },
+      { ...replica, eligible: false, maintenance: true, appoint: 'never' as const },
+      { ...replica, name: 'orders-3', eligible: false, appoint: 'never' as const, upstream: 'orders-2' },
+      { ...replica, name: 'orders-4', eligible: false, upstream: '10.0.0.99:5432' },
+      { ...replica, name: 'orders-5', streaming: false, upstream: null },
+    ];
+    expect(picture({ ...active, clusters: [{ ...cluster, members }] }).slice(3)).toEqual([
+      '  MEMBER    ROLE     STATE   APPOINTABLE  FOLLOWS         STREAMING  BEHIND   POSITION              HEARD       PROBLEM',
+      '  orders-1  leader   open    -            -               -          -        timeline 1 0/3000148  120 ms ago  -',
+      '  orders-2  replica  closed  maintenance  orders-1        yes        1.5 KiB  timeline 1 0/3000148  120 ms ago  -',
+      '  orders-3  replica  closed  never        orders-2        yes        1.5 KiB  timeline 1 0/3000148  120 ms ago  -',
+      '  orders-4  replica  closed  no           10.0.0.99:5432  yes        1.5 KiB  timeline 1 0/3000148  120 ms ago  -',
+      '  orders-5  replica  closed  eligible     -               no         1.5 KiB  timeline 1 0/3000148  120 ms ago  -',
+      '  orders-1: also followed by barman, reporting-1 (no members)',
+      '',
+    ]);
+  });
+
+  it('of a cluster that is paused says so and how to change that, also while something is under way', () => {
+    const paused: ClusterStatus = { ...cluster, state: 'paused', care: 'paused' };
+    const lines = picture({ ...active, clusters: [paused] });
+    expect(lines[2]).toBe('orders: paused, epoch 3, leader orders-1, profile balanced');
+    expect(lines.at(-2)).toBe('  no leader is replaced until: tanist resume orders');
+    const handedOver = picture({ ...active, clusters: [{ ...paused, state: 'failing-over' }] });
+    expect(handedOver[2]).toBe('orders: failing-over, paused, epoch 3, leader orders-1, profile balanced');
+  });
+
+  it('of a cluster that was released says how to take it into care again', () => {
+    const lines = picture({ ...active, clusters: [{ ...cluster, state: 'released', care: 'released' }] });
+    expect(lines[2]).toBe('orders: released, epoch 3, leader orders-1, profile balanced');
+    expect(lines.at(-2)).toBe('  to take it into care again: tanist adopt orders');
+  });
+
   it('of a cluster that is not in care says how to change that', () => {
     const notInCare: ClusterStatus = {
       ...cluster,
       state: 'not-in-care',
+      care: null,
       epoch: null,
       leader: null,
       profile: null,
     };
     const lines = picture({ ...active, clusters: [notInCare] });
     expect(lines[2]).toBe('orders: not-in-care');
-    expect(lines.at(-2)).toBe('  to take it into care: tanist init orders');
+    expect(lines.at(-2)).toBe('  to take it into care: tanist adopt orders');
   });
 
   it('of nothing says what is missing', () => {
@@ -241,6 +284,7 @@ function record(options: Partial<Terminal> = {}): Recording {
     isInteractive: false,
     hasColours: false,
     rows: () => 24,
+    ask: undefined,
     ...options,
   };
   return { terminal, out, err };
@@ -271,7 +315,7 @@ describe('once', () => {
       record().terminal,
     );
     await expect(shown).rejects.toMatchObject({
-      code: 'NOT_INITIALISED',
+      code: 'NOT_ADOPTED',
       detail: 'no agent of cluster ordres is connected, and no plan names it',
     });
   });

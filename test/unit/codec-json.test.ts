@@ -3,12 +3,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asDuration, asEpoch, asVersion, asWall } from '#core/brand.js';
-import type { Candidate, LedgerEntry, LossAccount, Phase, TailAccount } from '#core/ledger.js';
-import type { Opening, Plan } from '#core/plan.js';
-import { DEFAULT_POLICY, type Policy } from '#core/policy.js';
-import type { Mark, Position } from '#core/position.js';
-import { type Reason, type ReasonCode, reason, REASONS } from '#core/reasons.js';
-import { PROFILES } from '#core/timings.js';
+import type { Plan } from '#core/plan.js';
+import { DEFAULT_POLICY } from '#core/policy.js';
+import { reason } from '#core/reasons.js';
 import {
   decodeJson,
   encodeJson,
@@ -21,121 +18,7 @@ import {
   policyToJson,
   positionSchema,
 } from '#proto/codec/json.js';
-
-/** Objects as the code makes them; fast-check would add some without a prototype, which toStrictEqual tells apart. */
-const record = <T>(values: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
-  fc.record(values, { noNullPrototype: true });
-const counter = fc.bigInt(0n, 2n ** 53n - 1n);
-const name = fc
-  .string({ minLength: 1, maxLength: 20, unit: 'grapheme' })
-  .filter((text) => text !== '__proto__');
-const text = fc.string({ maxLength: 40, unit: 'binary' });
-const duration = fc
-  .double({ min: 0, noDefaultInfinity: true, noNaN: true })
-  .map((ms) => asDuration(ms === 0 ? 0 : ms));
-const lsn = fc.bigInt(0n, 2n ** 64n - 1n);
-const timeline = fc.integer({ min: 0, max: 2 ** 32 - 1 });
-
-const mark: fc.Arbitrary<Mark> = record({ epoch: counter.map(asEpoch), mark: text });
-const position: fc.Arbitrary<Position> = record({
-  engine: fc.constant('postgres' as const),
-  dataId: text,
-  timeline,
-  lsn,
-  forks: fc.array(record({ timeline, end: lsn }), { maxLength: 3 }),
-  marks: fc.array(mark, { maxLength: 3 }),
-});
-const policy: fc.Arbitrary<Policy> = record({
-  profile: fc.constantFrom(...PROFILES),
-  durability: fc.constant('async' as const),
-  plannedStopWaitMs: duration,
-  tailTimeoutMs: duration,
-  waitForAheadMs: duration,
-  openTimeoutMs: duration,
-  slotRetentionBytes: fc.maxSafeNat(),
-  priorities: fc.dictionary(name, fc.integer(), { noNullPrototype: true }),
-  ledgerRetention: fc.nat(),
-});
-const opening: fc.Arbitrary<Opening> = fc.oneof(
-  fc.constant({ state: 'proved' as const }),
-  record({
-    state: fc.constant('pending' as const),
-    atLeast: fc.option(position, { nil: undefined }),
-    oldLeader: fc.constantFrom('fenced', 'lapsed', 'lossless', 'none'),
-  }),
-);
-const plan: fc.Arbitrary<Plan> = record({
-  cluster: name,
-  engine: fc.constant('postgres' as const),
-  dataId: text,
-  epoch: counter.map(asEpoch),
-  version: counter.map(asVersion),
-  leader: name,
-  members: fc.array(
-    record({
-      name,
-      agentAddress: text,
-      databaseHost: text,
-      databasePort: fc.integer({ min: 0, max: 65_535 }),
-    }),
-    { maxLength: 4 },
-  ),
-  eligible: fc.array(name, { maxLength: 3 }),
-  joining: fc.array(name, { maxLength: 3 }),
-  opening,
-  openings: fc.array(
-    record({ epoch: counter.map(asEpoch), mark: text, leader: name, position, lineage: text }),
-    { maxLength: 3 },
-  ),
-  policy,
-});
-const evidence = fc.oneof(
-  text,
-  fc.boolean(),
-  fc.integer(),
-  fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0 || 0),
-);
-const because: fc.Arbitrary<Reason> = record({
-  code: fc.constantFrom(...(Object.keys(REASONS) as ReasonCode[])),
-  sentence: text,
-  evidence: fc.dictionary(name, evidence, { noNullPrototype: true }),
-});
-const candidate: fc.Arbitrary<Candidate> = record({
-  member: name,
-  position: fc.option(position, { nil: undefined }),
-  compared: fc.constantFrom('ahead', 'equal', 'behind', 'diverged', undefined),
-  verdict: fc.constantFrom('chosen', 'passed-over', 'refused', 'silent'),
-  reason: because,
-});
-const tail: fc.Arbitrary<TailAccount> = fc.oneof(
-  fc.constant({ kind: 'not-needed' as const }),
-  record({ kind: fc.constant('taken' as const), from: name, bytes: fc.nat() }),
-  record({ kind: fc.constant('failed' as const), text }),
-);
-const loss: fc.Arbitrary<LossAccount> = fc.oneof(
-  fc.constant({ kind: 'none' as const }),
-  record({ kind: fc.constant('unknown' as const), text, atLeastBytes: fc.bigInt() }),
-);
-const phase: fc.Arbitrary<Phase> = record({
-  phase: fc.constantFrom('suspected', 'sealed', 'tail', 'committed', 'proved', 'followed'),
-  ms: fc.nat(),
-});
-const ledgerEntry: fc.Arbitrary<LedgerEntry> = record({
-  cluster: name,
-  epoch: counter.map(asEpoch),
-  kind: fc.constantFrom('init', 'failover', 'reopen'),
-  leader: name,
-  previousLeader: fc.option(name, { nil: undefined }),
-  at: fc.integer({ min: 0, max: 253_402_300_799_999 }).map(asWall),
-  controller: name,
-  term: text,
-  reason: because,
-  candidates: fc.array(candidate, { maxLength: 3 }),
-  tail,
-  loss,
-  phases: fc.array(phase, { maxLength: 4 }),
-  outcome: fc.constantFrom('pending', 'proved', 'failed'),
-});
+import { ledgerEntry, plan, policy, position } from '#test/unit/arbitraries.js';
 
 const example: Plan = {
   cluster: 'orders',
@@ -147,6 +30,9 @@ const example: Plan = {
   members: [{ name: 'pg-2', agentAddress: '10.0.0.2:7400', databaseHost: '10.0.0.2', databasePort: 5432 }],
   eligible: [],
   joining: ['pg-1'],
+  care: 'automatic',
+  maintenance: [],
+  upstreams: { 'pg-3': 'pg-1' },
   opening: { state: 'pending', atLeast: undefined, oldLeader: 'lapsed' },
   openings: [
     {
@@ -164,7 +50,7 @@ const example: Plan = {
       lineage: '',
     },
   ],
-  policy: { ...DEFAULT_POLICY, priorities: { 'pg-2': 10 } },
+  policy: { ...DEFAULT_POLICY, members: { 'pg-2': { priority: 10, appoint: 'yes', follow: undefined } } },
 };
 
 /** fast-check takes a returned false for a failure, so the expectation's own answer is dropped. */
@@ -212,6 +98,11 @@ describe('stored JSON', () => {
         "joining": [
           "pg-1"
         ],
+        "care": "automatic",
+        "maintenance": [],
+        "upstreams": {
+          "pg-3": "pg-1"
+        },
         "opening": {
           "state": "pending",
           "atLeast": null,
@@ -241,8 +132,14 @@ describe('stored JSON', () => {
           "waitForAheadMs": 1000,
           "openTimeoutMs": 10000,
           "slotRetentionBytes": 8589934592,
-          "priorities": {
-            "pg-2": 10
+          "onCrash": "failover",
+          "restartTimeoutMs": 10000,
+          "members": {
+            "pg-2": {
+              "priority": 10,
+              "appoint": "yes",
+              "follow": null
+            }
           },
           "ledgerRetention": 1000
         }

@@ -4,10 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asDuration, asEpoch, asRevision, asVersion } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
-import type { Plan } from '#core/plan.js';
-import { DEFAULT_POLICY } from '#core/policy.js';
 import type { Position } from '#core/position.js';
-import { DATABASE_ROLES, DATABASE_STATES, type Report } from '#core/report.js';
+import { ANSWERING, DATABASE_ROLES, DATABASE_STATES, type Report, SEVERITIES } from '#core/report.js';
 import {
   type AgentMessage,
   type ControllerMessage,
@@ -26,6 +24,7 @@ import {
   writeTailQuestion,
 } from '#proto/codec/tail.js';
 import { wire } from '#proto/load.js';
+import { plan } from '#test/unit/arbitraries.js';
 
 const session = wire.AgentSession.service.Connect;
 const readTail = wire.AgentToAgent.service.ReadTail;
@@ -82,8 +81,29 @@ const report: fc.Arbitrary<Report> = fc.record({
     canaryAgeMs: maybe(uint32),
     upstream: maybe(someText),
     streaming: fc.boolean(),
+    followers: fc.array(text, { maxLength: 3 }),
     tailReadable: fc.boolean(),
   }),
+  guarded: fc.boolean(),
+  probe: maybe(
+    fc.record({
+      member: someText,
+      database: fc.constantFrom(...ANSWERING),
+      agent: fc.constantFrom(...ANSWERING),
+      ageMs: uint32,
+    }),
+  ),
+  prepared: maybe(uint64),
+  inspection: maybe(
+    fc.record({
+      request: uint64,
+      findings: fc.array(
+        fc.record({ severity: fc.constantFrom(...SEVERITIES), code: someText, text, remedy: text }),
+        { maxLength: 3 },
+      ),
+    }),
+  ),
+  releasedEpoch: epoch,
   problem: maybe(fc.record({ code: someText, text })),
 });
 
@@ -105,32 +125,7 @@ const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   report.map((value) => ({ kind: 'report' as const, report: value })),
 );
 
-const plan: fc.Arbitrary<Plan> = fc.record({
-  cluster: name,
-  engine: fc.constant('postgres'),
-  dataId: uint64.map(String),
-  epoch,
-  version: counter.map(asVersion),
-  leader: name,
-  members: fc.array(fc.record({ name, agentAddress: address, databaseHost: someText, databasePort: port }), {
-    maxLength: 3,
-  }),
-  eligible: fc.array(name, { maxLength: 3 }),
-  joining: fc.array(name, { maxLength: 3 }),
-  opening: fc.oneof(
-    fc.record({
-      state: fc.constant('pending'),
-      atLeast: maybe(position),
-      oldLeader: fc.constantFrom('fenced', 'lapsed', 'lossless', 'none'),
-    }),
-    fc.record({ state: fc.constant('proved') }),
-  ),
-  openings: fc.array(fc.record({ epoch, mark: someText, leader: name, position, lineage: text }), {
-    maxLength: 3,
-  }),
-  policy: fc.constant(DEFAULT_POLICY),
-});
-
+const member = fc.record({ name, agentAddress: address, databaseHost: someText, databasePort: port });
 const term = fc.record({ generation: uint64, revision: uint64.map(asRevision) });
 const milliseconds = uint32.map(asDuration);
 const directive: fc.Arbitrary<Directive> = fc.oneof(
@@ -151,6 +146,15 @@ const directive: fc.Arbitrary<Directive> = fc.oneof(
     from: name,
     agentAddress: address,
     timeoutMs: milliseconds,
+  }),
+  fc.record({ kind: fc.constant('prepare'), term, epoch, request: uint64 }),
+  fc.record({ kind: fc.constant('stepDown'), term, epoch }),
+  fc.record({ kind: fc.constant('probe'), term, member }),
+  fc.record({
+    kind: fc.constant('inspect'),
+    term,
+    request: uint64,
+    peers: fc.array(member, { maxLength: 3 }),
   }),
 );
 const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
@@ -241,6 +245,13 @@ describe('numbers that a field cannot hold', () => {
     expect(sentReport({ backlogBytes: -5 }).backlogBytes).toBe(0);
   });
 
+  it('a look at another member never looks younger than it is', () => {
+    const probe = { member: 'b', database: 'silent', agent: 'refuses', ageMs: 12.1 } as const;
+    const message = { kind: 'report' as const, report: { ...example, probe } };
+    const read = readAgentMessage(session.requestDeserialize(overAgentWire(message)));
+    expect(read).toMatchObject({ report: { probe: { ...probe, ageMs: 13 } } });
+  });
+
   it('a hold is never longer than it was granted', () => {
     const sent: ControllerMessage = {
       kind: 'directive',
@@ -315,6 +326,9 @@ describe('what is no message of ours', () => {
     );
   });
 
+  const running = { incarnation: 'i', database: { state: 'running', role: 'replica' } };
+  const finding = { severity: 'note', code: 'extra-follower' };
+
   it.each<[field: string, message: Parameters<typeof session.requestSerialize>[0]]>([
     ['message', {}],
     ['hello.cluster', { hello: {} }],
@@ -336,6 +350,14 @@ describe('what is no message of ours', () => {
     ],
     ['report.database', { report: { incarnation: 'i' } }],
     ['report.database.state', { report: { incarnation: 'i', database: { state: 'melting' } } }],
+    ['report.probe.database', { report: { ...running, probe: { member: 'b', database: 'maybe' } } }],
+    ['report.probe.agent', { report: { ...running, probe: { member: 'b', database: 'silent' } } }],
+    ['report.inspection.findings[0].severity', { report: { ...running, inspection: { findings: [{}] } } }],
+    [
+      'report.inspection.findings[1].code',
+      { report: { ...running, inspection: { findings: [finding, { ...finding, code: '' }] } } },
+    ],
+    ['report.released_epoch', { report: { ...running, releasedEpoch: '18446744073709551615' } }],
   ])('%s is named: %j', (field, message) => {
     const bytes = session.requestSerialize(message);
     expect(() => readAgentMessage(session.requestDeserialize(bytes))).toThrow(
@@ -351,6 +373,13 @@ describe('what is no message of ours', () => {
     [
       'directive.take_tail.agent_address',
       { directive: { term: {}, takeTail: { from: 'a', agentAddress: 'nowhere' } } },
+    ],
+    ['directive.step_down.epoch', { directive: { term: {}, stepDown: { epoch: '18446744073709551615' } } }],
+    ['directive.probe.name', { directive: { term: {}, probe: {} } }],
+    ['directive.probe.agent_address', { directive: { term: {}, probe: { name: 'b' } } }],
+    [
+      'directive.inspect.peers[0].database_host',
+      { directive: { term: {}, inspect: { peers: [{ name: 'b', agentAddress: 'b:1' }] } } },
     ],
     ['refused.code', { refused: {} }],
   ])('%s is named: %j', (field, message) => {

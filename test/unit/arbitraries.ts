@@ -1,0 +1,142 @@
+// Any plan, policy, ledger entry and reason: whatever core's types allow, in the range that is stored.
+import fc from 'fast-check';
+import { asDuration, asEpoch, asVersion, asWall } from '#core/brand.js';
+import {
+  type Candidate,
+  LEDGER_KINDS,
+  type LedgerEntry,
+  type LossAccount,
+  type Phase,
+  type TailAccount,
+} from '#core/ledger.js';
+import { CARE, OLD_LEADER, type Opening, type Plan } from '#core/plan.js';
+import { APPOINT, type MemberPolicy, ON_CRASH, type Policy } from '#core/policy.js';
+import type { Mark, Position } from '#core/position.js';
+import { type Reason, type ReasonCode, REASONS } from '#core/reasons.js';
+import { PROFILES } from '#core/timings.js';
+
+/** Objects as the code makes them; fast-check would add some without a prototype, which toStrictEqual tells apart. */
+export const record = <T>(values: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
+  fc.record(values, { noNullPrototype: true });
+export const counter = fc.bigInt(0n, 2n ** 53n - 1n);
+/** But for two that no object can carry, or that toStrictEqual takes for its type. */
+export const name = fc
+  .string({ minLength: 1, maxLength: 20, unit: 'grapheme' })
+  .filter((text) => text !== '__proto__' && text !== 'constructor');
+export const text = fc.string({ maxLength: 40, unit: 'binary' });
+export const duration = fc
+  .double({ min: 0, noDefaultInfinity: true, noNaN: true })
+  .map((ms) => asDuration(ms === 0 ? 0 : ms));
+const lsn = fc.bigInt(0n, 2n ** 64n - 1n);
+const timeline = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+
+const mark: fc.Arbitrary<Mark> = record({ epoch: counter.map(asEpoch), mark: text });
+export const position: fc.Arbitrary<Position> = record({
+  engine: fc.constant('postgres' as const),
+  dataId: text,
+  timeline,
+  lsn,
+  forks: fc.array(record({ timeline, end: lsn }), { maxLength: 3 }),
+  marks: fc.array(mark, { maxLength: 3 }),
+});
+const memberWishes: fc.Arbitrary<MemberPolicy> = record({
+  priority: fc.integer(),
+  appoint: fc.constantFrom(...APPOINT),
+  follow: fc.option(name, { nil: undefined }),
+});
+export const policy: fc.Arbitrary<Policy> = record({
+  profile: fc.constantFrom(...PROFILES),
+  durability: fc.constant('async' as const),
+  plannedStopWaitMs: duration,
+  tailTimeoutMs: duration,
+  waitForAheadMs: duration,
+  openTimeoutMs: duration,
+  slotRetentionBytes: fc.maxSafeNat(),
+  onCrash: fc.constantFrom(...ON_CRASH),
+  restartTimeoutMs: duration,
+  members: fc.dictionary(name, memberWishes, { noNullPrototype: true }),
+  ledgerRetention: fc.nat(),
+});
+const opening: fc.Arbitrary<Opening> = fc.oneof(
+  fc.constant({ state: 'proved' as const }),
+  record({
+    state: fc.constant('pending' as const),
+    atLeast: fc.option(position, { nil: undefined }),
+    oldLeader: fc.constantFrom(...OLD_LEADER),
+  }),
+);
+export const plan: fc.Arbitrary<Plan> = record({
+  cluster: name,
+  engine: fc.constant('postgres' as const),
+  dataId: text,
+  epoch: counter.map(asEpoch),
+  version: counter.map(asVersion),
+  leader: name,
+  members: fc.array(
+    record({
+      name,
+      agentAddress: text,
+      databaseHost: text,
+      databasePort: fc.integer({ min: 0, max: 65_535 }),
+    }),
+    { maxLength: 4 },
+  ),
+  eligible: fc.array(name, { maxLength: 3 }),
+  joining: fc.array(name, { maxLength: 3 }),
+  care: fc.constantFrom(...CARE),
+  maintenance: fc.array(name, { maxLength: 3 }),
+  upstreams: fc.dictionary(name, name, { maxKeys: 3, noNullPrototype: true }),
+  opening,
+  openings: fc.array(
+    record({ epoch: counter.map(asEpoch), mark: text, leader: name, position, lineage: text }),
+    { maxLength: 3 },
+  ),
+  policy,
+});
+const evidence = fc.oneof(
+  text,
+  fc.boolean(),
+  fc.integer(),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0 || 0),
+);
+export const because: fc.Arbitrary<Reason> = record({
+  code: fc.constantFrom(...(Object.keys(REASONS) as ReasonCode[])),
+  sentence: text,
+  evidence: fc.dictionary(name, evidence, { noNullPrototype: true }),
+});
+const candidate: fc.Arbitrary<Candidate> = record({
+  member: name,
+  position: fc.option(position, { nil: undefined }),
+  compared: fc.constantFrom('ahead', 'equal', 'behind', 'diverged', undefined),
+  verdict: fc.constantFrom('chosen', 'passed-over', 'refused', 'silent'),
+  reason: because,
+});
+const tail: fc.Arbitrary<TailAccount> = fc.oneof(
+  fc.constant({ kind: 'not-needed' as const }),
+  record({ kind: fc.constant('taken' as const), from: name, bytes: fc.nat() }),
+  record({ kind: fc.constant('failed' as const), text }),
+);
+const loss: fc.Arbitrary<LossAccount> = fc.oneof(
+  fc.constant({ kind: 'none' as const }),
+  record({ kind: fc.constant('unknown' as const), text, atLeastBytes: fc.bigInt() }),
+);
+const phase: fc.Arbitrary<Phase> = record({
+  phase: fc.constantFrom('suspected', 'sealed', 'tail', 'committed', 'proved', 'followed'),
+  ms: fc.nat(),
+});
+export const ledgerEntry: fc.Arbitrary<LedgerEntry> = record({
+  cluster: name,
+  epoch: counter.map(asEpoch),
+  kind: fc.constantFrom(...LEDGER_KINDS),
+  leader: name,
+  previousLeader: fc.option(name, { nil: undefined }),
+  at: fc.integer({ min: 0, max: 253_402_300_799_999 }).map(asWall),
+  controller: name,
+  term: text,
+  reason: because,
+  candidates: fc.array(candidate, { maxLength: 3 }),
+  tail,
+  loss,
+  phases: fc.array(phase, { maxLength: 4 }),
+  outcome: fc.constantFrom('pending', 'proved', 'failed'),
+});
