@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EtcdCluster, startEtcd } from '#test/cluster/etcd.js';
 import { freePorts } from '#test/cluster/ports.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
-import { createRunFolder, processesIn, startProcess, stopAll, waitFor } from '#test/cluster/processes.js';
+import { processesIn } from '#test/cluster/process-table.js';
+import { createRunFolder, startProcess, stopAll, waitFor } from '#test/cluster/processes.js';
 
 describe('harness with real servers', { timeout: 60_000 }, () => {
   let folder: string;
