@@ -1,5 +1,7 @@
 /** `npm run bench`: what a user would feel, measured on a real cluster on this machine. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { benchAdopt } from '#test/bench/adopt.js';
+import { benchAgentRestart } from '#test/bench/agent-restart.js';
 import { benchFailover, DURABILITIES } from '#test/bench/failover.js';
 import { FAULTS } from '#test/bench/faults.js';
 import { benchHandOver } from '#test/bench/hand-over.js';
@@ -13,7 +15,7 @@ const count = (text: string): number => {
 };
 
 const program = new Command('npm run bench --').description(
-  'Measures failovers on real etcd and PostgreSQL, three members each.',
+  'Measures on real etcd and PostgreSQL, three members, what a user would feel.',
 );
 
 program
@@ -45,6 +47,24 @@ program
   .option('--runs <n>', 'hand-overs', count, 10)
   .option('--json', 'the last line is a JSON document', false)
   .action(benchHandOver);
+
+program
+  .command('agent-restart')
+  .description(
+    "stops the leader's agent under load and starts it again; counts failed writes and new epochs, and the time without a lease",
+  )
+  .option('--runs <n>', 'restarts', count, 10)
+  .option('--json', 'the last line is a JSON document', false)
+  .action(benchAgentRestart);
+
+program
+  .command('adopt')
+  .description(
+    'takes a cluster at work into care and releases it; counts failed transactions and lists what was left behind',
+  )
+  .option('--runs <n>', 'times', count, 3)
+  .option('--json', 'the last line is a JSON document', false)
+  .action(benchAdopt);
 
 program
   .command('idle')
