@@ -1,30 +1,43 @@
-/** One failover per run, of whoever leads, on a cluster that is used again once it is well. */
-import type { Client } from 'pg';
-import { finish, median, tell, worst } from '#test/bench/numbers.js';
-import type { PostgresServer } from '#test/cluster/postgres.js';
-import { waitFor } from '#test/cluster/processes.js';
+/** One fault per run, of whoever leads, on a cluster that is used again once it is well. */
+import { FAULTS, type Fault, type FaultName } from '#test/bench/faults.js';
+import { finish, spread, tell } from '#test/bench/numbers.js';
+import { type Run, runOnce } from '#test/bench/run.js';
+import { stopAll } from '#test/cluster/processes.js';
 import { startTanist, type TanistCluster } from '#test/cluster/tanist.js';
-import { longestGap, missing, prepareLoad, readAndWait, startLoad } from '#test/load/writers.js';
+import { prepareLoad } from '#test/load/writers.js';
+
+export const DURABILITIES = ['async', 'one-sync'] as const;
 
 export interface FailoverOptions {
-  readonly fault: 'crash';
+  readonly fault: FaultName;
   readonly profile: string;
+  readonly durability: (typeof DURABILITIES)[number];
   readonly runs: number;
   readonly writers: number;
   readonly reader: boolean;
 }
 
-interface Run {
-  readonly outageMs: number;
-  readonly acknowledged: number;
-  readonly ackedLost: number;
-}
-
-/** Writes acknowledged before the fault, and after service is back; and how long the writers are at it before the fault. */
-const STEADY = 100;
-const STEADY_MS = 1000;
+const WELL_WITHIN_MS = 60_000;
 
 export async function benchFailover(options: FailoverOptions): Promise<void> {
+  const fault: Fault = FAULTS[options.fault];
+  const runs: Run[] = [];
+  let cluster: TanistCluster | undefined;
+  for (let number = 1; number <= options.runs; number++) {
+    cluster ??= await startCluster(options, fault);
+    const run = await runOnce(cluster, { fault, number, writers: options.writers, reader: options.reader });
+    await report(cluster, run, number);
+    runs.push(run);
+    if (number === options.runs || (await isWellAgain(cluster, run))) continue;
+    // What is short of a member would measure something else next time.
+    tell('the cluster is not well again: the next run gets a new one');
+    await stopAll();
+    cluster = undefined;
+  }
+  finish(summary(options, runs));
+}
+
+async function startCluster(options: FailoverOptions, fault: Fault): Promise<TanistCluster> {
   const settings: Record<string, string> = options.reader
     ? { max_standby_streaming_delay: '-1', max_standby_archive_delay: '-1' }
     : {};
@@ -32,78 +45,47 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
     label: 'bench',
     policy: { profile: options.profile },
     settings,
+    synchronous: options.durability === 'one-sync',
     progress: tell,
+    ...fault.needs,
   });
   await prepareLoad((await cluster.leader()).server);
-  const runs: Run[] = [];
-  let epoch = 1;
-  for (let i = 1; i <= options.runs; i++) {
-    const run = await once(cluster, `run-${i}`, options);
-    epoch += 1;
-    const entry = (await cluster.history())[0];
-    const phases = entry?.phases.map((p) => `${p.phase} ${p.ms}`).join(' → ') ?? '';
-    tell(
-      `run ${i}: outage ${run.outageMs.toFixed(0)} ms, ${run.acknowledged} acknowledged, ${run.ackedLost} missing (${phases} ms; tail ${entry?.tail.kind ?? '?'})`,
-    );
-    runs.push(run);
-    await cluster.waitUntilWell({ epoch, timeoutMs: 60_000 });
-  }
-  const outages = runs.map((run) => run.outageMs);
-  finish({
-    engine: 'postgres',
-    fault: options.fault,
-    profile: options.profile,
-    writers: options.writers,
-    reader: options.reader,
-    runs: runs.length,
-    outageMs: { median: Math.round(median(outages)), max: Math.round(worst(outages)) },
+  return cluster;
+}
+
+async function isWellAgain(cluster: TanistCluster, { rejoin, epoch }: Run): Promise<boolean> {
+  if (rejoin?.kind === 'away') return false;
+  return cluster.waitUntilWell({ epoch, timeoutMs: WELL_WITHIN_MS }).then(
+    () => true,
+    (error: unknown) => {
+      tell(String(error));
+      return false;
+    },
+  );
+}
+
+async function report(cluster: TanistCluster, run: Run, number: number): Promise<void> {
+  const entry = (await cluster.history()).find(({ epoch }) => Number(epoch) === run.epoch);
+  const phases = entry?.phases.map((p) => `${p.phase} ${p.ms}`).join(' → ') ?? '';
+  const back = run.rejoin?.kind === 'back' ? `, back after ${run.rejoin.ms.toFixed(0)} ms` : '';
+  const away = run.rejoin?.kind === 'away' ? `, not back: ${run.rejoin.problem}` : '';
+  const etcd = run.prepared?.etcdLeaderLost === true ? ", with etcd's leader" : '';
+  tell(
+    `run ${number}: outage ${run.outageMs.toFixed(0)} ms${etcd}, ${run.acknowledged} acknowledged, ${run.ackedLost} missing${back}${away}` +
+      ` (${entry?.reason.code ?? '?'}: ${phases} ms; tail ${entry?.tail.kind ?? '?'})`,
+  );
+}
+
+function summary({ reader, ...options }: FailoverOptions, runs: readonly Run[]): object {
+  const { fault, profile, durability, writers } = options;
+  const placed = runs.flatMap(({ prepared }) => prepared ?? []);
+  return {
+    ...{ engine: 'postgres', fault, profile, durability, writers, reader, runs: runs.length },
+    outageMs: spread(runs.map((run) => run.outageMs)),
+    rejoinMs: spread(runs.flatMap(({ rejoin }) => (rejoin?.kind === 'back' ? [rejoin.ms] : []))),
+    notRejoined: runs.flatMap(({ rejoin }) => (rejoin?.kind === 'away' ? [rejoin.problem] : [])),
     acknowledged: runs.reduce((sum, run) => sum + run.acknowledged, 0),
     ackedLost: runs.reduce((sum, run) => sum + run.ackedLost, 0),
-  });
-}
-
-async function once(cluster: TanistCluster, name: string, options: FailoverOptions): Promise<Run> {
-  const old = await cluster.leader();
-  const servers = [old, ...cluster.members.filter((m) => m !== old)].map((m) => m.server);
-  const readers = options.reader ? await holdBackReplay(servers) : [];
-  const load = startLoad(servers, name, { writers: options.writers, pauseMs: options.writers === 1 ? 5 : 0 });
-  try {
-    const began = performance.now();
-    const written = (by: 'old' | 'heir'): number =>
-      load.acknowledged.filter((a) => (a.server === old.name) === (by === 'old')).length;
-    await waitFor(() => written('old') >= STEADY && performance.now() - began >= STEADY_MS, {
-      timeoutMs: 60_000,
-      what: 'steady writes before the fault',
-    });
-    old.server.kill('SIGKILL');
-    await waitFor(() => written('heir') >= STEADY, { timeoutMs: 60_000, what: 'writes on the heir' });
-  } finally {
-    await load.stop();
-    for (const reader of readers) await reader.end().catch(() => undefined);
-  }
-  const heir = cluster.member(load.acknowledged.at(-1)?.server ?? '');
-  const lost = await missing(heir.server, name, load.acknowledged);
-  return {
-    outageMs: longestGap(load.acknowledged),
-    acknowledged: load.acknowledged.length,
-    ackedLost: lost.length,
+    ...(placed.length > 0 && { etcdLeaderLost: placed.filter((p) => p.etcdLeaderLost).length }),
   };
-}
-
-/** A session on each replica holds a lock that the leader's next change of the table cannot be applied against. */
-async function holdBackReplay(servers: readonly PostgresServer[]): Promise<readonly Client[]> {
-  const [leader, ...replicas] = servers;
-  await leader?.query('create table if not exists held (n int)');
-  for (const replica of replicas) {
-    await waitFor(
-      async () => (await replica.query("select 1 from pg_class where relname = 'held'")).length === 1,
-      {
-        timeoutMs: 10_000,
-        what: `the table held on ${replica.name}`,
-      },
-    );
-  }
-  const readers = await Promise.all(replicas.map((replica) => readAndWait(replica.port)));
-  await leader?.query('truncate held');
-  return readers;
 }

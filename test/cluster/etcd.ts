@@ -5,6 +5,7 @@
 // Consequence: etcd's minimal lease, 2 s, and its election timeout, 1 s, are those of a real cluster.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { findLeader, moveLeader } from '#test/cluster/etcd-leader.js';
 import { freePort } from '#test/cluster/ports.js';
 import { type StartedProcess, startProcess, waitFor } from '#test/cluster/processes.js';
 
@@ -24,6 +25,10 @@ export interface EtcdCluster {
   readonly members: readonly EtcdMember[];
   /** Until every running member says that it can commit. */
   waitUntilHealthy(): Promise<void>;
+  /** The member that leads; waits for an election to end. */
+  leader(): Promise<EtcdMember>;
+  /** Makes this member lead. */
+  moveLeader(to: EtcdMember): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -63,6 +68,8 @@ export async function startEtcd({
         members.filter((member) => member.pid() !== undefined).map((member) => waitUntilHealthy(member)),
       );
     },
+    leader: () => findLeader(members),
+    moveLeader: (to) => moveLeader(members, to),
     stop: async () => {
       // One after the other: a leader that stops looks for a successor, for seconds if all the others are stopping too.
       for (const member of members) await member.stop();

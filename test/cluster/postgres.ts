@@ -20,14 +20,8 @@ import {
 import { join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
 import { freePort } from '#test/cluster/ports.js';
-import {
-  afterStop,
-  processesIn,
-  runToEnd,
-  sendSignal,
-  startProcess,
-  waitFor,
-} from '#test/cluster/processes.js';
+import { processesIn } from '#test/cluster/process-table.js';
+import { afterStop, runToEnd, sendSignal, startProcess, waitFor } from '#test/cluster/processes.js';
 import { serverUser } from '#test/cluster/users.js';
 
 const HOST = '127.0.0.1';

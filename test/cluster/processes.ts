@@ -5,18 +5,9 @@
 // Consequence: whatever is started starts in a run folder. A process with a terminal is never touched: it is a person
 // who looks around in there.
 import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  chmodSync,
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  realpathSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { allProcesses, isWithin, type ProcessEntry } from '#test/cluster/process-table.js';
 
 /** Not tmpdir(): paths of unix sockets, which lie in here, must stay below 108 bytes. */
 const RUN_FOLDERS_PREFIX = '/tmp/tanist-';
@@ -190,13 +181,6 @@ export function afterStop(cleanUp: () => void): void {
   cleanUps.push(cleanUp);
 }
 
-/** The pids whose working directory is the folder or lies in it; zombies do not count. */
-export function processesIn(folder: string): number[] {
-  return allProcesses()
-    .filter(({ cwd }) => isWithin(cwd, folder))
-    .map(({ pid }) => pid);
-}
-
 /** Sends a signal; a process (or with a negative number, a group) that is gone is fine. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
@@ -211,14 +195,6 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
 const groups = new Set<number>();
 const watchdogs = new Map<string, ChildProcess>();
 const cleanUps: (() => void)[] = [];
-
-interface ProcessEntry {
-  readonly pid: number;
-  readonly program: string;
-  readonly group: number;
-  readonly hasTerminal: boolean;
-  readonly cwd: string;
-}
 
 function membersOfRuns(): ProcessEntry[] {
   return allProcesses().filter(({ pid, group, hasTerminal, cwd }) => {
@@ -235,30 +211,6 @@ function killMembersOfRuns(postgres: 'SIGQUIT' | 'SIGKILL'): number {
 
 function isInRunFolder(path: string): boolean {
   return [...watchdogs.keys()].some((folder) => isWithin(path, folder));
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(`${folder}/`);
-}
-
-function allProcesses(): ProcessEntry[] {
-  return readdirSync('/proc').flatMap((name) =>
-    /^\d+$/.test(name) ? (readProcess(Number(name)) ?? []) : [],
-  );
-}
-
-function readProcess(pid: number): ProcessEntry | undefined {
-  try {
-    // pid (program) state parent group session terminal …; the program's name may contain spaces and parentheses
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [state, , group, , terminal] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (state === 'Z' || state === 'X') return undefined;
-    const program = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
-    const cwd = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, '');
-    return { pid, program, group: Number(group), hasTerminal: terminal !== '0', cwd };
-  } catch {
-    return undefined; // ended meanwhile, or not ours to look at
-  }
 }
 
 function lastLines(logFile: string): string {

@@ -2,12 +2,16 @@
 // PostgreSQL servers that are killed, paused and restarted.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EtcdCluster, startEtcd } from '#test/cluster/etcd.js';
+import { killTogether } from '#test/cluster/kill-together.js';
 import { freePorts } from '#test/cluster/ports.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
-import { createRunFolder, processesIn, startProcess, stopAll, waitFor } from '#test/cluster/processes.js';
+import { processesIn } from '#test/cluster/process-table.js';
+import { createRunFolder, startProcess, stopAll, waitFor } from '#test/cluster/processes.js';
+import { prepareLoad, startLoad } from '#test/load/writers.js';
 
 describe('harness with real servers', { timeout: 60_000 }, () => {
   let folder: string;
@@ -86,6 +90,18 @@ describe('harness with real servers', { timeout: 60_000 }, () => {
     expect(await answer).toBe('answered');
   });
 
+  it('a writer is not held up by a member that hangs: it finds the open one beside it', async () => {
+    await prepareLoad(primary);
+    replica.pause();
+    const began = performance.now();
+    const load = startLoad([replica, primary], 'hung', { writers: 1, pauseMs: 5 });
+    await waitFor(() => load.acknowledged.length > 0, { timeoutMs: 5_000, what: 'a write' });
+    await load.stop();
+    replica.resume();
+    // Before it gives up the one that hangs.
+    expect((load.acknowledged[0]?.at ?? Infinity) - began).toBeLessThan(400);
+  });
+
   it('stop returns when the last process of the server is gone', async () => {
     await replica.stop();
     expect(replica.processes()).toEqual([]);
@@ -137,6 +153,19 @@ describe('harness that ends', { timeout: 30_000 }, () => {
 
 describe('harness by itself', { timeout: 30_000 }, () => {
   afterAll(stopAll);
+
+  it('killed together: a group, and whatever works in a folder, of whichever group', async () => {
+    const cwd = createRunFolder('together');
+    const dataDir = join(cwd, 'data');
+    mkdirSync(dataDir);
+    const args = ['-c', `sleep 1000 & cd ${dataDir} && setsid sleep 1000 & exec sleep 1000`];
+    const place = { name: 'lot', command: 'sh', cwd, logFile: join(cwd, 'lot.log') };
+    const lost = startProcess({ ...place, args });
+    const other = startProcess({ ...place, args: ['-c', 'exec sleep 1000'] });
+    await waitFor(() => processesIn(cwd).length === 4, { timeoutMs: 5_000, what: 'all sleepers' });
+    await killTogether([{ groups: [lost.pid], folders: [dataDir] }]);
+    expect(processesIn(cwd)).toEqual([other.pid]);
+  });
 
   it('refuses to start anything outside a run folder', () => {
     const outside = { name: 'stray', command: 'sleep', args: ['60'], cwd: '/tmp', logFile: '/dev/null' };

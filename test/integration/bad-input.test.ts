@@ -14,7 +14,7 @@ describe('bad input', () => {
   let count = 0;
 
   beforeAll(async () => {
-    cluster = await startTanist({ label: 'bad', members: 2, controllers: 1, init: false });
+    cluster = await startTanist({ label: 'bad', members: 2, controllers: 1, adopt: false });
   });
   afterAll(stopAll);
 

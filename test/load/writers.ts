@@ -1,16 +1,12 @@
 // Problem: what counts is what clients see: for how long no write is acknowledged, and whether each acknowledged one is
 // still there afterwards.
-// Rule: a writer inserts unique numbers through a session that it keeps; when that fails it tries the members in turn and
-// asks which one accepts writes. Acknowledged is what the server said so; failed and unknown are told apart from it.
+// Rule: a writer inserts unique numbers through a session that it keeps; when that fails it asks the members which one accepts
+// writes. Acknowledged is what the server said so; failed and unknown are told apart from it.
 // Consequence: the longest gap between two acknowledgements is the outage, the writer's own search included.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { PostgresServer } from '#test/cluster/postgres.js';
-
-/** A statement that hangs is given up after this long. */
-const GIVE_UP_MS = 500;
-/** Between two rounds through the members in which nobody accepted a write. */
-const ROUND_PAUSE_MS = 5;
+import { findWritable, leave, type Session } from '#test/load/sessions.js';
 
 export interface WriterOptions {
   readonly writers: number;
@@ -61,27 +57,21 @@ export function startLoad(servers: readonly PostgresServer[], run: string, optio
   let failures = 0;
   let stopping = false;
   const write = async (writer: number): Promise<void> => {
-    const sessions = new Map<PostgresServer, Client>();
-    let number = 0;
-    let current: PostgresServer | undefined;
-    while (!stopping) {
-      current ??= await findWritable(servers, sessions);
-      if (current === undefined) {
-        await sleep(ROUND_PAUSE_MS);
-        continue;
-      }
-      number += 1;
+    let session: Session | undefined;
+    for (let number = 1; !stopping; number += 1) {
+      session ??= await findWritable(servers, () => stopping);
+      if (session === undefined) break;
       try {
-        await sessions.get(current)?.query('insert into load values ($1, $2, $3)', [run, writer, number]);
-        acknowledged.push({ writer, number, at: performance.now(), server: current.name });
+        await session.client.query('insert into load values ($1, $2, $3)', [run, writer, number]);
+        acknowledged.push({ writer, number, at: performance.now(), server: session.server.name });
         if (options.pauseMs > 0) await sleep(options.pauseMs);
       } catch {
         failures += 1;
-        drop(sessions, current);
-        current = undefined;
+        leave(session.client);
+        session = undefined;
       }
     }
-    for (const server of [...sessions.keys()]) drop(sessions, server);
+    leave(session?.client);
   };
   const all = Array.from({ length: options.writers }, (_, i) => write(i + 1));
   return {
@@ -92,45 +82,6 @@ export function startLoad(servers: readonly PostgresServer[], run: string, optio
       await Promise.all(all);
     },
   };
-}
-
-async function findWritable(
-  servers: readonly PostgresServer[],
-  sessions: Map<PostgresServer, Client>,
-): Promise<PostgresServer | undefined> {
-  for (const server of servers) {
-    try {
-      const session = sessions.get(server) ?? (await connect(server, sessions));
-      const { rows } = await session.query<{ closed: boolean }>('select pg_is_in_recovery() as closed');
-      if (rows[0]?.closed === false) return server;
-    } catch {
-      drop(sessions, server);
-    }
-  }
-  return undefined;
-}
-
-async function connect(server: PostgresServer, sessions: Map<PostgresServer, Client>): Promise<Client> {
-  const client = new Client({
-    host: '127.0.0.1',
-    port: server.port,
-    user: 'postgres',
-    database: 'postgres',
-    application_name: 'writer',
-    connectionTimeoutMillis: GIVE_UP_MS,
-    query_timeout: GIVE_UP_MS,
-  });
-  // A session that is ended by the server must not end the writer.
-  client.on('error', () => undefined);
-  sessions.set(server, client);
-  await client.connect();
-  return client;
-}
-
-function drop(sessions: Map<PostgresServer, Client>, server: PostgresServer): void {
-  const client = sessions.get(server);
-  sessions.delete(server);
-  client?.end().catch(() => undefined);
 }
 
 /** The longest time between two acknowledgements, of whichever writers, ms. */

@@ -1,0 +1,87 @@
+/** One fault of a leader under writers, and what they noticed of it. */
+import type { Fault, Prepared } from '#test/bench/faults.js';
+import { holdBackReplay } from '#test/bench/readers.js';
+import { type Rejoin, watchRejoin } from '#test/bench/rejoin.js';
+import { waitFor } from '#test/cluster/processes.js';
+import type { Member, TanistCluster } from '#test/cluster/tanist.js';
+import { type Load, longestGap, missing, startLoad } from '#test/load/writers.js';
+
+/** Writes acknowledged before the fault, and after service is back; and how long the writers are at it before the fault. */
+const STEADY = 100;
+const STEADY_MS = 1000;
+const SERVICE_WITHIN_MS = 60_000;
+
+export interface RunOptions {
+  readonly fault: Fault;
+  /** From 1 on. */
+  readonly number: number;
+  readonly writers: number;
+  readonly reader: boolean;
+}
+
+export interface Run {
+  readonly outageMs: number;
+  readonly acknowledged: number;
+  readonly ackedLost: number;
+  /** Undefined: not measured with this fault. */
+  readonly rejoin: Rejoin | undefined;
+  readonly prepared: Prepared | undefined;
+  /** Of the opening that ended the outage. */
+  readonly epoch: number;
+}
+
+export async function runOnce(cluster: TanistCluster, options: RunOptions): Promise<Run> {
+  const { fault, number, writers } = options;
+  const name = `run-${number}`;
+  const old = await cluster.leader();
+  const before = (await cluster.status()).clusters[0]?.epoch ?? 0;
+  const prepared = await fault.prepare?.(cluster, old, number);
+  const servers = [old, ...cluster.members.filter((m) => m !== old)].map((m) => m.server);
+  const readers = options.reader ? await holdBackReplay(servers) : [];
+  const load = startLoad(servers, name, { writers, pauseMs: writers === 1 ? 5 : 0 });
+  let rejoin: Rejoin | undefined;
+  let epoch: number;
+  try {
+    await writeSteadily(load, old);
+    const struckAt = performance.now();
+    await fault.strike(cluster, old);
+    const back = fault.rejoins === 'at once' ? watchRejoin(cluster, old, struckAt) : undefined;
+    epoch = await waitForHeir(cluster, load, old, before);
+    const revivedAt = performance.now();
+    await fault.revive?.(cluster, old);
+    rejoin = await (fault.rejoins === 'once revived' ? watchRejoin(cluster, old, revivedAt) : back);
+  } finally {
+    await load.stop();
+    for (const reader of readers) await reader.end().catch(() => undefined);
+  }
+  const heir = cluster.member(load.acknowledged.at(-1)?.server ?? '');
+  const lost = await missing(heir.server, name, load.acknowledged);
+  return {
+    outageMs: longestGap(load.acknowledged),
+    acknowledged: load.acknowledged.length,
+    ackedLost: lost.length,
+    ...{ rejoin, prepared, epoch },
+  };
+}
+
+async function writeSteadily(load: Load, leader: Member): Promise<void> {
+  const began = performance.now();
+  const isSteady = (): boolean =>
+    load.acknowledged.filter((a) => a.server === leader.name).length >= STEADY &&
+    performance.now() - began >= STEADY_MS;
+  await waitFor(isSteady, { timeoutMs: SERVICE_WITHIN_MS, what: 'steady writes before the fault' });
+}
+
+/** Until another member takes writes, and is known to have proved itself; its epoch. */
+async function waitForHeir(cluster: TanistCluster, load: Load, old: Member, before: number): Promise<number> {
+  await waitFor(() => load.acknowledged.filter((a) => a.server !== old.name).length >= STEADY, {
+    timeoutMs: SERVICE_WITHIN_MS,
+    what: 'writes on the heir',
+  });
+  const proved = async (): Promise<number | undefined> => {
+    const [entry] = await cluster.history();
+    const epoch = Number(entry?.epoch ?? 0);
+    return epoch > before && entry?.outcome === 'proved' ? epoch : undefined;
+  };
+  return waitFor(proved, { timeoutMs: SERVICE_WITHIN_MS, what: 'the heir to be proved' });
+}

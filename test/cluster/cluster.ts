@@ -1,0 +1,65 @@
+/** A cluster in the harness, as tests look at it and act on it. */
+import type { LedgerEntry } from '#core/ledger.js';
+import type { StatusDocument } from '#core/status.js';
+import { type CommandLine, createCommandLine, succeed } from '#test/cluster/command-line.js';
+import { CLUSTER } from '#test/cluster/configuration.js';
+import type { EtcdCluster } from '#test/cluster/etcd.js';
+import { createHost, type Host } from '#test/cluster/hosts.js';
+import type { Member } from '#test/cluster/members.js';
+import type { Program } from '#test/cluster/programs.js';
+import { waitForActive, waitUntilWell, type WellOptions } from '#test/cluster/waiting.js';
+
+export interface TanistCluster {
+  /** Where the built package is run from. */
+  readonly home: string;
+  readonly name: string;
+  readonly folder: string;
+  readonly policyFile: string;
+  readonly etcd: EtcdCluster;
+  readonly controllers: readonly Program[];
+  readonly members: readonly Member[];
+  /** Empty unless asked for. */
+  readonly hosts: readonly Host[];
+  readonly controllerAddresses: readonly string[];
+  member(name: string): Member;
+  /** On which this member or controller is. */
+  hostOf(program: { readonly name: string }): Host;
+  /** Runs a command of `tanist` against this cluster; never rejects. */
+  readonly tanist: CommandLine;
+  status(): Promise<StatusDocument>;
+  history(): Promise<readonly LedgerEntry[]>;
+  /** Until the active controller says that all is well, at this epoch or later. */
+  waitUntilWell(options?: WellOptions): Promise<StatusDocument>;
+  leader(): Promise<Member>;
+  activeController(): Promise<Program>;
+}
+
+type Parts = Pick<
+  TanistCluster,
+  'folder' | 'home' | 'policyFile' | 'etcd' | 'controllers' | 'members' | 'controllerAddresses'
+> & { readonly onHosts: boolean };
+
+export function describeCluster({ onHosts, ...parts }: Parts): TanistCluster {
+  const { members, controllers, etcd } = parts;
+  const tanist = createCommandLine(parts.home, parts.folder, parts.controllerAddresses);
+  const status = async (): Promise<StatusDocument> =>
+    JSON.parse(await succeed(tanist, ['status', CLUSTER, '--json'])) as StatusDocument;
+  const member = (name: string): Member => named(members, name);
+  const hosts = onHosts ? members.map((m, i) => createHost(i, m, controllers[i], etcd.members[i])) : [];
+  const places = hosts.flatMap((host) => [host.member, host.controller].map(({ name }) => ({ name, host })));
+  return {
+    ...{ name: CLUSTER, ...parts, hosts, member, tanist, status },
+    hostOf: ({ name }) => named(places, name).host,
+    history: async () =>
+      JSON.parse(await succeed(tanist, ['history', CLUSTER, '--json'])) as readonly LedgerEntry[],
+    waitUntilWell: (options) => waitUntilWell(status, options),
+    leader: async () => member((await status()).clusters[0]?.leader ?? ''),
+    activeController: async () => named(controllers, await waitForActive(status)),
+  };
+}
+
+function named<T extends { readonly name: string }>(all: readonly T[], name: string): T {
+  const found = all.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`${name} is none of ${all.map((one) => one.name).join(', ')}`);
+  return found;
+}

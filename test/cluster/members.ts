@@ -1,0 +1,59 @@
+/** A database and its agent, which can die together, and the servers that become members. */
+import { type Lot, killTogether } from '#test/cluster/kill-together.js';
+import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
+import { lotOf, type Program } from '#test/cluster/programs.js';
+
+const MEMBER_NAMES = ['ada', 'ben', 'cleo', 'dan', 'eve'] as const;
+
+export interface Member {
+  readonly name: string;
+  readonly server: PostgresServer;
+  readonly agent: Program;
+  /** All of it at once: the agent, its guard and every process of the server. It stays down until it is revived. */
+  kill(): Promise<void>;
+  /** Starts the agent, which starts the server. */
+  revive(): void;
+  lot(): Lot;
+}
+
+export function createMember(server: PostgresServer, agent: Program): Member {
+  const lot = (): Lot => ({
+    groups: lotOf(agent).groups,
+    // The guard is in a group of its own; it works where the agent keeps its state.
+    folders: [server.dir, `${server.dir}.tanist`],
+  });
+  return {
+    ...{ name: server.name, server, agent, lot },
+    kill: () => killTogether([lot()]),
+    revive: () => agent.start(),
+  };
+}
+
+export interface ServersOptions {
+  readonly folder: string;
+  readonly size: number;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly fsync: boolean;
+  readonly synchronous: boolean;
+}
+
+/** One leader and its replicas, streaming. */
+export async function startServers(options: ServersOptions): Promise<readonly PostgresServer[]> {
+  const { folder, size, fsync, synchronous } = options;
+  const names = MEMBER_NAMES.slice(0, size);
+  const settings = {
+    ...options.settings,
+    ...(synchronous && { synchronous_standby_names: `ANY 1 (${names.join(', ')})` }),
+  };
+  const [first = 'ada', ...others] = names;
+  const primary = await createPrimary({ dir: folder, name: first, settings, fsync });
+  await primary.start();
+  const replicas: PostgresServer[] = [];
+  for (const name of others) {
+    const replica = await cloneReplica(primary, { name });
+    await replica.start();
+    replicas.push(replica);
+  }
+  for (const replica of replicas) await replica.waitUntilStreaming();
+  return [primary, ...replicas];
+}
