@@ -8,7 +8,7 @@ const ANSWERS_WITHIN_MS = 60_000;
 
 /** The commands on the whole cluster, word by word. */
 export const COMMANDS = {
-  adopt: (policyFile: string) => ['init', CLUSTER, '--policy', policyFile],
+  adopt: (policyFile: string) => ['adopt', CLUSTER, '--policy', policyFile, '--yes'],
   release: () => ['release', CLUSTER, '--yes'],
   switchover: () => ['switchover', CLUSTER, '--yes'],
 } as const;

@@ -66,12 +66,14 @@ describe('L5', () => {
     fencedEpoch: e(2n),
     planEpoch: e(3n),
     lossless: false,
+    statedOff: false,
   };
   it('appoints on the end of the promise, a fence at this epoch, or the lossless rule, and on nothing else', () => {
     expect(rules.L5(proof)).toBeUndefined();
     expect(rules.L5({ ...proof, now: asMonotonic(20) })).toBe('lapsed');
     expect(rules.L5({ ...proof, fencedEpoch: e(3n) })).toBe('fenced');
     expect(rules.L5({ ...proof, lossless: true })).toBe('lossless');
+    expect(rules.L5({ ...proof, statedOff: true })).toBe('stated');
   });
 });
 
