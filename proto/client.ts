@@ -132,7 +132,7 @@ class OwnedSockets extends ChannelCredentials {
 }
 
 /** `[::1]:7400` and `db-1:7400` alike. */
-function splitAddress(address: string): { readonly host: string; readonly port: number } {
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   return { host, port: Number(address.slice(colon + 1)) };

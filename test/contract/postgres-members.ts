@@ -7,7 +7,11 @@ import { type DurationMs, asDuration, asEpoch, asMonotonic } from '#core/brand.j
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
 import type { Position } from '#core/position.js';
 import type { OpenedReport } from '#core/report.js';
+import type { PostgresConfig } from '#agent/config.js';
+import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
+import { type Connection, createConnection } from '#agent/engines/postgres/connection.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
+import { type Server, type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';
 import type { ActionResult, Engine, EngineAction, EngineEvent, Observation } from '#agent/ports/engine.js';
 import type { PostgresServer } from '#test/cluster/postgres.js';
 import { waitFor } from '#test/cluster/processes.js';
@@ -22,7 +26,6 @@ export interface Member {
   readonly engine: Engine;
   readonly events: EngineEvent[];
   readonly logged: { readonly code: string; readonly fields: object }[];
-  /** As plans name it. */
   readonly planned: PlanMember;
   /** The first observation from now on that is as wanted. */
   until(what: string, condition: (seen: Observation) => boolean): Promise<Observation>;
@@ -47,36 +50,9 @@ type ResultOf<Kind extends EngineAction['kind']> = ActionResult & { readonly kin
 const members = new Map<string, Member>();
 
 export function careFor(server: PostgresServer): Member {
-  const stateDir = `${server.dir}.state`;
-  mkdirSync(stateDir, { recursive: true });
-  chmodSync(stateDir, 0o755);
   const events: EngineEvent[] = [];
   const logged: Member['logged'] = [];
-  const engine = createPostgresEngine(
-    {
-      ...{
-        kind: 'postgres',
-        dataDir: server.dir,
-        binDir: undefined,
-        host: server.socketDir,
-        port: server.port,
-      },
-      ...{ user: 'postgres', password: server.password, database: 'postgres' },
-      replication: { user: 'postgres', password: server.password, options: 'connect_timeout=5' },
-      server: { kind: 'pg_ctl', options: '', logFile: server.logFile },
-    },
-    {
-      member: server.name,
-      stateDir,
-      tailSource: {
-        fetch: (address, request) =>
-          members.get(address)?.engine.readTail(request) ??
-          Promise.resolve({ kind: 'refused', text: 'nobody there' }),
-      },
-      now: () => asMonotonic(performance.now()),
-      log: (_level, code, fields) => logged.push({ code, fields }),
-    },
-  );
+  const engine = createPostgresEngine(configFor(server), depsFor(server, logged));
   const latest = (): Observation => {
     const event = events.at(-1);
     if (event === undefined) throw new Error(`${server.name}: nothing observed yet`);
@@ -84,10 +60,7 @@ export function careFor(server: PostgresServer): Member {
   };
   const member: Member = {
     ...{ name: server.name, server, engine, events, logged, latest },
-    planned: {
-      ...{ name: server.name, agentAddress: server.dir },
-      ...{ databaseHost: '127.0.0.1', databasePort: server.port },
-    },
+    planned: plannedAs(server),
     async until(what, condition) {
       const from = events.length;
       const found = (): Observation | undefined => {
@@ -108,9 +81,60 @@ export function careFor(server: PostgresServer): Member {
   return member;
 }
 
+/** As plans name it. */
+export const plannedAs = ({ name, dir, port }: PostgresServer): PlanMember => ({
+  ...{ name, agentAddress: dir, databaseHost: '127.0.0.1', databasePort: port },
+});
+
+function configFor(server: PostgresServer): PostgresConfig {
+  const { dir, socketDir, port, password, logFile } = server;
+  return {
+    ...{ kind: 'postgres', dataDir: dir, binDir: undefined, host: socketDir, port },
+    ...{ user: 'postgres', password, database: 'postgres' },
+    replication: { user: 'postgres', password, options: 'connect_timeout=5' },
+    server: { kind: 'pg_ctl', options: '', logFile },
+  };
+}
+
+function depsFor(server: PostgresServer, logged: Member['logged']): ServerDeps {
+  const stateDir = `${server.dir}.state`;
+  mkdirSync(stateDir, { recursive: true });
+  chmodSync(stateDir, 0o755);
+  return {
+    ...{ member: server.name, stateDir },
+    tailSource: {
+      fetch: (address, request) =>
+        members.get(address)?.engine.readTail(request) ??
+        Promise.resolve({ kind: 'refused', text: 'nobody there' }),
+    },
+    now: () => asMonotonic(performance.now()),
+    log: (_level, code, fields) => logged.push({ code, fields }),
+  };
+}
+
+/** What a step is handed, without the engine around it. */
+export async function describeMember(
+  server: PostgresServer,
+  changes: Partial<PostgresConfig> = {},
+): Promise<Server & { readonly logged: Member['logged'] }> {
+  const logged: Member['logged'] = [];
+  const config = { ...configFor(server), ...changes };
+  const connection = createConnection(config, () => undefined);
+  await connection.connect(5_000);
+  connections.add(connection);
+  return { ...describeServer(config, depsFor(server, logged), connection), logged };
+}
+
+const connections = new Set<Connection>();
+
+export const boundFor = (ms: number, signal = new AbortController().signal): Bounds =>
+  boundBy(() => asMonotonic(performance.now()), ms, signal);
+
 export async function stopCaring(): Promise<void> {
   await Promise.all([...members.values()].map(({ engine }) => engine.stop()));
   members.clear();
+  for (const connection of connections) connection.close();
+  connections.clear();
 }
 
 // --- the history of one cluster, as a controller would keep it

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { asEpoch } from '#core/brand.js';
 import type { ProvedOpening } from '#core/plan.js';
-import { setEmpty } from '#agent/engines/postgres/auto-conf.js';
+import { entriesOf, setEmpty } from '#agent/engines/postgres/auto-conf.js';
 import { parseControlFile } from '#agent/engines/postgres/control-file.js';
 import { conninfoFor } from '#agent/engines/postgres/follow.js';
 import {
@@ -23,6 +23,7 @@ import {
   segmentOf,
   timelineAt,
 } from '#agent/engines/postgres/log-files.js';
+import { isAmong, leadsHere, placesOf } from '#agent/engines/postgres/places.js';
 import { slotName } from '#agent/engines/postgres/slots.js';
 import { upstreamOf } from '#agent/engines/postgres/status.js';
 
@@ -35,24 +36,74 @@ describe('settings of a server that is down', () => {
   it('are emptied, and every other line stays', () => {
     const text =
       "# Do not edit\nwork_mem = '64MB'\nprimary_conninfo = 'host=ann'\n\nRestore_Command='cp ''/a b/%f'' %p'\n";
-    const { text: after, found } = setEmpty(text, cut);
+    const after = setEmpty(text, cut);
     expect(after).toContain("# Do not edit\nwork_mem = '64MB'\n");
     expect(after).toMatch(/primary_conninfo = ''\nrestore_command = ''\n$/);
     expect(after).not.toContain('host=ann');
-    expect(found).toEqual({
-      primary_conninfo: { value: 'host=ann', inAutoConf: true },
-      restore_command: { value: "cp '/a b/%f' %p", inAutoConf: true },
+    expect(Object.fromEntries(entriesOf(text))).toEqual({
+      work_mem: '64MB',
+      primary_conninfo: 'host=ann',
+      restore_command: "cp '/a b/%f' %p",
     });
   });
 
   it('do not change when they are empty already', () => {
-    const once = setEmpty("work_mem = '64MB'\n", cut).text;
-    expect(setEmpty(once, cut).text).toBe(once);
+    const once = setEmpty("work_mem = '64MB'\n", cut);
+    expect(setEmpty(once, cut)).toBe(once);
   });
 
   it('are found with backslashes undone', () => {
-    const { found } = setEmpty(String.raw`primary_conninfo = 'password=''a\\\\b'''`, cut);
-    expect(found.primary_conninfo?.value).toBe(String.raw`password='a\\b'`);
+    const entries = entriesOf(String.raw`primary_conninfo = 'password=''a\\\\b'''`);
+    expect(entries.get('primary_conninfo')).toBe(String.raw`password='a\\b'`);
+  });
+
+  it('are found without quotes, and of two lines the last counts', () => {
+    const entries = entriesOf(
+      'primary_slot_name = one # a comment\n# port = 1\nprimary_slot_name two\nport=5432\n',
+    );
+    expect([...entries]).toEqual([
+      ['primary_slot_name', 'two'],
+      ['port', '5432'],
+    ]);
+  });
+});
+
+describe('places', () => {
+  const texts = (conninfo: string): string[] => placesOf(conninfo).map(({ host, port }) => `${host}:${port}`);
+
+  it.each([
+    ['', []],
+    ['user=rep password=x', [':5432']],
+    ['host=ann', ['ann:5432']],
+    ["port = '5433' host='ann' password='host=evil \\' host=evil'", ['ann:5433']],
+    ['host=ann,ben,cid port=5433', ['ann:5433', 'ben:5433', 'cid:5433']],
+    ['host=ann,ben port=5433,', ['ann:5433', 'ben:5432']],
+    ['host=ann hostaddr=10.0.0.1', ['10.0.0.1:5432']],
+    ['host=/run/postgresql', ['/run/postgresql:5432']],
+    ['postgresql://rep:secret@ann:5433,ben/db?sslmode=require', ['ann:5433', 'ben:5432']],
+    ['postgres://[fd00::1]:5433/', ['fd00::1:5433']],
+    ['postgresql:///db?host=ann&port=5433', ['ann:5433']],
+  ])('%j leads to %j', (conninfo, places) => {
+    expect(texts(conninfo)).toEqual(places);
+  });
+
+  it('are the same when their names stand for the same address, and their ports are one', async () => {
+    const named = { host: 'localhost', port: 5432 };
+    expect(
+      await isAmong({ host: '127.0.0.1', port: 5432 }, [{ host: 'elsewhere.invalid', port: 5432 }, named]),
+    ).toBe(true);
+    expect(await isAmong({ host: '127.0.0.1', port: 5433 }, [named])).toBe(false);
+    expect(await isAmong({ host: '127.0.0.2', port: 5432 }, [named])).toBe(false);
+    expect(await isAmong({ host: 'no-such.invalid', port: 1 }, [{ host: 'no-such.invalid', port: 1 }])).toBe(
+      true,
+    );
+  });
+
+  it('lead to this machine by any of its addresses', async () => {
+    expect(await leadsHere([{ host: 'localhost', port: 5432 }], 5432)).toBe(true);
+    expect(await leadsHere([{ host: '/run/postgresql', port: 5432 }], 5432)).toBe(true);
+    expect(await leadsHere([{ host: 'localhost', port: 5432 }], 5433)).toBe(false);
+    expect(await leadsHere([{ host: '192.0.2.1', port: 5432 }], 5432)).toBe(false);
   });
 });
 

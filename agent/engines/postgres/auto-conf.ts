@@ -1,48 +1,52 @@
 /**
- * postgresql.auto.conf of a server that is down. It is read last of all files, so that what stands there counts; while the
- * server runs only ALTER SYSTEM may write it.
+ * The text of postgresql.auto.conf. It is read last of all files, so that what stands there counts; ALTER SYSTEM writes it while the
+ * server runs, and takes out comments and old lines of a name when it does.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '#agent/engines/postgres/durable-files.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-import {
-  AUTO_CONF,
-  type Original,
-  type SettingName,
-  rememberOriginals,
-} from '#agent/engines/postgres/settings.js';
+
+export const AUTO_CONF = 'postgresql.auto.conf';
 
 const COMMENT = '# tanist: a server that starts by itself receives log from nobody';
 
-/** Cuts, before a start, every way by which log could arrive: nobody has looked yet whom this server may follow. */
-export async function cutUpstreams(server: Server): Promise<void> {
-  const path = join(server.dataDir, AUTO_CONF);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+/** Empty when there is no such file. */
+export async function readAutoConf({ dataDir }: Server): Promise<string> {
+  return readFile(join(dataDir, AUTO_CONF), 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw error;
   });
-  const cut = setEmpty(text, ['primary_conninfo', 'restore_command']);
-  await rememberOriginals(server, cut.found);
-  if (cut.text !== text) await writeDurably(path, cut.text, await server.owner());
+}
+
+export async function writeAutoConf(server: Server, text: string): Promise<void> {
+  await writeDurably(join(server.dataDir, AUTO_CONF), text, await server.owner());
+}
+
+/** The value of each name, in lower case; of several lines the last counts. */
+export function entriesOf(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    text
+      .split('\n')
+      .flatMap((line) => entryOf(line) ?? [])
+      .map((each) => [each.name, each.value]),
+  );
 }
 
 /** Every other line stays as it is. */
-export function setEmpty(
-  text: string,
-  names: readonly SettingName[],
-): { readonly text: string; readonly found: Partial<Record<SettingName, Original>> } {
-  const found: Partial<Record<SettingName, Original>> = {};
+export function setEmpty(text: string, names: readonly string[]): string {
   const kept = text.split('\n').filter((line) => {
-    const [, name, value] = /^\s*(\w+)\s*(?:=\s*|\s)'((?:[^'\\]|''|\\.)*)'/.exec(line) ?? [];
-    const setting = names.find((each) => each === name?.toLowerCase());
-    if (setting === undefined) return line !== COMMENT;
-    found[setting] = {
-      value: (value ?? '').replace(/''|\\(.)/g, (all, escaped?: string) => escaped ?? all.slice(1)),
-      inAutoConf: true,
-    };
-    return false;
+    return line !== COMMENT && !names.includes(entryOf(line)?.name ?? '');
   });
   while (kept.at(-1) === '') kept.pop();
-  return { text: [...kept, COMMENT, ...names.map((name) => `${name} = ''`), ''].join('\n'), found };
+  return [...kept, COMMENT, ...names.map((name) => `${name} = ''`), ''].join('\n');
+}
+
+const LINE = /^\s*([\w.]+)\s*(?:=\s*|\s)(?:'((?:[^'\\]|''|\\.)*)'|([^\s'#]+))/;
+
+function entryOf(line: string): { readonly name: string; readonly value: string } | undefined {
+  const [, name, quoted, bare] = LINE.exec(line) ?? [];
+  if (name === undefined) return undefined;
+  const value = quoted?.replace(/''|\\(.)/g, (all, escaped?: string) => escaped ?? all.slice(1)) ?? bare;
+  return { name: name.toLowerCase(), value: value ?? '' };
 }

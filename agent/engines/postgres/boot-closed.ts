@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Owner, give, syncFolder } from '#agent/engines/postgres/durable-files.js';
+import { type Owner, give, removeDurably, syncFolder } from '#agent/engines/postgres/durable-files.js';
 
 const MARKER = 'standby.signal';
 
@@ -23,4 +23,9 @@ export async function layBootClosed(dataDir: string, owner: Owner): Promise<void
     await file.close();
   }
   await syncFolder(dataDir);
+}
+
+/** A server that is released comes up as its administrator left it. Resolves once that is on disk. */
+export async function dropBootClosed(dataDir: string): Promise<void> {
+  await removeDurably(join(dataDir, MARKER));
 }

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DurationMs, type MonotonicMs, after, asDuration, earliest, since } from '#core/brand.js';
+import { TanistError } from '#core/errors.js';
 
 export interface Bounds {
   /** What is left of the time, at least 0. */
@@ -19,6 +20,19 @@ export interface Bounds {
 /** A fence took over; what the step was about to do must not happen any more. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
+}
+
+const LOOK_EVERY_MS = 5;
+
+/** The outcome of work that knows no bounds of its own. What it still does when they are over is the caller's to end. */
+export async function awaitWithin<T>(bounds: Bounds, work: Promise<T>): Promise<T> {
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+  };
+  work.then(end, end);
+  if (await bounds.until(() => isOver, LOOK_EVERY_MS)) return work;
+  throw new TanistError('ENGINE_FAILED', 'it took longer than it may');
 }
 
 export function boundBy(now: () => MonotonicMs, ms: number, signal: AbortSignal): Bounds {

@@ -1,9 +1,10 @@
 /** S4: points a closed server at a leader that has proved writable. Whether its log may follow there was settled before. */
 import { open } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
-import type { PlanMember } from '#core/plan.js';
+import { type PlanMember, databaseAddress } from '#core/plan.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { dropReservations } from '#agent/engines/postgres/lineage.js';
+import { rememberOriginals } from '#agent/engines/postgres/originals.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { changeSetting, putBack, readSettings, reload } from '#agent/engines/postgres/settings.js';
 import { dropSlots, slotName } from '#agent/engines/postgres/slots.js';
@@ -24,9 +25,19 @@ export async function follow(
   await dropSlots(server, bounds.left());
   const changed = await point(server, leader, member === undefined ? '' : slotName(member), now.timeline, bounds);
   if (changed) await reload(server, bounds.left());
+  await awaitLog(server, databaseAddress(leader), bounds, (status) => isStreamingFrom(status, leader));
+}
+
+/** Throws, with the server's own complaint, when it does not come to that in time. */
+export async function awaitLog(
+  server: Server,
+  from: string,
+  bounds: Bounds,
+  isThere: (status: Status) => boolean,
+): Promise<void> {
   let wokenAt = bounds.left();
   const isFollowing = async (): Promise<boolean> => {
-    if (isStreamingFrom(await readStatus(server, false, bounds.left() + LOOK_EVERY_MS), leader)) return true;
+    if (isThere(await readStatus(server, false, bounds.left() + LOOK_EVERY_MS))) return true;
     if (wokenAt - bounds.left() > WAKE_EVERY_MS) {
       wokenAt = bounds.left();
       await reload(server, bounds.left() + LOOK_EVERY_MS);
@@ -34,10 +45,7 @@ export async function follow(
     return false;
   };
   if (await bounds.until(isFollowing, LOOK_EVERY_MS)) return;
-  throw new TanistError(
-    'ENGINE_FAILED',
-    `no log arrives from ${leader.databaseHost}:${leader.databasePort}${await lastComplaint(server)}`,
-  );
+  throw new TanistError('ENGINE_FAILED', `no log arrives from ${from}${await lastComplaint(server)}`);
 }
 
 /** Answers whether there was anything to change. */
@@ -49,6 +57,7 @@ async function point(
   bounds: Bounds,
 ): Promise<boolean> {
   const settings = await readSettings(server, bounds.left());
+  const originals = await rememberOriginals(server, settings);
   const wanted = { primary_conninfo: conninfoFor(server, leader), primary_slot_name: slot };
   let changed = false;
   for (const name of ['primary_slot_name', 'primary_conninfo'] as const) {
@@ -59,7 +68,7 @@ async function point(
     changed = true;
   }
   for (const name of ['restore_command', 'recovery_min_apply_delay'] as const) {
-    if (await putBack(server, settings, name, bounds.left())) changed = true;
+    if (await putBack(server, settings, originals, name, bounds.left())) changed = true;
   }
   return changed;
 }

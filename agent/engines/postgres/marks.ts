@@ -10,6 +10,8 @@ import type { Connection } from '#agent/engines/postgres/connection.js';
 /** Far more than controllers remember; a report must not grow for ever. */
 const NEWEST = 100;
 const NO_SUCH_TABLE = ['42P01', '3F000'];
+/** Dependent objects still exist. */
+const STILL_NEEDED = '2BP01';
 
 const READ = `select epoch::text, mark from (select epoch, mark from tanist.openings order by epoch desc limit ${NEWEST}) as newest order by newest.epoch`;
 
@@ -61,6 +63,20 @@ export async function writeMark(
     if (!isMissingTable(error)) throw error;
     await connection.query(MAKE_TABLE, { timeoutMs });
     return await write();
+  }
+}
+
+/** False when somebody else has come to rest on it: then all of it stays. */
+export async function dropMarks(connection: Connection, timeoutMs: number): Promise<boolean> {
+  try {
+    await connection.query('drop table if exists tanist.openings; drop schema if exists tanist', {
+      timeoutMs,
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof DatabaseError && error.code === STILL_NEEDED) return false;
+    if (isMissingTable(error)) return true;
+    throw error;
   }
 }
 

@@ -10,6 +10,7 @@ import type { EngineEvent, EngineTimings } from '#agent/ports/engine.js';
 import { isBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import { LOGIN_EVERY, canaryAt, noCanaries, silentMs } from '#agent/engines/postgres/canary.js';
 import { type Answer, NOT_NOW } from '#agent/engines/postgres/connection.js';
+import { readFollowers } from '#agent/engines/postgres/followers.js';
 import { readMarks } from '#agent/engines/postgres/marks.js';
 import { positionOf } from '#agent/engines/postgres/position.js';
 import { type WatchedProcess, watchProcess } from '#agent/engines/postgres/processes.js';
@@ -24,12 +25,20 @@ import { watchPostmaster } from '#agent/engines/postgres/watch-postmaster.js';
 const TICK_MS = { withSession: 125, justLost: 5, without: 25 };
 const JUST_LOST_MS = 50;
 const RECONNECT_EVERY_MS = 50;
-/** An open server's marks change by our own openings only, after each of which they are read again. */
-const MARKS_EVERY_MS = { closed: 1_000, open: 10_000 };
+/** What changes seldom is asked for seldom. An open server's marks change by our own openings only, after each of which all is read again. */
+const SELDOM_MS = { closed: 1_000, open: 2_000 };
 /** A session that owes an answer for so long is given up. */
 const GIVE_UP_MS = 10_000;
 /** A tick that comes so late was held up in this process: the server's silence meanwhile proves nothing. */
 const LATE_TICK_MS = 250;
+
+interface Seldom {
+  /** Another line of history, or another role, makes it worthless. */
+  readonly of: string;
+  readonly readAt: MonotonicMs;
+  readonly marks: readonly Mark[];
+  readonly followers: readonly string[];
+}
 
 export interface Observer {
   start(): void;
@@ -59,7 +68,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   let status: Status | undefined;
   let position: Position | undefined;
   let dataId = '';
-  let marks = { of: '', readAt: LONG_AGO, list: [] as readonly Mark[] };
+  let seldom: Seldom = { of: '', readAt: LONG_AGO, marks: [], followers: [] };
   let canaries = noCanaries(now());
   let canaryHeld = false;
   let looking: Promise<void> | undefined;
@@ -179,9 +188,10 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     const at = now();
     try {
       const found = await readStatus(server, !canaryHeld, GIVE_UP_MS);
-      const where = await positionOf(server, found, await marksNow(found, at));
+      const rest = await seldomNow(found, at);
+      const where = await positionOf(server, found, rest.marks);
       if (!connection.isReady()) return;
-      [status, position, dataId, mood, knownAt] = [found, where, where.dataId, 'serving', at];
+      [status, position, dataId, mood, knownAt, seldom] = [found, where, where.dataId, 'serving', at, rest];
       watchReceiver(found.receiver?.pid);
       const hasProved = found.closed || found.canary;
       canaries = { ...canaries, lookedAt: at, ...(hasProved && { wroteAt: at }) };
@@ -192,17 +202,15 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     tell(false);
   }
 
-  /** They change when an opening is written or applied. A table that is locked must not pass for a hung server: so not in the look. */
-  async function marksNow({ closed, timeline }: Status, at: MonotonicMs): Promise<readonly Mark[]> {
+  /** A table that is locked must not pass for a hung server: so not in the look. What cannot be read stays as it was. */
+  async function seldomNow({ closed, timeline }: Status, at: MonotonicMs): Promise<Seldom> {
     const of = `${closed ? 'closed' : 'open'} ${timeline}`;
-    if (
-      marks.of !== of ||
-      since(marks.readAt, at) >= (closed ? MARKS_EVERY_MS.closed : MARKS_EVERY_MS.open)
-    ) {
-      const list = await readMarks(connection, timings.canaryTimeoutMs).catch(() => marks.list);
-      marks = { of, readAt: at, list };
-    }
-    return marks.list;
+    const isFresh = since(seldom.readAt, at) < (closed ? SELDOM_MS.closed : SELDOM_MS.open);
+    if (seldom.of === of && isFresh) return seldom;
+    const withinMs = timings.canaryTimeoutMs;
+    const marks = await readMarks(connection, withinMs).catch(() => seldom.marks);
+    const followers = await readFollowers(connection, withinMs).catch(() => seldom.followers);
+    return { of, readAt: at, marks, followers };
   }
 
   function stateNow(): DatabaseState {
@@ -223,7 +231,8 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     const [state, role, processesGone] = [stateNow(), roleNow(), watch.isGone()];
     const streaming = role === 'replica' && status?.receiver?.streaming === true;
     const upstream = status?.upstream;
-    const summary = [state, role, processesGone, bootClosed, streaming, upstream].join();
+    const followers = role === 'unknown' ? [] : seldom.followers;
+    const summary = [state, role, processesGone, bootClosed, streaming, upstream, ...followers].join();
     if (!always && summary === told) return;
     told = summary;
     const provedAt = canaryAt(canaries);
@@ -233,7 +242,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       // That there is no server is seen anew with every tick.
       at: watch.postmaster() === undefined ? now() : knownAt,
       observation: {
-        ...{ state, role, streaming, upstream, processesGone, bootClosed, position },
+        ...{ state, role, streaming, upstream, followers, processesGone, bootClosed, position },
         dataId,
         backlogBytes: status === undefined ? 0 : Number(status.end - status.applied),
         canaryAt: provedAt,
@@ -267,7 +276,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     },
     async refresh() {
       await looking;
-      marks = { ...marks, readAt: LONG_AGO };
+      seldom = { ...seldom, readAt: LONG_AGO };
       if (connection.isReady()) await look();
       else tick();
     },

@@ -76,6 +76,19 @@ export async function dropSlots(server: Server, timeoutMs: number): Promise<void
   );
 }
 
+/** Those of ours that somebody receives log through, with the name that each receiver gives itself. */
+export async function readSlotsInUse(
+  server: Server,
+  timeoutMs: number,
+): Promise<readonly { readonly slot: string; readonly by: string }[]> {
+  return server.connection.query<{ slot: string; by: string }>(
+    `select slot_name as slot, coalesce(nullif(application_name, ''), 'pid ' || active_pid) as by
+      from pg_replication_slots left join pg_stat_replication on pid = active_pid
+      where slot_type = 'physical' and slot_name like 'tanist\\_%' and active order by 1`,
+    { timeoutMs },
+  );
+}
+
 async function readSlots(server: Server, timeoutMs: number): Promise<Slot[]> {
   return server.connection.query<Slot & Record<string, unknown>>(
     `select slot_name, active, (pg_current_wal_lsn() - restart_lsn)::text as held

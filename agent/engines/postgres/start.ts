@@ -7,10 +7,10 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { cutUpstreams } from '#agent/engines/postgres/auto-conf.js';
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { NOT_NOW } from '#agent/engines/postgres/connection.js';
+import { cutUpstreams } from '#agent/engines/postgres/cut-upstreams.js';
 import type { Owner } from '#agent/engines/postgres/durable-files.js';
 import { endOrphans } from '#agent/engines/postgres/fence.js';
 import { dropLinesBeyond, newestLine } from '#agent/engines/postgres/lineage.js';
@@ -85,7 +85,7 @@ async function launch(server: Server, bounds: Bounds): Promise<void> {
 }
 
 /** PostgreSQL refuses to run as root. Its user's groups go with it, since its key files may belong to one of them. */
-function asOwner(command: readonly string[], { uid, gid }: Owner): readonly string[] {
+export function asOwner(command: readonly string[], { uid, gid }: Owner): readonly string[] {
   if (process.getuid?.() !== 0 || uid === 0) return command;
   const hasName = new RegExp(`^[^:]+:[^:]*:${uid}:`, 'm').test(readFileSync('/etc/passwd', 'utf8'));
   return [
@@ -148,4 +148,4 @@ async function lastLines(server: Server): Promise<string> {
   return text === '' ? '' : `; ${path} ends: ${text.trimEnd().split('\n').slice(-3).join(' / ')}`;
 }
 
-const outputFile = (server: Server): string => join(server.stateDir, 'start.log');
+export const outputFile = (server: Server): string => join(server.stateDir, 'start.log');

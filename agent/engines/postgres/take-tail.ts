@@ -12,15 +12,10 @@ import { applyUntil } from '#agent/engines/postgres/apply.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { give, syncFolder } from '#agent/engines/postgres/durable-files.js';
 import { SEGMENT_NAME } from '#agent/engines/postgres/log-files.js';
+import { tailCommand } from '#agent/engines/postgres/originals.js';
 import { seal } from '#agent/engines/postgres/seal.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-import {
-  changeSetting,
-  neutralize,
-  readSettings,
-  reload,
-  tailCommand,
-} from '#agent/engines/postgres/settings.js';
+import { changeSetting, neutralize, readSettings, reload } from '#agent/engines/postgres/settings.js';
 
 const HISTORY_NAME = /^[0-9A-F]{8}\.history$/;
 const LONGEST_HISTORY = 1 << 20;
