@@ -44,6 +44,9 @@ interface Results {
   open: 'opened';
   follow: 'following';
   keepSlots: 'slotsKept';
+  checkpoint: 'checkpointed';
+  rewind: 'rewound';
+  release: 'released';
 }
 type ResultOf<Kind extends EngineAction['kind']> = ActionResult & { readonly kind: Results[Kind] };
 

@@ -103,8 +103,8 @@ describe('bad input', () => {
     expect(shown).toMatchObject({ state: 'not-in-care', epoch: null });
   });
 
-  it('init of a cluster without members finds no leader', async () => {
-    const { code, stderr } = await cluster.tanist('init', 'nothing');
+  it('adopt of a cluster without members finds no leader', async () => {
+    const { code, stderr } = await cluster.tanist('adopt', 'nothing', '--yes');
     expect(code).not.toBe(0);
     expect(stderr).toContain('NO_LEADER_FOUND');
   });
@@ -120,12 +120,12 @@ describe('bad input', () => {
           what: 'both agents to report',
         },
       );
-      expect((await cluster.tanist('init', 'demo')).stderr).toBe('');
+      expect((await cluster.tanist('adopt', 'demo', '--yes')).stderr).toBe('');
       await cluster.waitUntilWell();
     });
 
-    it('init is refused a second time', async () => {
-      const { code, stderr } = await cluster.tanist('init', 'demo');
+    it('adopt is refused a second time', async () => {
+      const { code, stderr } = await cluster.tanist('adopt', 'demo', '--yes');
       expect(code).not.toBe(0);
       expect(stderr).toContain('ALREADY_INITIALISED');
     });
