@@ -192,9 +192,8 @@ export function createAgentLoop(
       const { plan } = state.durable;
       const isLeft = plan !== undefined && isLeftGuarded(state, plan, ports.now());
       if (!isLeft) await fenceIfOpen();
-      await ports.guard.leave();
-      await ports.controllers.stop();
-      await ports.engine.stop();
+      // All at once: the next agent may be waiting to take over before the lease ends.
+      await Promise.all([ports.guard.leave(), ports.controllers.stop(), ports.engine.stop()]);
     },
     state: () => state,
     ended,

@@ -2,19 +2,22 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { NO_EPOCH } from '#core/brand.js';
-import { TanistError } from '#core/errors.js';
-import { isReleased } from '#core/plan.js';
+import { isReleased, type Plan } from '#core/plan.js';
 import { timingsOf } from '#core/timings.js';
 import { createClock } from '#agent/adapters/clock.js';
 import { createControllers } from '#agent/adapters/grpc/controllers.js';
 import { createPeerServer, createTailSource } from '#agent/adapters/grpc/peers.js';
+import { createGuard } from '#agent/adapters/guard/guard.js';
+import { probeAgent } from '#agent/adapters/probe-agent.js';
 import { openStateFile } from '#agent/adapters/state-file/state-file.js';
 import type { AgentConfig } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { type AgentLoop, createAgentLoop } from '#agent/loop.js';
-import type { Engine, EngineIdentity, TailAnswer } from '#agent/ports/engine.js';
+import { readMemory, remember } from '#agent/memory.js';
+import type { Engine, EngineIdentity } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
-import { type Durable, StateCorrupt, type StateFile } from '#agent/ports/state-file.js';
+import type { Durable } from '#agent/ports/state-file.js';
+import { answerTail } from '#agent/tail.js';
 
 /** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start or go on. */
 export async function runAgent(config: AgentConfig): Promise<void> {
@@ -24,12 +27,13 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   };
   const now = createClock();
   const stopped = nextSignal();
+  let loop: AgentLoop | undefined;
   const stateFile = await openStateFile(config.stateDir);
   try {
     const tailSource = createTailSource({
       cluster: config.cluster,
       member: config.member,
-      epoch: () => loop.state().durable.sealedEpoch,
+      epoch: () => loop?.state().durable.sealedEpoch ?? NO_EPOCH,
     });
     const engine = createPostgresEngine(config.engine, {
       member: config.member,
@@ -38,8 +42,15 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       now,
       log,
     });
-    const known = await readState(stateFile);
-    const guard = createGuard(config, { now, log });
+    const known = await readMemory(stateFile);
+    const plan = (): Plan | undefined => (loop?.state().durable ?? known)?.plan;
+    const guard = createGuard({
+      stateDir: config.stateDir,
+      engine: config.engine,
+      fenceMs: () => timingsOf(plan()?.policy.profile ?? 'balanced').fenceMs,
+      now,
+      log,
+    });
     const inherited = await guard.takeOver();
     const isGuarded = inherited !== undefined && inherited.until > now();
     const identity = await checkOrFence(engine, known, isGuarded);
@@ -58,7 +69,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       now,
       log,
     });
-    const loop: AgentLoop = createAgentLoop(durable, incarnation, inherited, {
+    const started = createAgentLoop(durable, incarnation, inherited, {
       controllers,
       engine,
       stateFile,
@@ -68,17 +79,17 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       now,
       random: randomUUID,
     });
+    loop = started;
     const peers = await createPeerServer({
       ...config.listen,
-      handler: { readTail: (request) => answerTail(request, loop, engine) },
+      handler: { readTail: (request) => answerTail(request, started.state().durable, engine) },
     });
-    loop.start();
+    started.start();
     log('info', 'STARTED', { incarnation, dataId: identity.dataId, epoch: Number(durable.highestEpoch) });
     try {
-      log('info', 'STOPPING', { signal: await Promise.race([stopped, loop.ended]) });
+      log('info', 'STOPPING', { signal: await Promise.race([stopped, started.ended]) });
     } finally {
-      await loop.stop();
-      await peers.stop();
+      await Promise.all([started.stop(), peers.stop()]);
     }
   } finally {
     await stateFile.close();
@@ -103,72 +114,6 @@ async function checkOrFence(
     }
     throw error;
   }
-}
-
-/** E5: what this member durably knows; nothing yet for a new one. Another member's memory is refused. */
-function remember(known: Durable | undefined, config: AgentConfig, identity: EngineIdentity): Durable {
-  const { cluster, member } = config;
-  if (known === undefined) {
-    return {
-      cluster,
-      member,
-      dataId: identity.dataId,
-      highestEpoch: NO_EPOCH,
-      plan: undefined,
-      sealedEpoch: NO_EPOCH,
-      fencedEpoch: NO_EPOCH,
-      openedEpoch: NO_EPOCH,
-      releasedEpoch: NO_EPOCH,
-    };
-  }
-  if (known.cluster !== cluster || known.member !== member) {
-    throw new TanistError(
-      'STATE_FOREIGN',
-      `${config.stateDir} holds the state of ${known.cluster}/${known.member}, not of ${cluster}/${member}`,
-      'give every agent a stateDir of its own',
-    );
-  }
-  if (known.dataId !== identity.dataId) {
-    throw new TanistError(
-      'DATA_IDENTITY_MISMATCH',
-      `${config.stateDir} belongs to data ${known.dataId}, the data directory holds ${identity.dataId}`,
-      'if the data was replaced on purpose, move the state directory away: the member then joins as a new one',
-    );
-  }
-  return known;
-}
-
-async function readState(stateFile: StateFile): Promise<Durable | undefined> {
-  try {
-    return await stateFile.read();
-  } catch (error) {
-    if (error instanceof StateCorrupt) throw new TanistError('STATE_CORRUPT', error.message);
-    throw error;
-  }
-}
-
-/** Only a log that cannot grow any more is handed out: this member must be fenced below the asker's epoch. */
-function answerTail(
-  request: {
-    readonly cluster: string;
-    readonly epoch: bigint;
-    readonly from: Parameters<Engine['readTail']>[0]['from'];
-  },
-  loop: AgentLoop,
-  engine: Engine,
-): Promise<TailAnswer> {
-  const { durable } = loop.state();
-  const refuse = (text: string): Promise<TailAnswer> => Promise.resolve({ kind: 'refused', text });
-  if (request.cluster !== durable.cluster) return refuse(`this is a member of ${durable.cluster}`);
-  const closed =
-    durable.plan !== undefined &&
-    durable.fencedEpoch >= durable.openedEpoch &&
-    request.epoch > durable.fencedEpoch;
-  if (!closed)
-    return refuse(
-      `fenced at epoch ${durable.fencedEpoch}, opened at ${durable.openedEpoch}: its log may still grow`,
-    );
-  return engine.readTail({ from: request.from });
 }
 
 /** The first of SIGTERM and SIGINT; a second one ends the process as it always would. */

@@ -98,9 +98,9 @@ function databaseReport(state: AgentState, context: Context): DatabaseReport {
       tailReadable: false,
     };
   }
-  const age = context.now - lastProof(state, database);
+  const age = since(lastProof(state, database), context.now);
   return {
-    state: reportedState(state, database, age, context),
+    state: reportedState(state, database, context),
     role: database.role,
     dataId: database.dataId,
     position: database.position,
@@ -116,12 +116,13 @@ function databaseReport(state: AgentState, context: Context): DatabaseReport {
 function reportedState(
   state: AgentState,
   database: Observed,
-  canaryAgeMs: number,
   context: Context,
 ): DatabaseState {
   if (isDown(database.state) && state.stoppedByFence) return 'fenced';
   const opened = state.durable.openedEpoch > state.durable.fencedEpoch;
-  const late = canaryAgeMs >= context.timings.canaryTimeoutMs;
+  // An agent that has just started has not had the time to hear of one.
+  const provedAt = latest(lastProof(state, database), state.startedAt);
+  const late = since(provedAt, context.now) >= context.timings.canaryTimeoutMs;
   return database.state === 'running' && database.role === 'writable' && opened && late
     ? 'hung'
     : database.state;

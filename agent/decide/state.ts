@@ -33,6 +33,7 @@ export interface AgentState {
   readonly cluster: string;
   readonly member: string;
   readonly incarnation: string;
+  readonly startedAt: MonotonicMs;
   readonly durable: DurableState;
   readonly controllers: Readonly<Record<string, Session>>;
   /** Highest term heard from any controller; directives of a lower one are not followed. */
@@ -279,6 +280,7 @@ export function startState(start: {
     cluster: start.durable.cluster,
     member: start.durable.member,
     incarnation: start.incarnation,
+    startedAt: start.now,
     durable: start.durable,
     controllers: Object.fromEntries(start.controllers.map((name) => [name, { connected: false }])),
     term: undefined,

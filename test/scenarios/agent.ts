@@ -99,7 +99,7 @@ export function agentScenario(): Scenario {
       position: position(o['at'] ?? '1:100'),
       backlogBytes: 0,
       canaryAgeMs: undefined,
-      canaryAt: canary ? asMonotonic(now) : old?.canaryAt,
+      canaryAt: canary ? asMonotonic(now) : o['fresh'] === 'yes' ? undefined : old?.canaryAt,
       upstream: o['follows'] === undefined ? old?.upstream : `${o['follows']}:5432`,
       streaming: o['follows'] === undefined ? (old?.streaming ?? false) : true,
       followers: [],

@@ -23,7 +23,13 @@ export async function follow(
   const now = await readStatus(server, false, bounds.left());
   if (!now.closed) throw new TanistError('ENGINE_FAILED', 'the server accepts writes: it cannot follow');
   await dropSlots(server, bounds.left());
-  const changed = await point(server, leader, member === undefined ? '' : slotName(member), now.timeline, bounds);
+  const changed = await point(
+    server,
+    leader,
+    member === undefined ? '' : slotName(member),
+    now.timeline,
+    bounds,
+  );
   if (changed) await reload(server, bounds.left());
   await awaitLog(server, databaseAddress(leader), bounds, (status) => isStreamingFrom(status, leader));
 }
