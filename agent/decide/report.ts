@@ -113,11 +113,7 @@ function databaseReport(state: AgentState, context: Context): DatabaseReport {
   };
 }
 
-function reportedState(
-  state: AgentState,
-  database: Observed,
-  context: Context,
-): DatabaseState {
+function reportedState(state: AgentState, database: Observed, context: Context): DatabaseState {
   if (isDown(database.state) && state.stoppedByFence) return 'fenced';
   const opened = state.durable.openedEpoch > state.durable.fencedEpoch;
   // An agent that has just started has not had the time to hear of one.
