@@ -13,10 +13,7 @@ export function renderInspection(
   const parts = [
     [
       `${paint('bold', cluster)}: ${leader === undefined ? 'no leader' : `leader ${leader}`}`,
-      ...renderTable(
-        members.map((member) => memberRow(member, members)),
-        HEAD.map((title) => paint('dim', title)),
-      ),
+      ...(members.length === 0 ? ['  no agent of it is connected'] : membersTable(members, paint)),
     ],
     ...SEVERITIES.map((severity) =>
       group(
@@ -30,6 +27,12 @@ export function renderInspection(
   const lines = parts.filter((part) => part.length > 0).map((part) => part.join('\n'));
   return `${lines.join('\n\n')}\n`;
 }
+
+const membersTable = (members: readonly InspectedMember[], paint: Paint): readonly string[] =>
+  renderTable(
+    members.map((member) => memberRow(member, members)),
+    HEAD.map((title) => paint('dim', title)),
+  );
 
 const HEAD = ['MEMBER', 'ROLE', 'ADDRESS', 'FOLLOWS', 'STREAMING', 'ELIGIBLE AT ONCE'];
 

@@ -150,6 +150,13 @@ hurts: `);
     );
   });
 
+  it('shows no table where there is nobody', async () => {
+    const none = { ...found, leader: undefined, members: [], findings: [blocksAll] };
+    callOperator.mockResolvedValue(answerToJson({ kind: 'inspected', inspection: none }));
+    const { out } = await tanist(['adopt', 'ordres', '--dry-run']);
+    expect(out).toMatch(/^orders: no leader\n {2}no agent of it is connected\n\nblocks: /);
+  });
+
   it('sends the policy of the file; with a wrong one it does not even look', async () => {
     const file = join(folder, 'policy.yaml');
     writeFileSync(file, 'profile: fast\nmembers: { orders-3: { appoint: never } }');
