@@ -180,7 +180,7 @@ export function createControllerLoop(
       await ports.election.stop();
       await ports.agents.stop();
       for (const answer of waiting.values()) {
-        answer({ kind: 'error', code: 'NOT_ACTIVE', text: 'this controller is shutting down' });
+        answer({ kind: 'error', code: 'OUTCOME_UNKNOWN', text: 'this controller is shutting down' });
       }
     },
     status: (cluster) => statusOf(state, cluster, ports.now(), ports.authorityNow()),

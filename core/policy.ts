@@ -43,7 +43,7 @@ export interface MemberPolicy {
 export const DEFAULT_MEMBER_POLICY: MemberPolicy = { priority: 0, appoint: 'yes', follow: undefined };
 
 export const memberPolicy = (policy: Policy, member: string): MemberPolicy =>
-  policy.members[member] ?? DEFAULT_MEMBER_POLICY;
+  (Object.hasOwn(policy.members, member) ? policy.members[member] : undefined) ?? DEFAULT_MEMBER_POLICY;
 
 export const DEFAULT_POLICY: Policy = {
   profile: 'balanced',

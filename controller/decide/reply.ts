@@ -35,7 +35,7 @@ export function answerEverybody(cluster: ClusterState, context: Context): void {
   for (const request of waiting) {
     replyError(
       request,
-      'NOT_ACTIVE',
+      'OUTCOME_UNKNOWN',
       'another controller takes over; tanist status shows what came of it',
       context,
     );

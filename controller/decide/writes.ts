@@ -99,7 +99,7 @@ export function reread(
     return settle(cluster, under, context);
   }
   if (event.stored === undefined) {
-    return abandon(cluster, 'NOT_ACTIVE', 'etcd holds no plan of this cluster any more', context);
+    return abandon(cluster, 'OUTCOME_UNKNOWN', 'etcd holds no plan of this cluster any more', context);
   }
   const { epoch, leader } = event.stored.plan;
   const ours = under.settling && epoch === under.write.plan.epoch && leader === under.write.plan.leader;
@@ -107,7 +107,7 @@ export function reread(
   const stored: Stored = { ...event.stored, readIn: context.role.term };
   answerEverybody({ ...cluster, write: undefined }, context);
   return {
-    ...abandon(cluster, 'NOT_ACTIVE', 'the plan or the election changed', context),
+    ...abandon(cluster, 'OUTCOME_UNKNOWN', 'the plan or the election changed', context),
     stored,
     attempt: undefined,
     order: undefined,
