@@ -85,6 +85,8 @@ export function written(
   }
 }
 
+const CHANGED = 'the plan or the election changed meanwhile; look with tanist status, and ask again';
+
 /** After a refusal etcd's plan is the truth, whoever wrote it. */
 export function reread(
   cluster: ClusterState,
@@ -107,7 +109,7 @@ export function reread(
   const stored: Stored = { ...event.stored, readIn: context.role.term };
   answerEverybody({ ...cluster, write: undefined }, context);
   return {
-    ...abandon(cluster, 'OUTCOME_UNKNOWN', 'the plan or the election changed', context),
+    ...abandon(cluster, under.settling ? 'OUTCOME_UNKNOWN' : 'OPERATION_REFUSED', CHANGED, context),
     stored,
     attempt: undefined,
     order: undefined,

@@ -75,7 +75,7 @@ ben leads, epoch 5; closed to writers for 180 ms
       to: undefined,
       leaderIsOff: false,
     });
-    expect(controllers.limits).toEqual([10_000, 120_000]);
+    expect(controllers.limits).toEqual([10_000, 300_000]);
   });
 
   it('asks for the candidate that was confirmed, not for whoever is the best by then', async () => {
