@@ -2,7 +2,7 @@
 import { FAULTS, type Fault, type FaultName } from '#test/bench/faults.js';
 import { finish, spread, tell } from '#test/bench/numbers.js';
 import { type Run, runOnce } from '#test/bench/run.js';
-import { stopAll } from '#test/cluster/processes.js';
+import { stopAll, waitFor } from '#test/cluster/processes.js';
 import { startTanist, type TanistCluster } from '#test/cluster/tanist.js';
 import { prepareLoad } from '#test/load/writers.js';
 
@@ -49,7 +49,11 @@ async function startCluster(options: FailoverOptions, fault: Fault): Promise<Tan
     progress: tell,
     ...fault.needs,
   });
-  await prepareLoad((await cluster.leader()).server);
+  const prepare = async (): Promise<boolean> => {
+    await prepareLoad((await cluster.leader()).server);
+    return true;
+  };
+  await waitFor(prepare, { timeoutMs: WELL_WITHIN_MS, what: 'the table of the writers' });
   return cluster;
 }
 

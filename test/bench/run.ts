@@ -4,7 +4,7 @@ import { holdBackReplay } from '#test/bench/readers.js';
 import { type Rejoin, watchRejoin } from '#test/bench/rejoin.js';
 import { waitFor } from '#test/cluster/processes.js';
 import type { Member, TanistCluster } from '#test/cluster/tanist.js';
-import { type Load, longestGap, missing, startLoad } from '#test/load/writers.js';
+import { type Acknowledged, type Load, longestGap, missing, startLoad } from '#test/load/writers.js';
 
 /** Writes acknowledged before the fault, and after service is back; and how long the writers are at it before the fault. */
 const STEADY = 100;
@@ -54,8 +54,10 @@ export async function runOnce(cluster: TanistCluster, options: RunOptions): Prom
     await load.stop();
     for (const reader of readers) await reader.end().catch(() => undefined);
   }
-  const heir = cluster.member(load.acknowledged.at(-1)?.server ?? '');
-  const lost = await missing(heir.server, name, load.acknowledged);
+  const lost = await waitFor(() => askLeader(cluster, name, load), {
+    timeoutMs: SERVICE_WITHIN_MS,
+    what: 'the leader to tell which writes it has',
+  });
   return {
     outageMs: longestGap(load.acknowledged),
     acknowledged: load.acknowledged.length,
@@ -84,4 +86,15 @@ async function waitForHeir(cluster: TanistCluster, load: Load, old: Member, befo
     return epoch > before && entry?.outcome === 'proved' ? epoch : undefined;
   };
   return waitFor(proved, { timeoutMs: SERVICE_WITHIN_MS, what: 'the heir to be proved' });
+}
+
+/** On a busy machine the leader may have changed once more: whoever leads is asked, once it is open. */
+async function askLeader(
+  cluster: TanistCluster,
+  run: string,
+  load: Load,
+): Promise<readonly Acknowledged[] | undefined> {
+  const { server } = await cluster.leader();
+  const [open] = await server.query('select where not pg_is_in_recovery()');
+  return open && missing(server, run, load.acknowledged);
 }
