@@ -3,14 +3,15 @@
  * what they promise is durable (E5). Nothing here decides.
  */
 import { assertNever } from '#core/assert.js';
-import { asDuration, type DurationMs, type MonotonicMs } from '#core/brand.js';
+import { asDuration, type DurationMs, type MonotonicMs, NEVER, since } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
-import type { PlanMember } from '#core/plan.js';
+import { isReleased, type PlanMember } from '#core/plan.js';
 import type { Answering } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
+import { grantedUntil } from '#agent/decide/right.js';
 import {
   type AgentState,
   type DurableState,
@@ -149,8 +150,9 @@ export function createAgentLoop(
 
   /** A disk that stalls must not hold up the end of a lease: the fence needs neither this write nor the queue behind it. */
   async function remember(durable: DurableState): Promise<void> {
-    const left = state.lease.expiry - ports.now();
-    const expiry = left > 0 ? setTimeout(() => void fenceIfOpen(), left) : undefined;
+    const { plan } = state.durable;
+    const left = plan === undefined ? NEVER : since(ports.now(), grantedUntil(state, plan, { rules }));
+    const expiry = left > 0 && left !== NEVER ? setTimeout(() => void fenceIfOpen(), left) : undefined;
     try {
       await ports.stateFile.write(durable);
     } finally {
@@ -159,8 +161,9 @@ export function createAgentLoop(
   }
 
   async function fenceIfOpen(): Promise<void> {
-    const { plan, openedEpoch, fencedEpoch } = state.durable;
-    if (plan === undefined || (openedEpoch <= fencedEpoch && state.openingEpoch <= fencedEpoch)) return;
+    const { plan, openedEpoch, openingEpoch, fencedEpoch } = state.durable;
+    if (plan === undefined || isReleased(plan)) return;
+    if (openedEpoch <= fencedEpoch && openingEpoch <= fencedEpoch) return;
     await ports.engine.run({ kind: 'fence', withinMs: timingsOf(plan.policy.profile).fenceMs });
   }
 

@@ -18,6 +18,7 @@ export function remember(known: Durable | undefined, config: AgentConfig, identi
       sealedEpoch: NO_EPOCH,
       fencedEpoch: NO_EPOCH,
       openedEpoch: NO_EPOCH,
+      openingEpoch: NO_EPOCH,
       releasedEpoch: NO_EPOCH,
     };
   }

@@ -143,7 +143,7 @@ export function createControllerLoop(
   async function write(effect: Effect & { kind: 'write' }): Promise<void> {
     const outcome = await ports.planStore.write(effect.write);
     const event: Input = { kind: 'written', cluster: effect.cluster, id: effect.id, outcome };
-    if (outcome.kind === 'unknown') later(event);
+    if (outcome.kind !== 'committed') later(event);
     else take(event);
   }
 

@@ -11,7 +11,13 @@ export type OperatorCommand =
   /** What `adopt` would take into care, and what would hurt at a failover. Changes nothing. */
   | { readonly kind: 'inspect' }
   /** Commits the first plan around the leader that runs already. */
-  | { readonly kind: 'adopt'; readonly policy: Policy; readonly by: string }
+  /** `leaderIsOff`: the operator states that the machine of whoever led before is off, if that one has not let go. */
+  | {
+      readonly kind: 'adopt';
+      readonly policy: Policy;
+      readonly by: string;
+      readonly leaderIsOff: boolean;
+    }
   /** Undoes all that `adopt` and what followed did; answered when every connected member has. */
   | { readonly kind: 'release'; readonly by: string }
   /** What a switchover or failover would do and lose. Changes nothing. `to` undefined: whoever is chosen. */

@@ -1,8 +1,8 @@
 /** What controllers say. The receiver enforces the numbers: a lower term, epoch or version is not followed (E5, S1). */
 import { assertNever } from '#core/assert.js';
-import { highest, NEVER } from '#core/brand.js';
+import { highest, LONG_AGO, NEVER } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
-import type { Plan } from '#core/plan.js';
+import { isReleased, type Plan } from '#core/plan.js';
 import { compareTerms } from '#core/term.js';
 import { leaseHeld, rightUntil } from '#agent/decide/right.js';
 import type { AgentState, Context } from '#agent/decide/state.js';
@@ -65,6 +65,8 @@ function takePlan(state: AgentState, { plan }: Directive & { kind: 'plan' }, con
     opened: sameEpoch ? state.opened : undefined,
     tailWanted: undefined,
     problem: sameEpoch ? state.problem : undefined,
+    // A lease of the care that ends now must not outlive it: the next may have shorter timings (A2).
+    lease: isReleased(plan) ? { epoch: plan.epoch, expiry: LONG_AGO } : state.lease,
     retryAt: context.now,
     slotsAt: sameEpoch ? state.slotsAt : context.now,
   };

@@ -2,7 +2,7 @@
  * What the guard is to hold (DESIGN 7.2): the instant until which this database may be open, told anew whenever it changes. One that was
  * never told does nothing, so a replica that never led costs nobody a look.
  */
-import { asMonotonic, LONG_AGO, type MonotonicMs } from '#core/brand.js';
+import { asMonotonic, highest, LONG_AGO, type MonotonicMs } from '#core/brand.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { grantedUntil } from '#agent/decide/right.js';
 import type { AgentState, Context, Event, GuardOrder } from '#agent/decide/state.js';
@@ -51,7 +51,10 @@ export function isGuarded({ guard }: AgentState, plan: Plan, context: Context): 
 /** Whether an agent that ends may leave its database as it is: the guard closes it in time if nobody comes back. */
 export function isLeftGuarded({ guard, durable }: AgentState, plan: Plan, now: MonotonicMs): boolean {
   if (isReleased(plan)) return true;
-  return guard.standing && guard.holds?.epoch === durable.openedEpoch && guard.holds.until > now;
+  const latest = highest(durable.openedEpoch, durable.openingEpoch);
+  return (
+    guard.standing && guard.holds !== undefined && guard.holds.epoch >= latest && guard.holds.until > now
+  );
 }
 
 export function hearGuard(

@@ -47,7 +47,7 @@ function run(state: AgentState, action: Action, context: Context): AgentState {
   const next = { ...state, actions: id, action: { id, action, startedAt: context.now } };
   switch (action.kind) {
     case 'open':
-      return { ...next, openingEpoch: action.epoch };
+      return { ...next, durable: { ...next.durable, openingEpoch: action.epoch } };
     case 'fence':
       return { ...next, stoppedByFence: next.stoppedByFence || state.downSince === undefined };
     case 'keepSlots':
@@ -61,7 +61,7 @@ function release(state: AgentState, plan: Plan, database: Observed, context: Con
   if (state.durable.releasedEpoch >= plan.epoch || state.action !== undefined) return state;
   if (database.state !== 'running' || context.now < state.retryAt) return state;
   const peers = plan.members.filter(({ name }) => name !== state.member);
-  return run(state, { kind: 'release', peers, timeoutMs: RELEASE_WITHIN }, context);
+  return run(state, { kind: 'release', epoch: plan.epoch, peers, timeoutMs: RELEASE_WITHIN }, context);
 }
 
 /** L4 gives a fence F after the expiry; a stop that was asked for ends by then as well. */
@@ -75,7 +75,7 @@ function fenceWithin(state: AgentState, plan: Plan, context: Context): DurationM
 function mustFence(state: AgentState, plan: Plan, database: Observed, context: Context): boolean {
   const mayOpen = mayBeOpen(state, plan, context);
   // A promotion that was begun may land at any moment: the right to be open bounds it like an open database.
-  if (isPromoting(state) && (!mayOpen || state.openingEpoch !== plan.epoch)) return true;
+  if (isPromoting(state) && (!mayOpen || state.durable.openingEpoch !== plan.epoch)) return true;
   if (!isDown(database.state) && mayAccept(state, database)) return !mayOpen;
   // Dead, but not its children: one that is busy can still commit. A rewind stops its closed server by itself.
   if (isDown(database.state) && !database.processesGone) return state.action?.action.kind !== 'rewind';
@@ -92,13 +92,13 @@ function mayAccept(state: AgentState, database: Observed): boolean {
 
 /** An opening was begun and has neither succeeded nor been fenced. */
 function isPromoting(state: AgentState): boolean {
-  return state.openingEpoch > highest(state.durable.openedEpoch, state.durable.fencedEpoch);
+  return state.durable.openingEpoch > highest(state.durable.openedEpoch, state.durable.fencedEpoch);
 }
 
 /** The leader's time at this epoch is over once it ends after it began, or when a higher epoch is known. */
 export function isOver(state: AgentState, plan: Plan): boolean {
   if (plan.leader !== state.member) return false;
-  const begun = state.durable.openedEpoch === plan.epoch || state.openingEpoch === plan.epoch;
+  const begun = state.durable.openedEpoch === plan.epoch || state.durable.openingEpoch === plan.epoch;
   return begun || state.durable.highestEpoch > plan.epoch;
 }
 

@@ -70,7 +70,7 @@ export function takeResult(
     case 'slotsKept':
       return ended;
     case 'checkpointed':
-      return { ...ended, prepare: ended.prepare && { ...ended.prepare, done: true } };
+      return { ...ended, prepare: ended.prepare && { ...ended.prepare, done: true }, problem: undefined };
     case 'rewound':
       // Where its log ends now is to be read anew.
       return { ...ended, sealed: undefined, problem: undefined };
@@ -79,7 +79,7 @@ export function takeResult(
         ...ended,
         durable: {
           ...ended.durable,
-          releasedEpoch: ended.durable.plan?.epoch ?? ended.durable.releasedEpoch,
+          releasedEpoch: releasedBy(under) ?? ended.durable.releasedEpoch,
         },
         problem: undefined,
       };
@@ -95,7 +95,7 @@ function fenced(state: AgentState, found: Result & { kind: 'fenced' }, context: 
   if (!context.rules.F2(found)) return state;
   const { plan, openedEpoch, fencedEpoch } = state.durable;
   const closed =
-    plan !== undefined && isOver(state, plan) ? plan.epoch : highest(openedEpoch, state.openingEpoch);
+    plan !== undefined && isOver(state, plan) ? plan.epoch : highest(openedEpoch, state.durable.openingEpoch);
   return {
     ...state,
     durable: { ...state.durable, fencedEpoch: highest(fencedEpoch, closed) },
@@ -118,6 +118,9 @@ function failed(
       return { ...state, fenceAgainAt: after(context.now, FENCE_AGAIN_AFTER) };
     case 'keepSlots':
       return tried;
+    case 'checkpoint':
+      // Asked for again as long as somebody waits for it.
+      return { ...tried, prepare: undefined };
     case 'rewind':
       return {
         ...tried,
@@ -138,6 +141,9 @@ function failed(
 function openedAt(durable: AgentState['durable'], epoch: Epoch): AgentState['durable'] {
   return epoch > durable.openedEpoch ? { ...durable, openedEpoch: epoch } : durable;
 }
+
+const releasedBy = ({ action }: ActionUnderWay): Epoch | undefined =>
+  action.kind === 'release' ? action.epoch : undefined;
 
 function followedBy(state: AgentState, under: ActionUnderWay): AgentState['followed'] {
   const { plan } = state.durable;

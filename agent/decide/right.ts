@@ -12,14 +12,20 @@ export function rightUntil(state: AgentState, plan: Plan, context: Context): Mon
 }
 
 /** What it was granted: until then a fence that is under way may take its time, and the guard waits. */
-export function grantedUntil(state: AgentState, plan: Plan, context: Context): MonotonicMs {
+export function grantedUntil(state: AgentState, plan: Plan, { rules }: Pick<Context, 'rules'>): MonotonicMs {
   if (isReleased(plan)) return NEVER;
-  if (plan.leader !== state.member || !context.rules.F1(state.durable, plan.epoch)) return LONG_AGO;
+  if (plan.leader !== state.member || !rules.F1(state.durable, plan.epoch)) return LONG_AGO;
   const isOpened = state.durable.openedEpoch === plan.epoch;
   // Committed around an open leader; no controller appoints another before it has proved itself.
   if (isBeingAdopted(plan) && !isOpened) return NEVER;
-  if (isOpened && context.rules.V6(plan)) return NEVER;
+  if ((isOpened || goesOn(state, plan)) && rules.V6(plan)) return NEVER;
   return leaseUntil(state);
+}
+
+/** The same leader under a new epoch, never closed since the last. */
+function goesOn({ durable }: AgentState, { opening }: Plan): boolean {
+  const isRenewed = opening.state === 'pending' && opening.oldLeader === 'none';
+  return isRenewed && durable.openedEpoch > durable.fencedEpoch;
 }
 
 export function mayBeOpen(state: AgentState, plan: Plan, context: Context): boolean {

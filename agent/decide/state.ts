@@ -54,8 +54,6 @@ export interface AgentState {
   readonly tail: TailReport | undefined;
   readonly tailWanted: TailWanted | undefined;
   readonly opened: (OpenedReport & { readonly at: MonotonicMs }) | undefined;
-  /** The epoch whose opening was begun: a database that dies after that is closed at it (F1). */
-  readonly openingEpoch: Epoch;
   /** Whom `follow` was done for, at which epoch. */
   readonly followed: Followed | undefined;
   /** The epoch whose leader's history this log left for good: only a clone helps. */
@@ -88,6 +86,8 @@ export interface DurableState {
   readonly sealedEpoch: Epoch;
   readonly fencedEpoch: Epoch;
   readonly openedEpoch: Epoch;
+  /** The epoch whose opening was begun: a database that dies after that is closed at it (F1), also for the next incarnation. */
+  readonly openingEpoch: Epoch;
   readonly releasedEpoch: Epoch;
 }
 
@@ -197,7 +197,12 @@ export type Action =
       readonly openings: readonly ProvedOpening[];
       readonly timeoutMs: DurationMs;
     }
-  | { readonly kind: 'release'; readonly peers: readonly PlanMember[]; readonly timeoutMs: DurationMs }
+  | {
+      readonly kind: 'release';
+      readonly epoch: Epoch;
+      readonly peers: readonly PlanMember[];
+      readonly timeoutMs: DurationMs;
+    }
   | { readonly kind: 'keepSlots'; readonly replicas: readonly string[]; readonly retentionBytes: number };
 
 export type Result =
@@ -297,7 +302,6 @@ export function startState(start: {
     tail: undefined,
     tailWanted: undefined,
     opened: undefined,
-    openingEpoch: NO_EPOCH,
     followed: undefined,
     unrewindableEpoch: NO_EPOCH,
     stepDownEpoch: NO_EPOCH,

@@ -96,7 +96,12 @@ export type EngineAction =
       readonly timeoutMs: DurationMs;
     }
   /** Lets the database go as it was found: nothing of ours is left in it. */
-  | { readonly kind: 'release'; readonly peers: readonly PlanMember[]; readonly timeoutMs: DurationMs }
+  | {
+      readonly kind: 'release';
+      readonly epoch: Epoch;
+      readonly peers: readonly PlanMember[];
+      readonly timeoutMs: DurationMs;
+    }
   /** On the leader: a slot per replica; drops those absent that hold back more than the bound. */
   | { readonly kind: 'keepSlots'; readonly replicas: readonly string[]; readonly retentionBytes: number };
 

@@ -13,6 +13,8 @@ export interface Durable {
   readonly fencedEpoch: Epoch;
   /** Highest epoch that this agent opened itself. */
   readonly openedEpoch: Epoch;
+  /** Highest epoch whose opening this agent began. */
+  readonly openingEpoch: Epoch;
   /** Highest epoch of a plan by which this database was let go. */
   readonly releasedEpoch: Epoch;
 }

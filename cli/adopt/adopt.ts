@@ -15,6 +15,8 @@ import { createPaint } from '#cli/view/paint.js';
 export interface AdoptRequest extends Asked {
   /** Undefined: the default policy. */
   readonly policyFile: string | undefined;
+  /** The machine of whoever led before is off; stated for the ledger. */
+  readonly leaderIsOff: boolean;
   /** Ends after showing. */
   readonly dryRun: boolean;
   readonly yes: boolean;
@@ -30,7 +32,12 @@ export async function adopt(request: AdoptRequest, operator: Operator, terminal:
   requireUnblocked(inspection);
   if (request.dryRun) return;
   await confirm(`Take ${request.cluster} into care?`, request.yes, terminal);
-  const adopted = await operate(request, { kind: 'adopt', policy, by: operatorName() }, operator);
+  const { leaderIsOff } = request;
+  const adopted = await operate(
+    request,
+    { kind: 'adopt', policy, leaderIsOff, by: operatorName() },
+    operator,
+  );
   terminal.print(request.json ? adopted.document : renderAdopted(adopted.plan));
 }
 

@@ -10,6 +10,7 @@ import type { Terminal } from '#cli/terminal.js';
 
 interface Options {
   readonly policy?: string;
+  readonly leaderIsOff?: true;
   readonly dryRun?: true;
   readonly yes?: true;
   readonly json?: true;
@@ -26,6 +27,10 @@ export function addAdopt(program: Command, terminal: Terminal): void {
     )
     .addArgument(nameArgument('<cluster>', "the name that the agents' files give"))
     .option('--policy <file>', 'what you ask for: timings, waits, members (default: the default policy)')
+    .option(
+      '--leader-is-off',
+      'state that the machine of the leader before a release is off and stays off, if it has not let go',
+    )
     .addOption(dryRunOption())
     .addOption(yesOption())
     .addOption(jsonOption())
@@ -41,10 +46,11 @@ Examples:
   tanist adopt orders --policy orders.yaml --controllers 10.0.0.1:7400,10.0.0.2:7400
   tanist adopt orders --dry-run --json | jq '.inspection.findings[] | {severity, member, code}'`,
     )
-    .action(async (cluster: string, { controllers, policy, dryRun, yes, json }: Options) => {
+    .action(async (cluster: string, options: Options) => {
+      const { controllers, policy, leaderIsOff, dryRun, yes, json } = options;
       const { adopt } = await import('#cli/adopt/adopt.js');
       const { operator } = await import('#cli/operator.js');
-      const request = { controllers, cluster, policyFile: policy };
+      const request = { controllers, cluster, policyFile: policy, leaderIsOff: leaderIsOff ?? false };
       const wishes = { dryRun: dryRun ?? false, yes: yes ?? false, json: json ?? false };
       await adopt({ ...request, ...wishes }, operator, terminal);
     });

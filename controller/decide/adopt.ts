@@ -40,7 +40,7 @@ export function beginInspection(cluster: ClusterState, request: number, context:
     });
   }
   const inspecting = { question, request, since: context.now };
-  return { ...cluster, questions: cluster.questions + 1, inspecting };
+  return continueInspection({ ...cluster, questions: cluster.questions + 1, inspecting }, context);
 }
 
 /** Answers once everybody who is connected has; who does not is a finding. */
@@ -115,7 +115,7 @@ const noAnswer = ({ member }: MemberPicture): ClusterFinding => ({
 
 export function adopt(
   cluster: ClusterState,
-  { policy, by }: OperatorCommand & { kind: 'adopt' },
+  { policy, by, leaderIsOff }: OperatorCommand & { kind: 'adopt' },
   request: number,
   context: Context,
 ): ClusterState {
@@ -124,9 +124,16 @@ export function adopt(
     replyError(request, ...error, context);
     return cluster;
   };
+  if (cluster.releasing !== undefined) return fail('OPERATION_REFUSED', 'BUSY: a release is under way');
   if ((before !== undefined && !isReleased(before)) || cluster.write !== undefined)
     return fail('ALREADY_ADOPTED', `cluster ${cluster.name} is at epoch ${before?.epoch ?? 1n}`);
   const live = liveMembers(cluster);
+  const kept = stillHeld(cluster, before, leaderIsOff);
+  if (kept !== undefined)
+    return fail(
+      'ADOPT_BLOCKED',
+      `${kept} led before and has not let go, so it may still accept writes: start its agent, or say that its machine is off`,
+    );
   const ahead = live.filter((m) => (m.report?.planEpoch ?? 0n) > (before?.epoch ?? 0n));
   if (ahead.length > 0)
     return fail(
@@ -143,6 +150,18 @@ export function adopt(
   return commit(cluster, firstPlan(cluster, leader, live, policy), by, request, context);
 }
 
+/** V6: a leader that was let go without hearing of it runs on without grants; its name, or undefined. */
+function stillHeld(
+  { members }: ClusterState,
+  before: Plan | undefined,
+  leaderIsOff: boolean,
+): string | undefined {
+  if (before === undefined || leaderIsOff) return undefined;
+  const leader = members[before.leader];
+  const hasLetGo = (leader?.report?.releasedEpoch ?? 0n) >= before.epoch;
+  return hasLetGo || leader?.connected === true ? undefined : before.leader;
+}
+
 function firstPlan(
   cluster: ClusterState,
   leader: MemberPicture,
@@ -150,7 +169,10 @@ function firstPlan(
   asked: Policy,
 ): Plan {
   const before = cluster.stored?.plan;
-  const policy = { ...asked, members: { ...cascades(live, leader, asked), ...asked.members } };
+  const policy = { ...asked, members: { ...asked.members, ...cascades(live, leader, asked) } };
+  const members = live.map((m) => m.member);
+  // Who is away now is told when it is back.
+  const away = (before?.members ?? []).filter(({ name }) => !members.some((m) => m.name === name));
   return {
     cluster: cluster.name,
     engine: 'postgres',
@@ -158,7 +180,7 @@ function firstPlan(
     epoch: before === undefined ? asEpoch(1n) : nextEpoch(before.epoch),
     version: before === undefined ? asVersion(1n) : nextVersion(before.version),
     leader: leader.member.name,
-    members: live.map((m) => m.member).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    members: [...members, ...away].sort((a, b) => (a.name < b.name ? -1 : 1)),
     // Nobody vouched yet and no earlier epoch was granted: replicas that stream are appointable at once.
     eligible: live
       .filter((m) => follows(m, leader) && memberPolicy(policy, m.member.name).appoint === 'yes')
@@ -167,11 +189,21 @@ function firstPlan(
     joining: [],
     care: 'automatic',
     maintenance: [],
-    upstreams: {},
+    upstreams: upstreamsOf(policy, leader),
     opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted' },
     openings: before?.openings ?? [],
     policy,
   };
+}
+
+/** As they follow now, so that nobody is pointed elsewhere and back. */
+function upstreamsOf(policy: Policy, leader: MemberPicture): Plan['upstreams'] {
+  const follows = Object.entries(policy.members).flatMap(([name, { follow }]) =>
+    follow === undefined || follow === leader.member.name || name === leader.member.name
+      ? []
+      : [[name, follow] as const],
+  );
+  return Object.fromEntries(follows);
 }
 
 /** Replicas that were found following another replica go on doing so: that is somebody's wish. */

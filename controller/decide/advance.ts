@@ -14,6 +14,7 @@ import { probeSilentLeader } from '#controller/decide/probes.js';
 import { proveOpening } from '#controller/decide/prove.js';
 import { react } from '#controller/decide/react.js';
 import { continueRelease, isLetGo } from '#controller/decide/release.js';
+import { answerEverybody } from '#controller/decide/reply.js';
 import { renew } from '#controller/decide/renew.js';
 import { say } from '#controller/decide/say.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
@@ -26,7 +27,11 @@ export function advance(before: ClusterState, context: Context): ClusterState {
   const { stored } = cluster;
   if (stored === undefined || cluster.write !== undefined) return cluster;
   if (!context.rules.E4(stored.readIn, context.role.term)) return cluster;
-  if (storeIsBehind(cluster, context)) return say(cluster, 'error', reason('STORE_BEHIND'), context);
+  if (storeIsBehind(cluster, context)) {
+    answerEverybody(cluster, context);
+    const idle = { ...cluster, attempt: undefined, order: undefined, releasing: undefined };
+    return say(idle, 'error', reason('STORE_BEHIND'), context);
+  }
   if (isLetGo(cluster)) return continueRelease(cluster, stored.plan, context);
 
   const proved = proveOpening(cluster, context);

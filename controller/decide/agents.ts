@@ -144,7 +144,8 @@ export function storeIsBehind(cluster: ClusterState, context: Context): boolean 
   if (plan === undefined) return false;
   return Object.values(cluster.members).some(
     ({ report }) =>
-      report !== undefined &&
+      // An agent beside other data says nothing of this cluster's plans.
+      report?.database.dataId === plan.dataId &&
       context.rules.E6(plan, { epoch: report.planEpoch, version: report.planVersion }),
   );
 }

@@ -65,9 +65,9 @@ function entryOf(
   };
 }
 
-function kindOf(plan: Plan, old: Plan, { wish }: Attempt): LedgerKind {
+function kindOf(plan: Plan, old: Plan, { failed, wish }: Attempt): LedgerKind {
   if (plan.leader === old.leader) return 'reopen';
-  return wish?.kind === 'switchover' ? 'switchover' : 'failover';
+  return wish?.kind === 'switchover' && failed.length === 0 ? 'switchover' : 'failover';
 }
 
 /** What the old leader may have acknowledged and the chosen member lacks. Never called none without proof. */

@@ -7,6 +7,7 @@ import type { OperatorCommand } from '#core/operator.js';
 import { isProved, memberOf, type Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
 import { type Reason, reason } from '#core/reasons.js';
+import { isOpenToWishes } from '#controller/decide/forecast.js';
 import { inWords, replyDone, replyError } from '#controller/decide/reply.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
 import { submit } from '#controller/decide/writes.js';
@@ -73,7 +74,9 @@ function change(
   request: number,
   context: Context,
 ): ClusterState {
-  const isBusy = cluster.write !== undefined || cluster.attempt !== undefined || cluster.order !== undefined;
+  // A failover that found nobody may be ended: its seals are outlived by the next epoch.
+  const attempt = isOpenToWishes(cluster) ? undefined : cluster.attempt;
+  const isBusy = cluster.write !== undefined || attempt !== undefined || cluster.order !== undefined;
   if (isBusy || !isProved(plan))
     return refuse(
       cluster,
@@ -84,7 +87,8 @@ function change(
   context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: why });
   const next: Plan = { ...plan, ...changed, version: nextVersion(plan.version) };
   const { policy } = changed;
-  return submit({ ...cluster, joiningAcknowledgedAt: undefined, said: undefined }, next, context, {
+  const ended = { ...cluster, attempt, joiningAcknowledgedAt: undefined, said: undefined };
+  return submit(ended, next, context, {
     request,
     ...(policy === undefined ? {} : { policy }),
   });

@@ -36,8 +36,10 @@ export function choose(
   const oldLeaderFenced = isFenced(cluster.members[plan.leader], plan);
   const answered = (name: string): boolean => sealed.some((s) => s.member === name);
 
-  const askable = canBeSealed(cluster, plan) ? [plan.leader, ...plan.eligible] : plan.eligible;
-  const awaited = askable.filter((name) => !answered(name) && isAnswering(cluster, plan, name, context));
+  const isClosed = proof === 'fenced' || proof === 'stated';
+  const awaited = mayAnswer(cluster, plan, attempt, isClosed).filter(
+    (name) => !answered(name) && isAnswering(cluster, plan, name, context),
+  );
   if (patience.forSeals && awaited.length > 0) {
     return { kind: 'wait', reason: reason('WAITING_FOR_SEALS', { awaited: awaited.join(' ') }) };
   }
@@ -51,10 +53,9 @@ export function choose(
   ) {
     return { kind: 'wait', reason: reason('WAITING_FOR_TAIL', { leader: plan.leader }) };
   }
-  const isClosed = proof === 'fenced' || proof === 'stated';
-  const pool = appointable(sealed, plan, attempt, isClosed, context);
-  const hasTail = oldLeaderFenced && isTailReadable(cluster, plan, context);
-  const chosen = asWished(pool, attempt, hasTail) ?? chooseMostAdvanced(pool);
+  const pool = appointable(cluster, sealed, plan, attempt, isClosed, context);
+  const chosen =
+    asBefore(sealed, attempt) ?? asWished(cluster, sealed, pool, plan, attempt) ?? chooseMostAdvanced(pool);
   switch (chosen.kind) {
     case 'none':
       return {
@@ -107,7 +108,8 @@ export function mayAppoint(
     planEpoch: plan.epoch,
     // `async` acknowledges without any replica: k is 0 and the lossless rule never holds.
     lossless: context.rules.S5(0, 0, 0),
-    statedOff: wish?.leaderIsOff ?? false,
+    // Said of this leader and of no later one, and worth nothing once it is heard.
+    statedOff: wish?.off === plan.leader && !isAnswering(cluster, plan, plan.leader, context),
   });
 }
 
@@ -124,6 +126,7 @@ function sealedMembers(cluster: ClusterState, plan: Plan, attempt: Attempt): rea
         member: name,
         position: sealed.position,
         isOldLeader: name === plan.leader,
+        isEligible: plan.eligible.includes(name),
         priority: memberPolicy(plan.policy, name).priority,
         backlogBytes: picture.report?.database.backlogBytes ?? 0,
       },
@@ -131,8 +134,26 @@ function sealedMembers(cluster: ClusterState, plan: Plan, attempt: Attempt): rea
   });
 }
 
-/** The eligible and the old leader itself; others (V7) only when none of these answered and the old leader is fenced. */
+/** Whose seals are worth waiting for a moment. */
+function mayAnswer(
+  cluster: ClusterState,
+  plan: Plan,
+  { wish }: Attempt,
+  oldLeaderIsClosed: boolean,
+): readonly string[] {
+  const others = plan.members
+    .map(({ name }) => name)
+    .filter((name) => name !== plan.leader && excluded(plan, name) === undefined)
+    .filter((name) => oldLeaderIsClosed || plan.eligible.includes(name) || name === wish?.to);
+  return canBeSealed(cluster, plan) ? [plan.leader, ...others] : others;
+}
+
+/**
+ * The old leader itself and the eligible; anybody once the old leader is closed (V7), since then only what they hold counts. INV-6: nobody
+ * without a guard, nobody whom the policy or an administrator leaves out.
+ */
 function appointable(
+  cluster: ClusterState,
   sealed: readonly SealedCandidate[],
   plan: Plan,
   attempt: Attempt,
@@ -140,31 +161,61 @@ function appointable(
   context: Context,
 ): readonly SealedCandidate[] {
   if (attempt.goBack !== undefined) return sealed.filter((s) => s.isOldLeader);
-  const fresh = sealed.filter(
-    (s) => !attempt.failed.includes(s.member) && (s.isOldLeader || excluded(plan, s.member) === undefined),
-  );
-  const first = fresh.filter((s) => s.isOldLeader || plan.eligible.includes(s.member));
-  if (first.length > 0) return first;
-  return fresh.filter((s) => context.rules.V7(plan, s.member, oldLeaderIsClosed));
+  return sealed
+    .filter((s) => !attempt.failed.includes(s.member))
+    .filter((s) => cluster.members[s.member]?.report?.guarded === true)
+    .filter((s) => s.isOldLeader || context.rules.V7(plan, s.member, oldLeaderIsClosed))
+    .filter((s) => s.isOldLeader || excluded(plan, s.member) === undefined);
+}
+
+/** Going back to the old leader loses what a replica has and it has not: its log may have been lost with its machine. */
+function asBefore(
+  sealed: readonly SealedCandidate[],
+  { goBack }: Attempt,
+): (Choosing & { kind: 'stuck' }) | undefined {
+  const leader = sealed.find((s) => s.isOldLeader);
+  if (goBack === undefined || leader === undefined) return undefined;
+  const ahead = sealed.find((s) => holdsMore(s, leader));
+  if (ahead === undefined) return undefined;
+  return { kind: 'stuck', reason: reason('WOULD_LOSE', { member: leader.member, ahead: ahead.member }) };
+}
+
+function holdsMore(one: SealedCandidate, than: SealedCandidate): boolean {
+  const compared = comparePositions(one.position, than.position);
+  return compared === 'ahead' || compared === 'diverged';
 }
 
 /** The member that an operator asked for: it needs the old leader's log, or to be as advanced as any, or leave to lose what it lacks. */
 function asWished(
+  cluster: ClusterState,
+  sealed: readonly SealedCandidate[],
   pool: readonly SealedCandidate[],
+  plan: Plan,
   { wish, goBack, failed }: Attempt,
-  hasTail: boolean,
 ): Chosen | (Choosing & { kind: 'stuck' }) | undefined {
   if (wish?.to === undefined || goBack !== undefined || failed.length > 0) return undefined;
   const { to, acceptLoss } = wish;
+  const stuck = (why: Reason): Choosing & { kind: 'stuck' } => ({ kind: 'stuck', reason: why });
   const candidate = pool.find(({ member }) => member === to);
-  if (candidate === undefined) return { kind: 'stuck', reason: reason('NOT_SEALED', { member: to }) };
-  const ahead = pool.find(({ position }) => {
-    const compared = comparePositions(position, candidate.position);
-    return compared === 'ahead' || compared === 'diverged';
-  });
-  if (ahead !== undefined && !hasTail && !acceptLoss)
-    return { kind: 'stuck', reason: reason('WOULD_LOSE', { member: to, ahead: ahead.member }) };
+  if (candidate === undefined) {
+    const isSealed = sealed.some(({ member }) => member === to);
+    return stuck(excluded(plan, to) ?? reason(isSealed ? 'NOT_ELIGIBLE' : 'NOT_SEALED', { member: to }));
+  }
+  const ahead = pool.find((s) => holdsMore(s, candidate));
+  if (ahead !== undefined && !hasTail(cluster, plan, to) && !acceptLoss)
+    return stuck(reason('WOULD_LOSE', { member: to, ahead: ahead.member }));
   return { kind: 'chosen', candidate, tie: false };
+}
+
+/** DESIGN 6.4: the old leader's agent answers, it has confirmed fenced, and its disk can be read. */
+export function hasTail(cluster: ClusterState, plan: Plan, chosen: string): boolean {
+  const old = cluster.members[plan.leader];
+  return (
+    plan.leader !== chosen &&
+    isFenced(old, plan) &&
+    old?.connected === true &&
+    old.report?.database.tailReadable === true
+  );
 }
 
 /** An old leader whose server runs closed can tell its own position; a dead one's log is read as the tail instead. */

@@ -88,12 +88,22 @@ function take(state: ControllerState, event: Event, context: Context): Controlle
     case 'reread-failed':
       return inCluster(state, event.cluster, (cluster) => rereadFailed(cluster, event, context));
     case 'operate':
-      return inCluster(state, event.cluster, (cluster) => operate(cluster, event, context));
+      return forgetEmpty(
+        inCluster(state, event.cluster, (cluster) => operate(cluster, event, context)),
+        event.cluster,
+      );
     case 'standbys':
       return standbysFound(state, event, context);
     default:
       return assertNever(event);
   }
+}
+
+/** A name that nobody knows is not kept because somebody asked for it. */
+function forgetEmpty(state: ControllerState, name: string): ControllerState {
+  const { [name]: asked, ...others } = state.clusters;
+  const isKnown = asked?.stored !== undefined || asked?.write !== undefined;
+  return isKnown || Object.keys(asked?.members ?? {}).length > 0 ? state : { ...state, clusters: others };
 }
 
 function retryLoad(

@@ -10,11 +10,11 @@ import { type Reason, reason } from '#core/reasons.js';
 import { sealEpoch } from '#core/rules/sealing.js';
 import { timingsOf } from '#core/timings.js';
 import { appoint } from '#controller/decide/appoint.js';
-import { choose } from '#controller/decide/choose.js';
+import { choose, hasTail } from '#controller/decide/choose.js';
 import { answers } from '#controller/decide/forecast.js';
 import { inWords, replyError } from '#controller/decide/reply.js';
 import { say } from '#controller/decide/say.js';
-import type { Attempt, ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
+import type { Attempt, ClusterState, Context } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 
 /** How long the sealed are waited for before those that answered are chosen from. */
@@ -35,7 +35,7 @@ export function sealAll(
   const attempt: Attempt = {
     ...{ reason: why, suspectedAt, failed, wish, goBack },
     phases: withPhase({ suspectedAt, phases: [] }, 'suspected', context),
-    epoch: sealEpoch(plan.epoch, heardEpochs(cluster)),
+    epoch: sealEpoch(plan.epoch, heardEpochs(cluster, plan)),
     stage: 'sealing',
     stageAt: context.now,
     choice: undefined,
@@ -44,8 +44,11 @@ export function sealAll(
   return { ...cluster, attempt };
 }
 
-const heardEpochs = (cluster: ClusterState): readonly Epoch[] =>
-  Object.values(cluster.members).flatMap(({ report }) => report?.highestEpoch ?? []);
+/** An agent beside other data says nothing of this cluster's epochs. */
+const heardEpochs = ({ members }: ClusterState, plan: Plan): readonly Epoch[] =>
+  Object.values(members).flatMap(({ report }) =>
+    report?.database.dataId === plan.dataId ? report.highestEpoch : [],
+  );
 
 /** A leader that closed for another one keeps its log to be read; sealed, it would start again (see the agent's `startStep`). */
 function sealMembers(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): void {
@@ -76,8 +79,8 @@ export function continueAttempt(cluster: ClusterState, attempt: Attempt, context
     case 'tail':
       return takingTail(cluster, plan, attempt, context);
     case 'committing':
-      // The write ended without the plan: etcd has another, which `reread` took up with this attempt dropped.
-      return { ...cluster, attempt: undefined };
+      // The write ended without the plan: etcd has another, or none that can be read.
+      return endWish(cluster, plan, attempt, reason('WRITE_REFUSED'), context);
     case 'opening':
       return opening(cluster, plan, attempt, context);
   }
@@ -85,14 +88,11 @@ export function continueAttempt(cluster: ClusterState, attempt: Attempt, context
 
 function sealing(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): ClusterState {
   // A member that durably knows a higher epoch can only refuse this one: an earlier controller got further than was known.
-  if (heardEpochs(cluster).some((epoch) => epoch > attempt.epoch)) return sealAll(cluster, attempt, context);
+  if (heardEpochs(cluster, plan).some((epoch) => epoch > attempt.epoch))
+    return sealAll(cluster, attempt, context);
   const waited = since(attempt.stageAt, context.now);
-  if (attempt.goBack !== undefined && waited > plan.policy.openTimeoutMs) {
-    // Paused, nobody else is thought of: it is left to its operator.
-    return plan.care === 'paused'
-      ? { ...cluster, attempt: undefined }
-      : sealAll(cluster, { ...attempt, goBack: undefined, wish: undefined }, context);
-  }
+  if (attempt.goBack !== undefined && waited > plan.policy.openTimeoutMs)
+    return endGoBack(cluster, plan, attempt, attempt.goBack, context);
   const resent = resendSeals(cluster, plan, attempt, waited, context);
   const { waitForAheadMs, tailTimeoutMs } = plan.policy;
   const choice = choose(
@@ -115,14 +115,20 @@ function sealing(cluster: ClusterState, plan: Plan, attempt: Attempt, context: C
     phases: withPhase(attempt, 'sealed', context),
   };
   if (!hasTail(resent, plan, choice.choice.member)) {
-    // Planned work loses nothing, and without the old leader's own word that cannot be proved.
-    return attempt.wish?.kind === 'switchover' && attempt.goBack === undefined
+    return mustProveEqual(resent, plan, attempt, context)
       ? giveUpWish(resent, plan, attempt, reason('NOT_EQUAL', { member: choice.choice.member }), context)
       : appoint(resent, chosen, context);
   }
   const next: Attempt = { ...chosen, stage: 'tail', stageAt: context.now };
   askForTail(resent, plan, next, context);
   return { ...resent, attempt: next };
+}
+
+/** What an operator asked of a leader that answers loses nothing, unless he said that it may; without the leader's own log that cannot be proved. */
+function mustProveEqual(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): boolean {
+  if (attempt.wish === undefined || attempt.goBack !== undefined || attempt.failed.length > 0) return false;
+  if (attempt.wish.kind === 'switchover') return true;
+  return !attempt.wish.acceptLoss && answers(cluster.members[plan.leader], plan, context);
 }
 
 function stuck(
@@ -133,6 +139,8 @@ function stuck(
   why: Reason,
   context: Context,
 ): ClusterState {
+  if (attempt.goBack !== undefined && plan.care === 'automatic')
+    return endGoBack(cluster, plan, attempt, why, context);
   if (attempt.wish !== undefined && attempt.goBack === undefined)
     return giveUpWish(cluster, plan, attempt, why, context);
   const said = say(cluster, 'error', why, context);
@@ -150,10 +158,8 @@ function giveUpWish(
   context: Context,
 ): ClusterState {
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
-  if (!answers(cluster.members[plan.leader], plan, context)) {
-    replyError(attempt.wish?.request, 'OPERATION_FAILED', inWords(why), context);
-    return { ...cluster, attempt: { ...attempt, wish: undefined } };
-  }
+  if (attempt.failed.length > 0 || !answers(cluster.members[plan.leader], plan, context))
+    return endWish(cluster, plan, attempt, why, context);
   const back: Attempt = {
     ...attempt,
     goBack: why,
@@ -164,6 +170,31 @@ function giveUpWish(
   };
   sealMembers(cluster, plan, back, context);
   return { ...cluster, attempt: back };
+}
+
+/** The operator is answered. What goes on without him is an ordinary failover; paused, nothing does. */
+function endWish(
+  cluster: ClusterState,
+  plan: Plan,
+  attempt: Attempt,
+  why: Reason,
+  context: Context,
+): ClusterState {
+  replyError(attempt.wish?.request, 'OPERATION_FAILED', inWords(why), context);
+  const without = plan.care === 'paused' ? undefined : { ...attempt, wish: undefined };
+  return { ...cluster, attempt: without, said: undefined };
+}
+
+/** The old leader does not come back, or lacks what others have: whoever is fit leads; paused, it is left to its operator. */
+function endGoBack(
+  cluster: ClusterState,
+  plan: Plan,
+  attempt: Attempt,
+  why: Reason,
+  context: Context,
+): ClusterState {
+  const ended = endWish(cluster, plan, { ...attempt, goBack: undefined }, why, context);
+  return ended.attempt === undefined ? ended : sealAll(ended, ended.attempt, context);
 }
 
 /** A seal or its answer may be lost: asked again of everyone who has not answered, a few times a second. */
@@ -178,17 +209,6 @@ function resendSeals(
   if (waited < RESEND || (attempt.resentAt ?? attempt.stageAt) >= due) return cluster;
   sealMembers(cluster, plan, attempt, context);
   return { ...cluster, attempt: { ...attempt, resentAt: context.now } };
-}
-
-/** DESIGN 6.4: the old leader's agent answers, it has confirmed fenced, and its disk can be read. */
-function hasTail(cluster: ClusterState, plan: Plan, chosen: string): boolean {
-  const old: MemberPicture | undefined = cluster.members[plan.leader];
-  return (
-    plan.leader !== chosen &&
-    isFenced(old, plan) &&
-    old?.connected === true &&
-    old.report?.database.tailReadable === true
-  );
 }
 
 function askForTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): void {
@@ -230,7 +250,7 @@ function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
   const text = result?.text ?? 'no answer in time';
   const why = reason('TAIL_FAILED', { from, because: text });
   // Only with the tail is a wished-for member sure to have what others have.
-  if (attempt.wish !== undefined && attempt.goBack === undefined && !attempt.wish.acceptLoss)
+  if (mustProveEqual(cluster, plan, attempt, context))
     return giveUpWish(cluster, plan, attempt, why, context);
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
   const choice = { ...attempt.choice, tail: { kind: 'failed', text } as const };
@@ -261,10 +281,17 @@ function opening(cluster: ClusterState, plan: Plan, attempt: Attempt, context: C
     because: dead ? 'closed again' : silent ? 'silent' : 'late',
   });
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
-  const failed = [...attempt.failed, plan.leader];
+  // Paused, nobody but the same leader is thought of, unless an operator wished for another.
+  const isKept = plan.care === 'paused' && attempt.wish === undefined;
   return sealAll(
     cluster,
-    { reason: why, suspectedAt: attempt.suspectedAt, failed, wish: attempt.wish, goBack: undefined },
+    {
+      reason: why,
+      suspectedAt: attempt.suspectedAt,
+      failed: isKept ? [] : [...attempt.failed, plan.leader],
+      wish: attempt.wish,
+      goBack: isKept ? reason('PAUSED_REOPEN', { leader: plan.leader }) : undefined,
+    },
     context,
   );
 }

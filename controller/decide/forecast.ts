@@ -20,7 +20,7 @@ export function forecast(
   const fit = names.filter((name) => unfit(cluster, plan, name, willClose, context) === undefined);
   const [best] = byPromise(cluster, plan, fit);
   const candidate = to === undefined ? best : fit.includes(to) ? to : undefined;
-  const refused = busy(cluster, plan) ?? leaderUnfit(cluster, plan, of, context);
+  const refused = busy(cluster, plan, of) ?? leaderUnfit(cluster, plan, of, context);
   return {
     of,
     leader: plan.leader,
@@ -47,8 +47,13 @@ export function answers(picture: MemberPicture | undefined, plan: Plan, context:
   return picture?.connected === true && picture.report !== undefined && !isSilent(picture, plan, context.now);
 }
 
-function busy(cluster: ClusterState, plan: Plan): Reason | undefined {
+/** A failover that waits for members to answer may be told whom to take. */
+export const isOpenToWishes = ({ attempt }: ClusterState): boolean =>
+  attempt?.stage === 'sealing' && attempt.wish === undefined;
+
+function busy(cluster: ClusterState, plan: Plan, of: Forecast['of']): Reason | undefined {
   if (cluster.order !== undefined) return reason('BUSY', { doing: cluster.order.wish.kind });
+  if (of === 'failover' && isOpenToWishes(cluster)) return undefined;
   if (cluster.attempt !== undefined || !isProved(plan)) return reason('BUSY', { doing: 'failover' });
   return undefined;
 }

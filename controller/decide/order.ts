@@ -23,10 +23,15 @@ const PREPARED_WITHIN = asDuration(150_000);
 const CLOSED_WITHIN = asDuration(5000);
 const TELL_AGAIN = asDuration(1000);
 
+/** What the operator asked; `leaderIsOff` is said of the present leader. */
+export interface Asked extends Pick<Wish, 'kind' | 'to' | 'by' | 'acceptLoss'> {
+  readonly leaderIsOff: boolean;
+}
+
 export function beginOrder(
   cluster: ClusterState,
   plan: Plan,
-  asked: Pick<Wish, 'kind' | 'to' | 'by' | 'acceptLoss' | 'leaderIsOff'>,
+  asked: Asked,
   request: number,
   context: Context,
 ): ClusterState {
@@ -36,14 +41,17 @@ export function beginOrder(
     replyError(request, 'OPERATION_REFUSED', inWords(why), context);
     return cluster;
   }
-  const { kind, to } = asked;
+  const { kind, to, by, acceptLoss } = asked;
   const wish: Wish = {
-    ...asked,
+    ...{ kind, by, acceptLoss, request, closedAt: undefined },
     to: kind === 'switchover' ? expected.candidate : to,
-    request,
-    closedAt: undefined,
+    off: asked.leaderIsOff ? plan.leader : undefined,
   };
   context.emit({ kind: 'log', level: 'info', cluster: cluster.name, reason: whyOf(wish) });
+  // A failover that found nobody is waiting already: the wish tells it whom.
+  const waiting = cluster.attempt;
+  if (waiting !== undefined)
+    return { ...cluster, attempt: { ...waiting, wish, goBack: undefined, stageAt: context.now } };
   const begun: Order = {
     wish,
     stage: 'nearing',
@@ -56,11 +64,11 @@ export function beginOrder(
 }
 
 /** The reason by which the ledger remembers a wish. */
-export const whyOf = ({ kind, to, by, leaderIsOff }: Wish): Reason =>
+export const whyOf = ({ kind, to, by, off }: Wish): Reason =>
   reason(kind === 'switchover' ? 'SWITCHOVER' : 'FAILOVER_ASKED', {
     by,
     to: to ?? 'the most advanced',
-    ...(leaderIsOff ? { leaderIsOff } : {}),
+    ...(off === undefined ? {} : { off }),
   });
 
 export function continueOrder(
@@ -75,7 +83,7 @@ export function continueOrder(
   const { refused } = forecast(
     { ...cluster, order: undefined },
     plan,
-    { of: 'switchover', ...order.wish },
+    { of: 'switchover', to: order.wish.to, leaderIsOff: false },
     context,
   );
   if (refused !== undefined) return end(cluster, order, refused, context);
@@ -113,7 +121,7 @@ function steppingDown(cluster: ClusterState, plan: Plan, order: Order, context: 
   const isClosed = isFenced(leader, plan);
   // L5: a leader that cannot be told is waited out.
   const isGone =
-    !answers(leader, plan, context) && (order.wish.leaderIsOff || context.now >= cluster.promise);
+    !answers(leader, plan, context) && (order.wish.off === plan.leader || context.now >= cluster.promise);
   if (isClosed || (isGone && order.wish.kind === 'failover')) {
     return sealAll(
       { ...cluster, order: undefined },

@@ -27,8 +27,13 @@ export function react(
     return begin(cluster, suspicion, undefined, context, reason('DATABASE_STOPPED', evidence));
   }
   // A seal ends a replica's vouching, so it comes as late as possible: not before the promise to a silent leader has run out.
-  if ((code === 'AGENT_SILENT' || code === 'MEMBER_LOST') && context.now < cluster.promise) {
-    return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: plan.leader }), context);
+  const isSilent = code === 'AGENT_SILENT' || code === 'MEMBER_LOST';
+  if (isSilent && !isFenced(cluster.members[plan.leader], plan)) {
+    if (context.now < cluster.promise)
+      return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: plan.leader }), context);
+    // V6: it runs without grants, so its silence ends nothing, and nobody could be appointed: a seal would only close it.
+    if (context.rules.V6(plan))
+      return say(cluster, 'error', reason('NO_CANDIDATE', { leader: plan.leader, eligible: '' }), context);
   }
   const isCrash = code === 'DATABASE_CRASHED' || code === 'LEADER_CLOSED';
   if (isCrash && plan.policy.onCrash === 'restart-first' && waited < plan.policy.restartTimeoutMs) {

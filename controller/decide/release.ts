@@ -5,7 +5,8 @@
 import { asDuration, nextVersion, since } from '#core/brand.js';
 import { isBeingAdopted, isProved, isReleased, type Plan } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
-import { replyDone, replyError } from '#controller/decide/reply.js';
+import { answers } from '#controller/decide/forecast.js';
+import { inWords, replyDone, replyError } from '#controller/decide/reply.js';
 import { say } from '#controller/decide/say.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
 import { submit } from '#controller/decide/writes.js';
@@ -24,6 +25,14 @@ export function release(
     replyError(request, 'OPERATION_REFUSED', `BUSY: ${doing ?? 'a write'} is under way`, context);
     return cluster;
   }
+  // Only an open leader can be let go as such: a closed one would stay closed, with nobody left to open it.
+  const database = cluster.members[plan.leader]?.report?.database;
+  const isOpen = database?.state === 'running' && database.role === 'writable';
+  if (!isOpen || !answers(cluster.members[plan.leader], plan, context)) {
+    const notWell = reason('LEADER_NOT_WELL', { leader: plan.leader, state: database?.state ?? 'unknown' });
+    replyError(request, 'OPERATION_REFUSED', inWords(notWell), context);
+    return cluster;
+  }
   const why = reason('RELEASED', { by });
   context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: why });
   const next: Plan = {
@@ -34,7 +43,8 @@ export function release(
     eligible: [],
     joining: [],
   };
-  return submit({ ...cluster, releasing: { request, since: context.now } }, next, context);
+  const releasing = { request, since: context.now };
+  return submit({ ...cluster, releasing, suspicion: undefined }, next, context);
 }
 
 /** Said and answered once everybody has let go, or when those that have not are not to be waited for any longer. */

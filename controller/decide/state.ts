@@ -150,8 +150,8 @@ export interface Wish {
   readonly to: string | undefined;
   readonly by: string;
   readonly acceptLoss: boolean;
-  /** V7: the operator states that the old leader's machine is off. */
-  readonly leaderIsOff: boolean;
+  /** V7: the leader of which the operator states that its machine is off; nothing is said of any other. */
+  readonly off: string | undefined;
   /** Undefined once it is answered. */
   readonly request: number | undefined;
   /** When the old leader was told to close; undefined: not yet. */

@@ -38,8 +38,7 @@ function isLost(
   if (self?.connected !== true || isSilent(self, plan, context.now) || isStreaming(cluster, name))
     return false;
   const picture = cluster.members[upstream];
-  const database = picture?.report?.database;
-  return picture === undefined || isSilent(picture, plan, context.now) || database?.state !== 'running';
+  return picture === undefined || isSilent(picture, plan, context.now) || !isStreaming(cluster, upstream);
 }
 
 /** An upstream receives from the leader itself: chains longer than that would fail together. */

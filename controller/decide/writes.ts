@@ -4,6 +4,7 @@ import type { LedgerEntry } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import type { Policy } from '#core/policy.js';
 import { asEpoch, asRevision, latest } from '#core/brand.js';
+import { isEqual } from '#core/equal.js';
 import { reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
 import { answerEverybody, replyDone, replyError } from '#controller/decide/reply.js';
@@ -85,6 +86,9 @@ export function written(
   }
 }
 
+/** E2 writes the same content under one version after the other. */
+const isSameContent = (a: Plan, b: Plan): boolean => isEqual({ ...a, version: 0n }, { ...b, version: 0n });
+
 const CHANGED = 'the plan or the election changed meanwhile; look with tanist status, and ask again';
 
 /** After a refusal etcd's plan is the truth, whoever wrote it. */
@@ -103,8 +107,7 @@ export function reread(
   if (event.stored === undefined) {
     return abandon(cluster, 'OUTCOME_UNKNOWN', 'etcd holds no plan of this cluster any more', context);
   }
-  const { epoch, leader } = event.stored.plan;
-  const ours = under.settling && epoch === under.write.plan.epoch && leader === under.write.plan.leader;
+  const ours = under.settling && isSameContent(event.stored.plan, under.write.plan);
   if (ours) return adopt(cluster, event.stored, context);
   const stored: Stored = { ...event.stored, readIn: context.role.term };
   answerEverybody({ ...cluster, write: undefined }, context);

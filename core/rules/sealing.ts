@@ -25,9 +25,11 @@ export function S2_ancestry(position: Position, openings: readonly ProvedOpening
   // A mark newer than every opening that the plan knows was written by a leader that nobody proved.
   if (lastMark !== undefined && lastKnown !== undefined && lastMark.epoch > lastKnown.epoch)
     return 'diverged';
-  if (!marksAgree(position.marks, openings)) return 'diverged';
   const newest = openings.at(-1);
   if (newest === undefined) return 'equal';
+  // The newest opening's own log knows every mark in it, also of one that wrote its mark and was never proved.
+  const known = newest.position.marks.length > 0 ? newest.position.marks : openings;
+  if (!marksAgree(position.marks, known)) return 'diverged';
   const { marks: _, ...line } = newest.position;
   const compared = comparePositions({ ...position, marks: [] }, { ...line, marks: [] });
   // Past the opening on its own line is where every follower ends up: it is behind the leader, not ahead of it.

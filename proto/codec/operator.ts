@@ -18,7 +18,7 @@ const to = orNull(name);
 
 const commandSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('inspect') }),
-  z.strictObject({ kind: z.literal('adopt'), policy: policySchema, by }),
+  z.strictObject({ kind: z.literal('adopt'), policy: policySchema, by, leaderIsOff: z.boolean() }),
   z.strictObject({ kind: z.literal('release'), by }),
   z.strictObject({
     kind: z.literal('forecast'),

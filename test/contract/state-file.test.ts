@@ -43,6 +43,7 @@ const NEW: Durable = {
   sealedEpoch: asEpoch(0n),
   fencedEpoch: asEpoch(0n),
   openedEpoch: asEpoch(0n),
+  openingEpoch: asEpoch(0n),
   releasedEpoch: asEpoch(0n),
 };
 const GROWN: Durable = {

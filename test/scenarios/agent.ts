@@ -1,7 +1,7 @@
 /** Plays one agent's `decide` from text. */
 import { asDuration, asEpoch, asMonotonic, asVersion, type MonotonicMs, NO_EPOCH } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
-import type { Plan } from '#core/plan.js';
+import type { OldLeader, Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
@@ -45,6 +45,7 @@ export function agentScenario(): Scenario {
         sealedEpoch: NO_EPOCH,
         fencedEpoch: NO_EPOCH,
         openedEpoch: NO_EPOCH,
+        openingEpoch: NO_EPOCH,
         releasedEpoch: NO_EPOCH,
       },
       incarnation: 'one',
@@ -85,6 +86,7 @@ export function agentScenario(): Scenario {
       d.sealedEpoch !== before.sealedEpoch ? `sealed ${d.sealedEpoch}` : '',
       d.fencedEpoch !== before.fencedEpoch ? `fenced ${d.fencedEpoch}` : '',
       d.openedEpoch !== before.openedEpoch ? `opened ${d.openedEpoch}` : '',
+      d.openingEpoch !== before.openingEpoch ? `opening ${d.openingEpoch}` : '',
       d.releasedEpoch !== before.releasedEpoch ? `released ${d.releasedEpoch}` : '',
     ].filter((c) => c !== '');
     return { lines: [`persist ${changed.join(', ')}`, ...lines], orders };
@@ -135,12 +137,12 @@ export function agentScenario(): Scenario {
       ...(o['eligible'] === undefined ? {} : { eligible: o['eligible'].split(',').filter((x) => x !== '') }),
       ...(o['joining'] === undefined ? {} : { joining: o['joining'].split(',') }),
       ...(o['upstream'] === undefined ? {} : { upstreams: { [name]: o['upstream'] } }),
-      ...(o['opening'] === 'pending' || o['opening'] === 'adopted'
+      ...(o['opening'] !== undefined
         ? {
             opening: {
               state: 'pending',
               atLeast: undefined,
-              oldLeader: o['opening'] === 'adopted' ? 'adopted' : 'fenced',
+              oldLeader: OLD_LEADERS[o['opening']] ?? 'fenced',
             } as const,
           }
         : {}),
@@ -281,6 +283,8 @@ export function agentScenario(): Scenario {
     },
   };
 }
+
+const OLD_LEADERS: Readonly<Record<string, OldLeader>> = { adopted: 'adopted', renewed: 'none' };
 
 const shown = (at: MonotonicMs): string =>
   at === Number.POSITIVE_INFINITY ? 'for ever' : Number.isFinite(at) ? String(Math.round(at)) : 'never held';

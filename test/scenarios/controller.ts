@@ -115,7 +115,7 @@ export function controllerScenario(): Scenario {
               epoch: asEpoch(BigInt(sealedEpoch)),
               position: sealedAt === undefined ? undefined : position(sealedAt),
             },
-      guarded: o['guarded'] !== 'no',
+      guarded: o['guarded'] === undefined ? old.guarded : o['guarded'] !== 'no',
       probe:
         o['probe'] === undefined
           ? old.probe
@@ -319,7 +319,7 @@ function commandOf(o: Options): OperatorCommand {
     case 'inspect':
       return { kind: 'inspect' };
     case 'adopt':
-      return { kind: 'adopt', policy: policyOf(o), by };
+      return { kind: 'adopt', policy: policyOf(o), by, leaderIsOff: o['leader'] === 'off' };
     case 'forecast':
       return {
         kind: 'forecast',

@@ -18,7 +18,7 @@ const of = fc.constantFrom('switchover', 'failover');
 
 const command: fc.Arbitrary<OperatorCommand> = fc.oneof(
   record({ kind: kind('inspect') }),
-  record({ kind: kind('adopt'), policy, by }),
+  record({ kind: kind('adopt'), policy, by, leaderIsOff: fc.boolean() }),
   record({ kind: kind('release'), by }),
   record({ kind: kind('forecast'), of, to, leaderIsOff: fc.boolean() }),
   record({ kind: kind('switchover'), to, by }),

@@ -86,6 +86,7 @@ describe('choosing', () => {
     member,
     position: position(at),
     isOldLeader: false,
+    isEligible: true,
     priority: 0,
     backlogBytes: 0,
     ...more,

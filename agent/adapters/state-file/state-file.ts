@@ -30,6 +30,7 @@ const durableSchema = z
     sealedEpoch: epochSchema,
     fencedEpoch: epochSchema,
     openedEpoch: epochSchema,
+    openingEpoch: epochSchema,
     releasedEpoch: epochSchema,
   })
   .readonly();
