@@ -222,7 +222,7 @@ describe('a cluster that is released after a failover', { timeout: 60_000 }, () 
     await letGo(bob, [ann, cid]);
     expect(textOf(bob.server)).toBe(textOfBob);
     expect(isBootClosed(bob.server)).toBe(false);
-    await ann.server.waitUntilCaughtUpWith(bob.server);
+    for (const { server } of [ann, cid]) await server.waitUntilCaughtUpWith(bob.server);
     for (const { server } of [ann, bob, cid]) await expectClean(server);
   });
 

@@ -100,7 +100,8 @@ function checkNames({ tailDir, config }: Server): void {
 
 interface Running {
   readonly pid: number;
-  readonly data_directory: string;
+  /** Nobody but a superuser is told. */
+  readonly data_directory: string | null;
   readonly version: string;
   readonly superuser: boolean;
   readonly hot_standby: string;
@@ -109,7 +110,8 @@ interface Running {
 
 async function checkRunning(server: Server): Promise<void> {
   const [row] = await server.connection.query<Running & Record<string, unknown>>(`
-    select pg_backend_pid() as pid, current_setting('data_directory') as data_directory,
+    select pg_backend_pid() as pid,
+      case when current_setting('is_superuser') = 'on' then current_setting('data_directory') end as data_directory,
       current_setting('server_version') as version, current_setting('is_superuser') = 'on' as superuser,
       current_setting('hot_standby') as hot_standby, current_setting('recovery_target_timeline') as target`);
   if (row === undefined) throw new TanistError('DATABASE_UNREACHABLE', 'no answer to the first question');
@@ -136,7 +138,7 @@ function checkSameServer(server: Server, { pid, data_directory: answering }: Run
   }
   throw new TanistError(
     'DATA_DIRECTORY_MISMATCH',
-    `the server at ${config.host}:${config.port} runs on ${answering}, not on ${dataDir}`,
+    `the server at ${config.host}:${config.port} runs on ${answering ?? 'another data directory'}, not on ${dataDir}`,
     'check engine.dataDir, engine.host and engine.port',
   );
 }

@@ -87,7 +87,10 @@ function isStreamingFrom({ receiver }: Status, leader: PlanMember): boolean {
   );
 }
 
-export function conninfoFor(server: Pick<Server, 'config' | 'member'>, leader: PlanMember): string {
+export function conninfoFor(
+  server: Pick<Server, 'config' | 'member'>,
+  leader: Pick<PlanMember, 'databaseHost' | 'databasePort'>,
+): string {
   const { user, password, options } = server.config.replication;
   const pairs = {
     host: leader.databaseHost,
