@@ -102,7 +102,7 @@ cluster orders is in care: epoch 1, profile balanced, durability async
     const by = `${userInfo().username}@${hostname()}`;
     expect(controllers.commands).toEqual([
       { kind: 'inspect' },
-      { kind: 'adopt', policy: DEFAULT_POLICY, by },
+      { kind: 'adopt', policy: DEFAULT_POLICY, leaderIsOff: false, by },
     ]);
     expect(controllers.limits).toEqual([10_000, 10_000]);
   });

@@ -127,7 +127,6 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
 
   async function findings(peers: readonly PlanMember[]): Promise<readonly Finding[]> {
     try {
-      await requireSession(server);
       return await inspect(server, peers, boundBy(server.now, WITHIN_MS.inspect, step.signal));
     } catch (error) {
       const remedy = "look at the agent's log, and ask again";
