@@ -11,7 +11,7 @@ import type { ActionResult, Engine, EngineAction, EngineTimings } from '#agent/p
 import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
 import { check } from '#agent/engines/postgres/check.js';
 import { createConnection } from '#agent/engines/postgres/connection.js';
-import { fence } from '#agent/engines/postgres/fence.js';
+import { askOnSession, fence } from '#agent/engines/postgres/fence.js';
 import { follow } from '#agent/engines/postgres/follow.js';
 import { type Observer, createObserver } from '#agent/engines/postgres/observe.js';
 import { open } from '#agent/engines/postgres/open.js';
@@ -63,7 +63,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
   async function take(action: EngineAction, bounds: Bounds): Promise<ActionResult> {
     switch (action.kind) {
       case 'fence':
-        return fence(server, bounds);
+        return fence(server, bounds, askOnSession(server));
       case 'start':
         await start(server, bounds);
         return { kind: 'started' };
