@@ -374,6 +374,7 @@ describe('the guard', { timeout: 30_000 }, () => {
       await first.armed(order);
       const standing = await guardIn(stateDir);
       await first.guard.leave();
+      for (const signal of ['SIGHUP', 'SIGINT'] as const) sendSignal(standing, signal);
       const takenOver = await agent().guard.takeOver();
       expect(takenOver?.epoch).toBe(7n);
       expect(Math.abs((takenOver?.until ?? 0) - order.until)).toBeLessThan(20);
