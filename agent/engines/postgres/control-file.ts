@@ -1,5 +1,6 @@
 /** What a data directory says about itself while no server can be asked: the output of pg_controldata. */
 import { execFile } from 'node:child_process';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -23,6 +24,8 @@ const STATE_AT = 16;
 const CLEAN_STATES = ['shut down', 'shut down in recovery'];
 const CLEAN_STATE_NUMBERS = [1, 2];
 
+export const DATABASE_STATE = { stoppedInRecovery: 2, inRecovery: 5 } as const;
+
 /**
  * Whether the server was shut down in order, as opposed to killed. Asked when a death is noticed, so the few bytes are read
  * directly where their place is known: a program would take longer to start than all the rest.
@@ -32,6 +35,22 @@ export async function wasStoppedInOrder(dataDir: string, binDir: string): Promis
   if (KNOWN_FORMATS.includes(file.readUInt32LE(FORMAT_AT)))
     return CLEAN_STATE_NUMBERS.includes(file.readUInt32LE(STATE_AT));
   return CLEAN_STATES.includes(valueOf(await runControlData(dataDir, binDir), 'Database cluster state'));
+}
+
+/** As the server noted it last; undefined when it cannot be read. */
+export function readDatabaseState(dataDir: string): number | undefined {
+  const state = Buffer.alloc(4);
+  try {
+    const file = openSync(join(dataDir, 'global', 'pg_control'), 'r');
+    try {
+      if (readSync(file, state, 0, state.length, STATE_AT) < state.length) return undefined;
+    } finally {
+      closeSync(file);
+    }
+    return state.readUInt32LE();
+  } catch {
+    return undefined;
+  }
 }
 
 export async function readControlFile(dataDir: string, binDir: string): Promise<ControlFile> {

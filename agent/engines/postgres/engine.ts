@@ -14,7 +14,7 @@ import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
 import { check } from '#agent/engines/postgres/check.js';
 import { checkpoint } from '#agent/engines/postgres/checkpoint.js';
 import { createConnection } from '#agent/engines/postgres/connection.js';
-import { fence } from '#agent/engines/postgres/fence.js';
+import { askOnSession, fence } from '#agent/engines/postgres/fence.js';
 import { follow } from '#agent/engines/postgres/follow.js';
 import { inspect } from '#agent/engines/postgres/inspect.js';
 import { type Observer, createObserver } from '#agent/engines/postgres/observe.js';
@@ -78,7 +78,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
   async function take(action: EngineAction, bounds: Bounds): Promise<ActionResult> {
     switch (action.kind) {
       case 'fence':
-        return fence(server, bounds);
+        return fence(server, bounds, askOnSession(server));
       case 'start':
         await start(server, bounds);
         return { kind: 'started' };

@@ -24,14 +24,24 @@ const FAST_STOP = 0.6;
 const IMMEDIATE_STOP = 0.75;
 const LOOK_EVERY_MS = 2;
 
-export async function fence(server: Server, bounds: Bounds): Promise<ActionResult> {
+/** A fence needs no session: the guard has none. */
+export type Fenced = Pick<Server, 'dataDir' | 'memos' | 'owner' | 'log'>;
+
+/** Whether the server refuses writes, as far as that is certain; answers within the time. */
+export type AskRecovery = (postmaster: ServerProcess, withinMs: number) => Promise<boolean>;
+
+export async function fence(
+  server: Fenced,
+  bounds: Bounds,
+  isInRecovery: AskRecovery,
+): Promise<ActionResult & { readonly kind: 'fenced' }> {
   const total = bounds.left();
   const { dataDir } = server;
   const wasClosed = isBootClosed(dataDir);
   await withoutFail(server, total * ASK, async () => layBootClosed(dataDir, await server.owner()));
   const postmaster = findPostmaster(dataDir);
   let sessions = 0;
-  if (postmaster !== undefined && !(wasClosed && (await isInRecovery(server, postmaster, total * ASK)))) {
+  if (postmaster !== undefined && !(wasClosed && (await isInRecovery(postmaster, total * ASK)))) {
     void withoutFail(server, total, () => server.memos.note('fenced', postmaster));
     const spent = total - bounds.left();
     await stop(server, postmaster, bounds, total * FAST_STOP - spent, total * (IMMEDIATE_STOP - FAST_STOP));
@@ -41,28 +51,30 @@ export async function fence(server: Server, bounds: Bounds): Promise<ActionResul
 }
 
 /** A disk that is full or hangs is no reason to let the server live. */
-async function withoutFail(server: Server, withinMs: number, work: () => Promise<void>): Promise<void> {
+async function withoutFail(server: Fenced, withinMs: number, work: () => Promise<void>): Promise<void> {
   const tooLate = sleep(withinMs, 'the disk does not answer', { ref: false });
   const because = await Promise.race([work().catch((error: unknown) => String(error)), tooLate]);
   if (because !== undefined) server.log('error', 'FENCE_UNMARKED', { because });
 }
 
 /** A promotion that was asked for goes through at any moment, so what the server says now proves nothing then. */
-async function isInRecovery(server: Server, postmaster: ServerProcess, withinMs: number): Promise<boolean> {
-  if (postmaster.paused || server.memos.isNoted('promoted', postmaster)) return false;
-  const ask = async (): Promise<boolean> => {
-    await server.connection.connect(withinMs);
-    const [row] = await server.connection.query<{ closed: boolean }>('select pg_is_in_recovery() as closed', {
-      timeoutMs: withinMs,
-    });
-    return row?.closed === true;
+export function askOnSession({ connection, memos }: Server): AskRecovery {
+  return async (postmaster, withinMs) => {
+    if (postmaster.paused || memos.isNoted('promoted', postmaster)) return false;
+    const ask = async (): Promise<boolean> => {
+      await connection.connect(withinMs);
+      const [row] = await connection.query<{ closed: boolean }>('select pg_is_in_recovery() as closed', {
+        timeoutMs: withinMs,
+      });
+      return row?.closed === true;
+    };
+    const silence = sleep(withinMs, false, { ref: false });
+    return Promise.race([ask().catch(() => false), silence]);
   };
-  const silence = sleep(withinMs, false, { ref: false });
-  return Promise.race([ask().catch(() => false), silence]);
 }
 
 async function stop(
-  server: Server,
+  server: Fenced,
   postmaster: ServerProcess,
   bounds: Bounds,
   fastMs: number,

@@ -1,7 +1,8 @@
 /**
  * Notes on one run of the server, for a later step or a restarted agent: each names the postmaster that it is about, and means
  * nothing for another one. They need not survive a loss of power, since no server does; and a disk that hangs must not
- * keep a fence waiting, so what is noted counts before it is written.
+ * keep a fence waiting, so what is noted counts before it is written. Then the file counts: the guard and the agent both
+ * write here, and each must see what the other noted.
  */
 import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
@@ -20,26 +21,39 @@ export interface Memos {
 }
 
 export function createMemos(stateDir: string): Memos {
-  const noted = new Map<Memo, ProcessId | undefined>();
+  const unwritten = new Map<Memo, { readonly about: ProcessId | undefined }>();
+  let turn: Promise<void> = Promise.resolve();
   const path = (memo: Memo): string => join(stateDir, `postmaster-${memo}.json`);
-  const read = (memo: Memo): ProcessId | undefined => {
-    if (!noted.has(memo)) noted.set(memo, readFrom(path(memo)));
-    return noted.get(memo);
-  };
+
+  function change(memo: Memo, about: ProcessId | undefined, write: () => Promise<void>): Promise<void> {
+    const mine = { about };
+    unwritten.set(memo, mine);
+    // One after the other: a note on a slow disk must not come back after it was dropped.
+    turn = turn
+      .catch(() => undefined)
+      .then(write)
+      .then(() => {
+        if (unwritten.get(memo) === mine) unwritten.delete(memo);
+      });
+    return turn;
+  }
+
+  function read(memo: Memo): ProcessId | undefined {
+    const known = unwritten.get(memo);
+    return known === undefined ? readFrom(path(memo)) : known.about;
+  }
+
   return {
-    async note(memo, { pid, startedAt }) {
-      noted.set(memo, { pid, startedAt });
-      await writeFile(path(memo), JSON.stringify({ pid, startedAt }));
-    },
+    note: (memo, { pid, startedAt }) =>
+      change(memo, { pid, startedAt }, () =>
+        writeFile(path(memo), JSON.stringify({ pid, startedAt }), { mode: 0o600 }),
+      ),
     read,
     isNoted(memo, about) {
       const known = read(memo);
       return known?.pid === about.pid && known.startedAt === about.startedAt;
     },
-    async drop(memo) {
-      noted.set(memo, undefined);
-      await rm(path(memo), { force: true });
-    },
+    drop: (memo) => change(memo, undefined, () => rm(path(memo), { force: true })),
   };
 }
 

@@ -114,6 +114,15 @@ export function findOrphans(dataDir: string): ServerProcess[] {
   );
 }
 
+/** Whether a process of the server was started by a postmaster: such a one puts what it does in place of its command line. */
+export function isChild({ pid }: ProcessId): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('postgres: ');
+  } catch {
+    return false; // gone by now
+  }
+}
+
 export function hasChildren(pid: number): boolean {
   return readdirSync('/proc').some((name) => /^\d+$/.test(name) && readProcess(Number(name))?.parent === pid);
 }
