@@ -7,7 +7,9 @@ import { type DurationMs, asDuration, asEpoch, asMonotonic } from '#core/brand.j
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
 import type { Position } from '#core/position.js';
 import type { OpenedReport } from '#core/report.js';
+import type { PostgresConfig } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
+import type { ServerDeps } from '#agent/engines/postgres/server.js';
 import type { ActionResult, Engine, EngineAction, EngineEvent, Observation } from '#agent/ports/engine.js';
 import type { PostgresServer } from '#test/cluster/postgres.js';
 import { waitFor } from '#test/cluster/processes.js';
@@ -22,6 +24,9 @@ export interface Member {
   readonly engine: Engine;
   readonly events: EngineEvent[];
   readonly logged: { readonly code: string; readonly fields: object }[];
+  /** What the engine was made of, for a step that it does not offer. */
+  readonly config: PostgresConfig;
+  readonly deps: ServerDeps;
   /** As plans name it. */
   readonly planned: PlanMember;
   /** The first observation from now on that is as wanted. */
@@ -46,44 +51,45 @@ type ResultOf<Kind extends EngineAction['kind']> = ActionResult & { readonly kin
 
 const members = new Map<string, Member>();
 
-export function careFor(server: PostgresServer): Member {
+/** `options` are for the server, as with pg_ctl -o. */
+export function careFor(server: PostgresServer, { options = '' } = {}): Member {
   const stateDir = `${server.dir}.state`;
   mkdirSync(stateDir, { recursive: true });
   chmodSync(stateDir, 0o755);
   const events: EngineEvent[] = [];
   const logged: Member['logged'] = [];
-  const engine = createPostgresEngine(
-    {
-      ...{
-        kind: 'postgres',
-        dataDir: server.dir,
-        binDir: undefined,
-        host: server.socketDir,
-        port: server.port,
-      },
-      ...{ user: 'postgres', password: server.password, database: 'postgres' },
-      replication: { user: 'postgres', password: server.password, options: 'connect_timeout=5' },
-      server: { kind: 'pg_ctl', options: '', logFile: server.logFile },
+  const config: PostgresConfig = {
+    ...{
+      kind: 'postgres',
+      dataDir: server.dir,
+      binDir: undefined,
+      host: server.socketDir,
+      port: server.port,
     },
-    {
-      member: server.name,
-      stateDir,
-      tailSource: {
-        fetch: (address, request) =>
-          members.get(address)?.engine.readTail(request) ??
-          Promise.resolve({ kind: 'refused', text: 'nobody there' }),
-      },
-      now: () => asMonotonic(performance.now()),
-      log: (_level, code, fields) => logged.push({ code, fields }),
+    ...{ user: 'postgres', password: server.password, database: 'postgres' },
+    replication: { user: 'postgres', password: server.password, options: 'connect_timeout=5' },
+    rewind: { user: 'postgres', password: server.password },
+    server: { kind: 'pg_ctl', options, logFile: server.logFile },
+  };
+  const deps: ServerDeps = {
+    member: server.name,
+    stateDir,
+    tailSource: {
+      fetch: (address, request) =>
+        members.get(address)?.engine.readTail(request) ??
+        Promise.resolve({ kind: 'refused', text: 'nobody there' }),
     },
-  );
+    now: () => asMonotonic(performance.now()),
+    log: (_level, code, fields) => logged.push({ code, fields }),
+  };
+  const engine = createPostgresEngine(config, deps);
   const latest = (): Observation => {
     const event = events.at(-1);
     if (event === undefined) throw new Error(`${server.name}: nothing observed yet`);
     return event.observation;
   };
   const member: Member = {
-    ...{ name: server.name, server, engine, events, logged, latest },
+    ...{ name: server.name, server, engine, config, deps, events, logged, latest },
     planned: {
       ...{ name: server.name, agentAddress: server.dir },
       ...{ databaseHost: '127.0.0.1', databasePort: server.port },
