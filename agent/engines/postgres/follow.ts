@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { conninfo } from '#agent/engines/postgres/conninfo.js';
 import { dropReservations } from '#agent/engines/postgres/lineage.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { changeSetting, putBack, readSettings, reload } from '#agent/engines/postgres/settings.js';
@@ -74,15 +75,16 @@ function isStreamingFrom({ receiver }: Status, leader: PlanMember): boolean {
 
 export function conninfoFor(server: Pick<Server, 'config' | 'member'>, leader: PlanMember): string {
   const { user, password, options } = server.config.replication;
-  const pairs = {
-    host: leader.databaseHost,
-    port: String(leader.databasePort),
-    user,
-    ...(password !== undefined && { password }),
-    application_name: server.member,
-  };
-  const quoted = Object.entries(pairs).map(([key, value]) => `${key}='${value.replace(/['\\]/g, '\\$&')}'`);
-  return [...quoted, ...(options === '' ? [] : [options])].join(' ');
+  return conninfo(
+    {
+      host: leader.databaseHost,
+      port: String(leader.databasePort),
+      user,
+      ...(password !== undefined && { password }),
+      application_name: server.member,
+    },
+    options,
+  );
 }
 
 /** The receiver tells its trouble to the log file only. */
