@@ -15,6 +15,7 @@ import { NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { endOrphans } from '#agent/engines/postgres/fence.js';
 import { dropLinesBeyond, newestLine } from '#agent/engines/postgres/lineage.js';
 import { findPostmaster } from '#agent/engines/postgres/processes.js';
+import { finishRewind } from '#agent/engines/postgres/rewind-memo.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 const ORPHANS_END_WITHIN_MS = 5_000;
@@ -24,6 +25,7 @@ const ANSWER_WITHIN_MS = 1_000;
 const LOOK_EVERY_MS = 20;
 
 export async function start(server: Server, bounds: Bounds): Promise<void> {
+  await finishRewind(server);
   if (findPostmaster(server.dataDir) === undefined) {
     await prepare(server, bounds);
     bounds.check();
