@@ -41,6 +41,11 @@ export interface PostgresConfig {
     /** Further libpq settings, verbatim: `sslmode=verify-full sslrootcert=…`. */
     readonly options: string;
   };
+  /** How this member logs in to the leader, in the same database, to be rewound to the leader's history; with the options above. */
+  readonly rewind: {
+    readonly user: string;
+    readonly password: string | undefined;
+  };
   readonly server: ServerControl;
 }
 

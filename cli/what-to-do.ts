@@ -48,6 +48,10 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
   NOT_ACTIVE:
     'name every controller with --controllers; if none is active, wait a few seconds, then check etcd',
   DIVERGED: 'keep both until you know which data you want; then clone the other members from that one',
+  REWIND_IMPOSSIBLE:
+    'put right what the text names, if it can be; otherwise clone the member anew from the leader',
+  REWIND_BROKEN:
+    'clone the member anew from the leader, then remove the folder rewinding from its state directory; its own writes lie in salvage there',
   ENGINE_FAILED: "read the database's own log at this time; the agent tries again by itself",
   TAIL_UNAVAILABLE: "keep the old leader's disk: it holds the writes that could not be fetched",
 };

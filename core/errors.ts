@@ -32,6 +32,8 @@ export const ERRORS = {
   TWO_LEADERS_FOUND: 'more than one member accepts writes',
   NOT_ACTIVE: 'this controller is not the active one',
   DIVERGED: "the member's log left the leader's history",
+  REWIND_IMPOSSIBLE: "the member cannot be rewound to the leader's history",
+  REWIND_BROKEN: "the member's data was left half rewritten by a rewind",
   ENGINE_FAILED: 'a step on the database failed',
   TAIL_UNAVAILABLE: "the old leader's log cannot be read",
 } as const;

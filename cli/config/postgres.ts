@@ -34,6 +34,10 @@ export const postgresSchema = section({
     passwordFile: path().optional(),
     options: text().optional(),
   }).prefault({}),
+  rewind: section({
+    user: text().optional(),
+    passwordFile: path().optional(),
+  }).prefault({}),
   server: serverSchema,
 });
 
@@ -63,20 +67,24 @@ export function postgresConfig(
 function credentials(
   read: PostgresFile,
   surroundings: Surroundings,
-): Pick<PostgresConfig, 'password' | 'replication'> {
-  const { passwordFile, replication, user } = read.value.postgres;
+): Pick<PostgresConfig, 'password' | 'replication' | 'rewind'> {
+  const { passwordFile, user, ...file } = read.value.postgres;
   const own = { path: ['postgres', 'passwordFile'], passwordFile, variable: SECRET_VARIABLES.postgres };
   const password = readSecret(own, read, surroundings);
-  const path = ['postgres', 'replication', 'passwordFile'];
-  const another = { path, passwordFile: replication.passwordFile, variable: SECRET_VARIABLES.replication };
-  const sameUser = replication.user === undefined || replication.user === user;
+  const loginAs = (purpose: 'replication' | 'rewind'): PostgresConfig['rewind'] => {
+    const named = file[purpose];
+    const path = ['postgres', purpose, 'passwordFile'];
+    const another = { path, passwordFile: named.passwordFile, variable: SECRET_VARIABLES[purpose] };
+    const sameUser = named.user === undefined || named.user === user;
+    return {
+      user: named.user ?? user,
+      password: readSecret(another, read, surroundings) ?? (sameUser ? password : undefined),
+    };
+  };
   return {
     password,
-    replication: {
-      user: replication.user ?? user,
-      password: readSecret(another, read, surroundings) ?? (sameUser ? password : undefined),
-      options: replication.options ?? '',
-    },
+    replication: { ...loginAs('replication'), options: file.replication.options ?? '' },
+    rewind: loginAs('rewind'),
   };
 }
 

@@ -10,7 +10,8 @@ import { readClocks } from '#agent/adapters/guard/instants.js';
 import type { PostgresConfig } from '#agent/config.js';
 import type { Guard, GuardEvent, GuardOrder } from '#agent/ports/guard.js';
 import type { PostgresServer } from '#test/cluster/postgres.js';
-import { type StartedProcess, processesIn, startProcess, waitFor } from '#test/cluster/processes.js';
+import { processesIn } from '#test/cluster/process-table.js';
+import { type StartedProcess, startProcess, waitFor } from '#test/cluster/processes.js';
 import type { Said } from '#test/contract/guard-agent.js';
 import type { Load } from '#test/load/writers.js';
 
@@ -33,6 +34,7 @@ export const engineConfig = (dataDir: string): PostgresConfig => ({
   ...{ kind: 'postgres', dataDir, binDir: undefined, host: '127.0.0.1', port: 1, user: 'postgres' },
   ...{ password: 'sesame', database: 'postgres' },
   replication: { user: 'postgres', password: 'sesame', options: '' },
+  rewind: { user: 'postgres', password: 'sesame' },
   server: { kind: 'commands', start: 'false' },
 });
 

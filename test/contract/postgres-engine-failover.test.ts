@@ -49,7 +49,7 @@ async function createMembers(
     servers.push(replica);
   }
   const history = newHistory(NAMES.slice(0, size));
-  const members = servers.map(careFor) as [Member, Member, Member];
+  const members = servers.map((server) => careFor(server)) as [Member, Member, Member];
   await history.open(members[0]);
   return { members, history };
 }

@@ -391,6 +391,7 @@ describe('postgres engine', { timeout: 30_000 }, () => {
         },
         ...{ user: 'postgres', password: undefined, database: 'postgres' },
         replication: { user: 'postgres', password: undefined, options: '' },
+        rewind: { user: 'postgres', password: undefined },
         server: { kind: 'commands', start: 'true' },
         ...change,
       },

@@ -26,6 +26,9 @@ export interface Member {
   readonly engine: Engine;
   readonly events: EngineEvent[];
   readonly logged: { readonly code: string; readonly fields: object }[];
+  /** What the engine was made of, for a step that it does not offer. */
+  readonly config: PostgresConfig;
+  readonly deps: ServerDeps;
   readonly planned: PlanMember;
   /** The first observation from now on that is as wanted. */
   until(what: string, condition: (seen: Observation) => boolean): Promise<Observation>;
@@ -52,17 +55,20 @@ type ResultOf<Kind extends EngineAction['kind']> = ActionResult & { readonly kin
 
 const members = new Map<string, Member>();
 
-export function careFor(server: PostgresServer): Member {
+/** `options` are for the server, as with pg_ctl -o. */
+export function careFor(server: PostgresServer, { options = '' } = {}): Member {
   const events: EngineEvent[] = [];
   const logged: Member['logged'] = [];
-  const engine = createPostgresEngine(configFor(server), depsFor(server, logged));
+  const config = configFor(server, options);
+  const deps = depsFor(server, logged);
+  const engine = createPostgresEngine(config, deps);
   const latest = (): Observation => {
     const event = events.at(-1);
     if (event === undefined) throw new Error(`${server.name}: nothing observed yet`);
     return event.observation;
   };
   const member: Member = {
-    ...{ name: server.name, server, engine, events, logged, latest },
+    ...{ name: server.name, server, engine, config, deps, events, logged, latest },
     planned: plannedAs(server),
     async until(what, condition) {
       const from = events.length;
@@ -89,13 +95,14 @@ export const plannedAs = ({ name, dir, port }: PostgresServer): PlanMember => ({
   ...{ name, agentAddress: dir, databaseHost: '127.0.0.1', databasePort: port },
 });
 
-function configFor(server: PostgresServer): PostgresConfig {
+function configFor(server: PostgresServer, options = ''): PostgresConfig {
   const { dir, socketDir, port, password, logFile } = server;
   return {
     ...{ kind: 'postgres', dataDir: dir, binDir: undefined, host: socketDir, port },
     ...{ user: 'postgres', password, database: 'postgres' },
     replication: { user: 'postgres', password, options: 'connect_timeout=5' },
-    server: { kind: 'pg_ctl', options: '', logFile },
+    rewind: { user: 'postgres', password },
+    server: { kind: 'pg_ctl', options, logFile },
   };
 }
 

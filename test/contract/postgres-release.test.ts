@@ -176,7 +176,7 @@ describe('a cluster that is released after a failover', { timeout: 60_000 }, () 
       await replica.waitUntilStreaming();
       replicas.push(replica);
     }
-    [ann, bob, cid] = [primary, ...replicas].map(careFor) as [Member, Member, Member];
+    [ann, bob, cid] = [primary, ...replicas].map((server) => careFor(server)) as [Member, Member, Member];
     textOfBob = textOf(bob.server);
     history = newHistory(['ann', 'bob', 'cid']);
     await history.open(ann);

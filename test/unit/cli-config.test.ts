@@ -207,6 +207,7 @@ describe("the agent's file", () => {
         password: undefined,
         database: 'postgres',
         replication: { user: 'postgres', password: undefined, options: '' },
+        rewind: { user: 'postgres', password: undefined },
         server: { kind: 'systemd', unit: 'postgresql.service' },
       },
       logLevel: 'info',
@@ -289,6 +290,17 @@ describe("the agent's file", () => {
       expect(
         withPasswords('  passwordFile: own\n  replication: { user: other }').replication.password,
       ).toBeUndefined();
+    });
+
+    it('of the user that rewinds come in the same ways', () => {
+      write('own', 'p1\n');
+      write('other', 'p3');
+      const rewind = (more: string) => withPasswords(`  passwordFile: own${more}`).rewind;
+      expect(rewind('')).toEqual({ user: 'postgres', password: 'p1' });
+      expect(rewind('\n  rewind: { user: rewinder }')).toEqual({ user: 'rewinder', password: undefined });
+      expect(rewind('\n  rewind: { user: rewinder, passwordFile: other }').password).toBe('p3');
+      surroundings = { ...surroundings, env: { TANIST_REWIND_PASSWORD: 'p4' } };
+      expect(rewind('\n  rewind: { user: rewinder }').password).toBe('p4');
     });
 
     it('in a file for everybody are taken with a warning', () => {

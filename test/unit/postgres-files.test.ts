@@ -242,7 +242,11 @@ describe('control file', () => {
       "Min recovery ending loc's timeline:   4",
       'Bytes per WAL segment:                16777216',
       'WAL block size:                       8192',
+      'wal_log_hints setting:                off',
+      'Data page checksum version:           1',
     ].join('\n');
-    expect(parseControlFile(text)).toEqual({ dataId: '7711486283094985340', timeline: 4, ...SIZES });
+    const known = { dataId: '7711486283094985340', timeline: 4, ...SIZES };
+    expect(parseControlFile(text)).toEqual({ ...known, logsHints: true });
+    expect(parseControlFile(text.replace(/1$/, '0'))).toEqual({ ...known, logsHints: false });
   });
 });

@@ -43,7 +43,7 @@ const QUERY_WITHIN_MS = 5_000;
  * Tanist's own writes wait for nobody (rule S3), its statements hang on no lock, and no setting of the database or the
  * user gets in their way.
  */
-const SESSION_SETTINGS = [
+export const SESSION_OPTIONS = [
   'synchronous_commit=local',
   'lock_timeout=1000',
   'statement_timeout=0',
@@ -52,7 +52,9 @@ const SESSION_SETTINGS = [
   'default_transaction_isolation=read\\ committed',
   'search_path=pg_catalog',
   'jit=off',
-];
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
 
 export function createConnection(config: PostgresConfig, onLost: () => void): Connection {
   let session: Session | undefined;
@@ -127,7 +129,7 @@ async function dial(
     database: config.database,
     ...(config.password !== undefined && { password: config.password }),
     application_name: 'tanist',
-    options: SESSION_SETTINGS.map((setting) => `-c ${setting}`).join(' '),
+    options: SESSION_OPTIONS,
     keepAlive: false,
     stream: () => socket,
   });

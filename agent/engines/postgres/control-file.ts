@@ -13,6 +13,8 @@ export interface ControlFile {
   readonly timeline: number;
   readonly segmentBytes: number;
   readonly pageBytes: number;
+  /** Whether every change to a page is in the log, hint bits too. */
+  readonly logsHints: boolean;
 }
 
 const WITHIN_MS = 5_000;
@@ -68,6 +70,7 @@ export function parseControlFile(text: string): ControlFile {
     ),
     segmentBytes: Number(value('Bytes per WAL segment')),
     pageBytes: Number(value('WAL block size')),
+    logsHints: value('wal_log_hints setting') === 'on' || value('Data page checksum version') !== '0',
   };
 }
 

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
 import { type PlanMember, databaseAddress } from '#core/plan.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { conninfo } from '#agent/engines/postgres/conninfo.js';
 import { dropReservations } from '#agent/engines/postgres/lineage.js';
 import { rememberOriginals } from '#agent/engines/postgres/originals.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -92,15 +93,16 @@ export function conninfoFor(
   leader: Pick<PlanMember, 'databaseHost' | 'databasePort'>,
 ): string {
   const { user, password, options } = server.config.replication;
-  const pairs = {
-    host: leader.databaseHost,
-    port: String(leader.databasePort),
-    user,
-    ...(password !== undefined && { password }),
-    application_name: server.member,
-  };
-  const quoted = Object.entries(pairs).map(([key, value]) => `${key}='${value.replace(/['\\]/g, '\\$&')}'`);
-  return [...quoted, ...(options === '' ? [] : [options])].join(' ');
+  return conninfo(
+    {
+      host: leader.databaseHost,
+      port: String(leader.databasePort),
+      user,
+      ...(password !== undefined && { password }),
+      application_name: server.member,
+    },
+    options,
+  );
 }
 
 /** The receiver tells its trouble to the log file only. */

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, readSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { formatLsn, parseLsn } from '#core/position.js';
+import { formatLsn, parseLsn, type Position } from '#core/position.js';
 import { hex8, isLine } from '#agent/engines/postgres/lineage.js';
 
 /** Sizes are settled by initdb and by the build: 16 MB and 8 kB as a rule. */
@@ -22,6 +22,16 @@ export const segmentOf = (lsn: bigint, sizes: Sizes): bigint => lsn / BigInt(siz
 export function segmentName(timeline: number, segment: bigint, sizes: Sizes): string {
   const perFile = 0x1_0000_0000n / BigInt(sizes.segmentBytes);
   return hex8(timeline) + hex8(Number(segment / perFile)) + hex8(Number(segment % perFile));
+}
+
+/** A file carries the newest line that had begun before its end: that is the one recovery looks for. */
+export function lineOf(
+  segment: bigint,
+  { timeline, forks }: Pick<Position, 'timeline' | 'forks'>,
+  sizes: Sizes,
+): number {
+  const begun = forks.filter((fork) => segmentOf(fork.end, sizes) > segment);
+  return begun[0]?.timeline ?? timeline;
 }
 
 /** Where in its segment the page lies that holds the byte at `lsn`. */

@@ -14,6 +14,7 @@ import {
   hasPage,
   isPageAt,
   lastRecordStart,
+  lineOf,
   pageOffset,
   segmentName,
   segmentOf,
@@ -98,12 +99,6 @@ async function* files(
     }
     offset = 0;
   }
-}
-
-/** A file carries the newest line that had begun before its end: that is the one recovery looks for. */
-function lineOf(segment: bigint, { timeline, forks }: Position, sizes: Sizes): number {
-  const begun = forks.filter((fork) => segmentOf(fork.end, sizes) > segment);
-  return begun[0]?.timeline ?? timeline;
 }
 
 async function* validPages(

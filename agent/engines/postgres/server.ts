@@ -33,6 +33,8 @@ export interface Server extends ServerDeps {
   readonly logDir: string;
   /** Received files of another member's log. */
   readonly tailDir: string;
+  /** What a rewind lays aside, and its memo. */
+  readonly rewindDir: string;
   readonly connection: Connection;
   readonly memos: Memos;
   binDir(): string;
@@ -54,6 +56,7 @@ export function describeServer(config: PostgresConfig, deps: ServerDeps, connect
     dataDir,
     logDir: join(dataDir, 'pg_wal'),
     tailDir: join(deps.stateDir, 'tail'),
+    rewindDir: join(deps.stateDir, 'rewinding'),
     connection,
     memos: createMemos(deps.stateDir),
     binDir: () => (binDir ??= findBinDir(dataDir)),

@@ -3,18 +3,19 @@
  * of the server before, its stale lock file, lines of history that it could not turn to.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
+import { asOwner } from '#agent/engines/postgres/as-owner.js';
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { cutUpstreams } from '#agent/engines/postgres/cut-upstreams.js';
-import type { Owner } from '#agent/engines/postgres/durable-files.js';
 import { endOrphans } from '#agent/engines/postgres/fence.js';
 import { dropLinesBeyond, newestLine } from '#agent/engines/postgres/lineage.js';
 import { findPostmaster } from '#agent/engines/postgres/processes.js';
+import { finishRewind } from '#agent/engines/postgres/rewind-memo.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 const ORPHANS_END_WITHIN_MS = 5_000;
@@ -24,6 +25,7 @@ const ANSWER_WITHIN_MS = 1_000;
 const LOOK_EVERY_MS = 20;
 
 export async function start(server: Server, bounds: Bounds): Promise<void> {
+  await finishRewind(server);
   if (findPostmaster(server.dataDir) === undefined) {
     await prepare(server, bounds);
     bounds.check();
@@ -82,20 +84,6 @@ async function launch(server: Server, bounds: Bounds): Promise<void> {
     case 'commands':
       return run(server, bounds, ['/bin/sh', '-c', control.start]);
   }
-}
-
-/** PostgreSQL refuses to run as root. Its user's groups go with it, since its key files may belong to one of them. */
-export function asOwner(command: readonly string[], { uid, gid }: Owner): readonly string[] {
-  if (process.getuid?.() !== 0 || uid === 0) return command;
-  const hasName = new RegExp(`^[^:]+:[^:]*:${uid}:`, 'm').test(readFileSync('/etc/passwd', 'utf8'));
-  return [
-    'setpriv',
-    `--reuid=${uid}`,
-    `--regid=${gid}`,
-    hasName ? '--init-groups' : '--clear-groups',
-    '--',
-    ...command,
-  ];
 }
 
 /** Until the command ends, or the server is there: a command may well run it in the foreground. */
