@@ -26,7 +26,7 @@ export function tendMembers(cluster: ClusterState, plan: Plan, context: Context)
 }
 
 const holdsOurData = ({ report }: MemberPicture, plan: Plan): boolean =>
-  report !== undefined && report.database.dataId === plan.dataId;
+  report?.database.dataId === plan.dataId;
 
 const isNewReplica = ({ member, report }: MemberPicture, plan: Plan): boolean =>
   !plan.members.some(({ name }) => name === member.name) &&

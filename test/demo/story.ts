@@ -90,7 +90,7 @@ function inWords(line: Line): string | undefined {
       return `${controller}: ${String(line['leader'])} is silent; its lease is waited out before anybody else is appointed`;
     case 'AGENT_SILENT':
     case 'MEMBER_LOST':
-      return `${controller}: ${String(line['leader'])} is lost (${String(line['probes'] ?? 'nobody hears it')}); sealing every replica`;
+      return `${controller}: ${String(line['leader'])} is lost (${typeof line['probes'] === 'string' ? line['probes'] : 'nobody hears it'}); sealing every replica`;
     case 'SWITCHOVER':
       return `${controller}: ${String(line['by'])} asks for ${String(line['to'])}`;
     case 'DATABASE_CRASHED':

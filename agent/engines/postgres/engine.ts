@@ -67,7 +67,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       if (NEEDS_SESSION.has(action.kind)) await requireSession(server);
       return await take(action, boundBy(server.now, withinMs, signal));
     } catch (error) {
-      if (error instanceof TanistError) return { kind: 'failed', code: error.code, text: error.detail };
+      if (error instanceof TanistError) return { kind: 'failed', code: error.code, text: inWords(error) };
       const text = error instanceof Error ? error.message : String(error);
       return { kind: 'failed', code: 'ENGINE_FAILED', text };
     } finally {
@@ -197,3 +197,6 @@ async function requireSession({ connection }: Server): Promise<void> {
   const answer = await connection.connect(CONNECT_WITHIN_MS);
   if (answer.kind !== 'ready') throw new TanistError('DATABASE_UNREACHABLE', answer.text);
 }
+
+const inWords = ({ detail, next }: TanistError): string =>
+  next === undefined ? detail : `${detail} (${next})`;
