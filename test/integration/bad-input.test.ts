@@ -98,7 +98,7 @@ describe('bad input', () => {
   it('history and status of a cluster that is not in care say so', async () => {
     const history = await cluster.tanist('history', 'demo');
     expect(history.code).not.toBe(0);
-    expect(history.stderr).toContain('NOT_INITIALISED');
+    expect(history.stderr).toContain('NOT_ADOPTED');
     const [shown] = (await cluster.status()).clusters;
     expect(shown).toMatchObject({ state: 'not-in-care', epoch: null });
   });
@@ -106,7 +106,7 @@ describe('bad input', () => {
   it('adopt of a cluster without members finds no leader', async () => {
     const { code, stderr } = await cluster.tanist('adopt', 'nothing', '--yes');
     expect(code).not.toBe(0);
-    expect(stderr).toContain('NO_LEADER_FOUND');
+    expect(stderr).toContain('no-leader');
   });
 
   describe('once in care', () => {
@@ -127,7 +127,7 @@ describe('bad input', () => {
     it('adopt is refused a second time', async () => {
       const { code, stderr } = await cluster.tanist('adopt', 'demo', '--yes');
       expect(code).not.toBe(0);
-      expect(stderr).toContain('ALREADY_INITIALISED');
+      expect(stderr).toContain('ALREADY_ADOPTED');
     });
 
     it('a second agent under one name ends; the first one goes on', async () => {

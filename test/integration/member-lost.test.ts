@@ -25,7 +25,7 @@ describe('a leader whose writes are confirmed by one replica', () => {
       kind: 'failover',
       leader: heir.name,
       previousLeader: old.name,
-      reason: { code: 'AGENT_SILENT' },
+      reason: { code: 'MEMBER_LOST' },
     });
 
     expect(old.server.processes()).toEqual([]);

@@ -41,7 +41,7 @@ describe('a leader that was reopened and lost before its replicas heard of it', 
       timeoutMs: 30_000,
       what: 'the old leader to say why it does not follow',
     });
-    expect(problem.code).toBe('DIVERGED');
+    expect(problem.code).toBe('REWIND_IMPOSSIBLE');
     expect((await shown(cluster, old)).position).toMatch(/^timeline 2 /);
     expect((await shown(cluster, heir)).position).toMatch(/^timeline 3 /);
 
