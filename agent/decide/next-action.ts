@@ -8,7 +8,7 @@ import { followStep } from '#agent/decide/follow.js';
 import { isGuarded } from '#agent/decide/guard.js';
 import { isDown } from '#agent/decide/observe.js';
 import { grantedUntil, mayBeOpen, mayOpen } from '#agent/decide/right.js';
-import type { Action, AgentState, Context, Observed } from '#agent/decide/state.js';
+import type { Action, ActionUnderWay, AgentState, Context, Observed } from '#agent/decide/state.js';
 
 /** A closed leader's log is left to be read for this long before its server is started again. */
 const RESTART_AFTER = asDuration(2000);
@@ -26,25 +26,27 @@ export function nextAction(state: AgentState, context: Context): AgentState {
   if (isReleased(plan)) return release(state, plan, database, context);
   if (mustFence(state, plan, database, context)) {
     if (state.action?.action.kind === 'fence' || context.now < state.fenceAgainAt) return state;
-    return run(state, { kind: 'fence', withinMs: fenceWithin(state, plan, context) }, context);
+    return run(state, plan, { kind: 'fence', withinMs: fenceWithin(state, plan, context) }, context);
   }
   const sealing = state.durable.sealedEpoch > plan.epoch;
-  if (state.action !== undefined && !(sealing && givesWayToSeal(state.action.action))) return state;
+  if (state.action !== undefined && !givesWay(state.action, plan, sealing)) return state;
   if (context.now < state.retryAt) return state;
   const wanted = sealing
     ? sealStep(state, plan, database, context)
     : planStep(state, plan, database, context);
-  return wanted === undefined ? state : run(state, wanted, context);
+  return wanted === undefined ? state : run(state, plan, wanted, context);
 }
 
-/** S1 waits for no step that only serves the old plan. */
-const givesWayToSeal = ({ kind }: Action): boolean =>
-  kind === 'follow' || kind === 'keepSlots' || kind === 'checkpoint';
+/** S1 waits for no step that only serves the old plan; and nobody goes on following one who leads no more. */
+function givesWay({ action: { kind }, epoch }: ActionUnderWay, plan: Plan, sealing: boolean): boolean {
+  if (kind === 'follow') return sealing || epoch < plan.epoch;
+  return sealing && (kind === 'keepSlots' || kind === 'checkpoint');
+}
 
-function run(state: AgentState, action: Action, context: Context): AgentState {
+function run(state: AgentState, plan: Plan, action: Action, context: Context): AgentState {
   const id = state.actions + 1;
   context.emit({ kind: 'run', id, action });
-  const next = { ...state, actions: id, action: { id, action, startedAt: context.now } };
+  const next = { ...state, actions: id, action: { id, epoch: plan.epoch, action, startedAt: context.now } };
   switch (action.kind) {
     case 'open':
       return { ...next, durable: { ...next.durable, openingEpoch: action.epoch } };
@@ -61,7 +63,7 @@ function release(state: AgentState, plan: Plan, database: Observed, context: Con
   if (state.durable.releasedEpoch >= plan.epoch || state.action !== undefined) return state;
   if (database.state !== 'running' || context.now < state.retryAt) return state;
   const peers = plan.members.filter(({ name }) => name !== state.member);
-  return run(state, { kind: 'release', epoch: plan.epoch, peers, timeoutMs: RELEASE_WITHIN }, context);
+  return run(state, plan, { kind: 'release', epoch: plan.epoch, peers, timeoutMs: RELEASE_WITHIN }, context);
 }
 
 /** L4 gives a fence F after the expiry; a stop that was asked for ends by then as well. */

@@ -66,7 +66,7 @@ export function takeResult(
         problem: undefined,
       };
     case 'following':
-      return { ...ended, followed: followedBy(ended, under), problem: undefined };
+      return { ...ended, followed: followedBy(under) ?? ended.followed, problem: undefined };
     case 'slotsKept':
       return ended;
     case 'checkpointed':
@@ -127,9 +127,7 @@ function failed(
         problem: { code: result.code, text: result.text },
         // Where nothing was changed, what was read after the seal still holds.
         sealed: FINAL.includes(result.code) ? tried.sealed : undefined,
-        unrewindableEpoch: FINAL.includes(result.code)
-          ? (state.durable.plan?.epoch ?? state.unrewindableEpoch)
-          : state.unrewindableEpoch,
+        unrewindableEpoch: FINAL.includes(result.code) ? under.epoch : state.unrewindableEpoch,
         retryAt: after(context.now, REWIND_AGAIN_AFTER),
       };
     default:
@@ -145,10 +143,9 @@ function openedAt(durable: AgentState['durable'], epoch: Epoch): AgentState['dur
 const releasedBy = ({ action }: ActionUnderWay): Epoch | undefined =>
   action.kind === 'release' ? action.epoch : undefined;
 
-function followedBy(state: AgentState, under: ActionUnderWay): AgentState['followed'] {
-  const { plan } = state.durable;
-  if (plan === undefined || under.action.kind !== 'follow') return state.followed;
-  return { epoch: plan.epoch, upstream: under.action.leader.name };
+/** Of the plan that the step served: the one that is there now may be newer. */
+function followedBy({ action, epoch }: ActionUnderWay): AgentState['followed'] {
+  return action.kind === 'follow' ? { epoch, upstream: action.leader.name } : undefined;
 }
 
 function sealedBy(under: ActionUnderWay, result: Result & { kind: 'sealed' }): AgentState['sealed'] {

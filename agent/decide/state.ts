@@ -153,6 +153,8 @@ export interface Observed extends DatabaseReport {
 
 export interface ActionUnderWay {
   readonly id: number;
+  /** Of the plan that it serves. */
+  readonly epoch: Epoch;
   readonly action: Action;
   readonly startedAt: MonotonicMs;
 }

@@ -14,6 +14,8 @@ import { type Status, readStatus } from '#agent/engines/postgres/status.js';
 const LOOK_EVERY_MS = 5;
 /** A server that failed to connect tries again after wal_retrieve_retry_interval, 5 s as a rule, or when it is woken. */
 const WAKE_EVERY_MS = 300;
+/** A receiver says that it streams from the moment it has connected on, before the other side has agreed (to the slot, to the timeline). */
+const AGREED_AFTER_MS = 100;
 
 export async function follow(
   server: Server,
@@ -43,9 +45,14 @@ export async function awaitLog(
   isThere: (status: Status) => boolean,
 ): Promise<void> {
   let wokenAt = bounds.left();
+  let seen: { readonly pid: number | undefined; readonly at: number } | undefined;
   const isFollowing = async (): Promise<boolean> => {
-    if (isThere(await readStatus(server, false, bounds.left() + LOOK_EVERY_MS))) return true;
-    if (wokenAt - bounds.left() > WAKE_EVERY_MS) {
+    const status = await readStatus(server, false, bounds.left() + LOOK_EVERY_MS);
+    const pid = status.receiver?.pid;
+    if (!isThere(status)) seen = undefined;
+    else if (seen === undefined || seen.pid !== pid) seen = { pid, at: bounds.left() };
+    else if (seen.at - bounds.left() >= AGREED_AFTER_MS) return true;
+    if (seen === undefined && wokenAt - bounds.left() > WAKE_EVERY_MS) {
       wokenAt = bounds.left();
       await reload(server, bounds.left() + LOOK_EVERY_MS);
     }
