@@ -279,6 +279,20 @@ describe('the guard', { timeout: 30_000 }, () => {
       expect(existsSync(join(stateDir, 'guard.sock'))).toBe(false);
     });
 
+    it('once it is dismissed; and closes it when another order, given since, ends', async () => {
+      const { guard, arm, armed } = agent();
+      guard.start(() => undefined);
+      await armed(arm(fromNow(HOLD_MS), 2n));
+      const dismissed = guard.dismiss();
+      guard.start(() => undefined);
+      const held = arm(fromNow(2 * HOLD_MS), 3n);
+      await dismissed;
+      await armed(held);
+      expect(guardsIn(stateDir)).toHaveLength(1);
+      expect(await isOpen()).toBe(true);
+      await untilStopped();
+    });
+
     it('once it is dismissed while it is stopped, and wakes', async () => {
       const first = agent();
       first.guard.start(() => undefined);

@@ -46,13 +46,17 @@ export function createGuard(deps: GuardDeps): Guard {
   let wanted: { readonly sent: SentOrder; readonly order: GuardOrder } | undefined;
   let goal: 'keep' | 'leave' | 'dismiss' = 'keep';
   let replacing: Promise<void> = Promise.resolve();
+  /** A guard is kept again only after the one before is gone, and nobody looks after that one any more. */
+  let keeping: Promise<void> = Promise.resolve();
+  let dismissing: Promise<void> = Promise.resolve();
+  let wishes = 0;
 
   async function dial(): Promise<Link | undefined> {
     const socket = connect(path);
     const dialled = createLink(socket, stateDir, onAnswer);
     if (await dialled.until(() => dialled.isStanding(), ANSWER_WITHIN_MS)) {
       const held = dialled.order();
-      if (held !== undefined) wanted ??= { sent: held, order: toOrder(held) };
+      if (held !== undefined && isKept()) wanted ??= { sent: held, order: toOrder(held) };
       return dialled;
     }
     socket.destroy();
@@ -118,7 +122,7 @@ export function createGuard(deps: GuardDeps): Guard {
   };
 
   function onAnswer(from: Link): void {
-    if (from !== link || !from.isStanding()) return;
+    if (from !== link || goal === 'dismiss' || !from.isStanding()) return;
     const held = from.order();
     // It refused ours: what it holds is what the next guard must hold too.
     if (held !== undefined && wanted !== undefined && held.epoch > wanted.sent.epoch)
@@ -140,27 +144,42 @@ export function createGuard(deps: GuardDeps): Guard {
     },
     start(tell) {
       emit = tell;
-      void keep();
+      const mine = ++wishes;
+      keeping = Promise.all([keeping, dismissing]).then(() => {
+        if (mine !== wishes) return undefined;
+        goal = 'keep';
+        return keep();
+      });
     },
     arm(order) {
       const until = deadlineOf(order.until, now(), readClocks());
       wanted = { sent: { epoch: order.epoch, until, fenceMs: deps.fenceMs() }, order };
-      link?.send({ kind: 'arm', order: wanted.sent });
+      // One that is being dismissed gets no more orders: its answer would say that it stands.
+      if (goal !== 'dismiss') link?.send({ kind: 'arm', order: wanted.sent });
     },
     async leave() {
+      wishes += 1;
       goal = 'leave';
       await Promise.race([replacing, sleep(LEAVE_WITHIN_MS, undefined, { ref: false })]);
       await link?.leave();
     },
-    async dismiss() {
+    dismiss() {
+      wishes += 1;
       goal = 'dismiss';
-      await replacing;
-      const standing = link ?? (await dial());
-      await standing?.dismiss();
-      if (standing !== undefined) await rm(path, { force: true });
-      else await takeNameAway(path);
+      wanted = undefined;
+      dismissing = dismissing.then(dismissStanding);
+      return dismissing;
     },
   };
+
+  async function dismissStanding(): Promise<void> {
+    await replacing;
+    const standing = link ?? (await dial());
+    await standing?.dismiss();
+    link = undefined;
+    if (standing !== undefined) await rm(path, { force: true });
+    else await takeNameAway(path);
+  }
 }
 
 function socketPath(stateDir: string): string {
