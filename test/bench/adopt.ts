@@ -1,7 +1,7 @@
 /** A cluster at work is taken into care and let go again: no client may notice, and nothing may stay behind. */
 import { clientsOf } from '#test/load/pgbench.js';
 import { finish, spread, tell } from '#test/bench/numbers.js';
-import { differences, findTraces, type Traces } from '#test/bench/traces.js';
+import { differences, findTraces, type Traces } from '#test/cluster/traces.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
 import { adopt, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
 import { waitUntilReported } from '#test/cluster/waiting.js';
