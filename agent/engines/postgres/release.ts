@@ -16,7 +16,7 @@ import { type Place, placesOf } from '#agent/engines/postgres/places.js';
 import { releaseSettings } from '#agent/engines/postgres/release-settings.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { readSettings } from '#agent/engines/postgres/settings.js';
-import { dropSlots, readSlotsInUse } from '#agent/engines/postgres/slots.js';
+import { dropSlots, readSlotsLeft } from '#agent/engines/postgres/slots.js';
 import { outputFile } from '#agent/engines/postgres/start.js';
 import { type Receiver, type Status, readStatus } from '#agent/engines/postgres/status.js';
 
@@ -68,12 +68,12 @@ async function upstreamOf(
   return placesOf(primary_conninfo.value)[0];
 }
 
-/** A replica that is not released yet receives through its slot. */
+/** A replica that is not released yet receives through its slot; one that left it after the drop looked has it left behind. */
 async function releaseSlots(server: Server, bounds: Bounds): Promise<void> {
   await dropSlots(server, bounds.left());
-  const used = await readSlotsInUse(server, bounds.left());
-  if (used.length === 0) return;
-  const which = used.map(({ slot, by }) => `${slot} is still used by ${by}`);
+  const left = await readSlotsLeft(server, bounds.left());
+  if (left.length === 0) return;
+  const which = left.map(({ slot, by }) => `${slot} is still used by ${by}`);
   throw new TanistError('ENGINE_FAILED', which.join(', '));
 }
 

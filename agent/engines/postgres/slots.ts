@@ -76,15 +76,15 @@ export async function dropSlots(server: Server, timeoutMs: number): Promise<void
   );
 }
 
-/** Those of ours that somebody receives log through, with the name that each receiver gives itself. */
-export async function readSlotsInUse(
+/** Those of ours that are left, with the name that whoever receives log through each gives itself. */
+export async function readSlotsLeft(
   server: Server,
   timeoutMs: number,
 ): Promise<readonly { readonly slot: string; readonly by: string }[]> {
   return server.connection.query<{ slot: string; by: string }>(
-    `select slot_name as slot, coalesce(nullif(application_name, ''), 'pid ' || active_pid) as by
+    `select slot_name as slot, coalesce(nullif(application_name, ''), 'pid ' || active_pid, 'one that has just left') as by
       from pg_replication_slots left join pg_stat_replication on pid = active_pid
-      where slot_type = 'physical' and slot_name like 'tanist\\_%' and active order by 1`,
+      where slot_type = 'physical' and slot_name like 'tanist\\_%' order by 1`,
     { timeoutMs },
   );
 }
