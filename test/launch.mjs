@@ -3,21 +3,29 @@
 // Rule: set up, build, then give the terminal to the compiled program; whatever this file says goes to stderr.
 // Consequence: signals and the exit code are the program's own.
 //
-//   node test/launch.mjs demo|bench [arguments of the program]
+//   node test/launch.mjs demo|bench|sim [arguments of the program]
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { PROJECT_ROOT, build, run, say, setUp } from './setup.mjs';
 
-const [program, ...args] = process.argv.slice(2);
-if (program !== 'demo' && program !== 'bench') {
-  say('usage: node test/launch.mjs demo|bench [arguments]');
+/** Where each lies in dist/, and what it needs on this machine. */
+const PROGRAMS = {
+  demo: { folder: 'demo', servers: ['etcd', 'postgres'] },
+  bench: { folder: 'bench', servers: ['etcd', 'postgres'] },
+  sim: { folder: 'simulation', servers: [] },
+};
+
+const [name, ...args] = process.argv.slice(2);
+const program = PROGRAMS[name];
+if (program === undefined) {
+  say(`usage: node test/launch.mjs ${Object.keys(PROGRAMS).join('|')} [arguments]`);
   process.exit(2);
 }
 
-await setUp({ servers: ['etcd', 'postgres'], quiet: true });
+await setUp({ servers: program.servers, quiet: true });
 if (!(await build())) process.exit(1);
 
-const main = join(PROJECT_ROOT, 'dist', 'test', program, 'main.js');
+const main = join(PROJECT_ROOT, 'dist', 'test', program.folder, 'main.js');
 const { code, signal } = await run(process.execPath, ['--enable-source-maps', main, ...args], {
   inherit: true,
   onStart: forwardSignals,

@@ -95,7 +95,11 @@ function takeGrant(state: AgentState, grant: Directive & { kind: 'grant' }, cont
     ...state,
     lease: {
       epoch: grant.epoch,
-      expiry: context.rules.L3(state.lease.expiry, answered.sentAt, grant.holdMs),
+      expiry: context.rules.L3(
+        state.lease.expiry,
+        { sentAt: answered.sentAt, answeredAt: context.now },
+        grant.holdMs,
+      ),
     },
   };
 }

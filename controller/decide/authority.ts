@@ -51,7 +51,7 @@ export function becomeActive(
       resigned: event.resigned,
       loaded: false,
     },
-    clusters: forgetPlans(state.clusters, context),
+    clusters: forgetPlans(state.clusters, event.term, context),
   };
 }
 
@@ -80,7 +80,7 @@ export function becomeStandby(
     cluster: undefined,
     reason: reason('DEPOSED', { term: formatTerm(term), because: text }),
   });
-  return { ...state, role: { kind: 'standby' }, clusters: forgetPlans(state.clusters, context) };
+  return { ...state, role: { kind: 'standby' }, clusters: forgetPlans(state.clusters, undefined, context) };
 }
 
 /**
@@ -101,7 +101,7 @@ export function resign(state: ControllerState, context: Context): ControllerStat
     cluster: undefined,
     reason: reason('DEPOSED', { term: formatTerm(role.term), because: 'resigned' }),
   });
-  return { ...state, role: { kind: 'standby' }, clusters: forgetPlans(state.clusters, context) };
+  return { ...state, role: { kind: 'standby' }, clusters: forgetPlans(state.clusters, undefined, context) };
 }
 
 function remainders(state: ControllerState, now: MonotonicMs): Resigned {
@@ -114,13 +114,17 @@ function remainders(state: ControllerState, now: MonotonicMs): Resigned {
 }
 
 /** Only the picture of the agents survives a change of roles; plans, promises and attempts belong to a term (E4). */
-function forgetPlans(clusters: ControllerState['clusters'], context: Context): ControllerState['clusters'] {
+function forgetPlans(
+  clusters: ControllerState['clusters'],
+  term: Term | undefined,
+  context: Context,
+): ControllerState['clusters'] {
   const kept: Record<string, ClusterState> = {};
   for (const [name, cluster] of Object.entries(clusters)) {
     answerEverybody(cluster, context);
     kept[name] = {
       ...cluster,
-      stored: undefined,
+      stored: context.rules.E4(cluster.stored?.readIn, term) ? cluster.stored : undefined,
       promise: LONG_AGO,
       suspicion: undefined,
       attempt: undefined,

@@ -6,6 +6,7 @@ import { memberPolicy } from '#core/policy.js';
 import { comparePositions, formatPosition } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { excluded } from '#controller/decide/candidates.js';
+import { onTheLine } from '#controller/decide/line.js';
 import type { Attempt, Choice, ClusterState, Context, Wish } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 
@@ -32,7 +33,7 @@ export function choose(
 ): Choosing {
   const proof = mayAppoint(cluster, plan, attempt.wish, context);
   if (proof === undefined) return { kind: 'wait', reason: reason('PROMISE_RUNS', { leader: plan.leader }) };
-  const sealed = sealedMembers(cluster, plan, attempt);
+  const sealed = sealedMembers(cluster, plan, attempt, context);
   const oldLeaderFenced = isFenced(cluster.members[plan.leader], plan);
   const answered = (name: string): boolean => sealed.some((s) => s.member === name);
 
@@ -53,9 +54,11 @@ export function choose(
   ) {
     return { kind: 'wait', reason: reason('WAITING_FOR_TAIL', { leader: plan.leader }) };
   }
-  const pool = appointable(cluster, sealed, plan, attempt, isClosed, context);
+  // Whoever is told to lose what others hold may have left the line.
+  const standing = attempt.wish?.acceptLoss === true ? sealed : onTheLine(sealed, plan, context);
+  const pool = appointable(cluster, standing, plan, attempt, isClosed, context);
   const chosen =
-    asBefore(sealed, attempt) ?? asWished(cluster, sealed, pool, plan, attempt) ?? chooseMostAdvanced(pool);
+    asBefore(standing, attempt) ?? asWished(cluster, sealed, pool, plan, attempt) ?? chooseMostAdvanced(pool);
   switch (chosen.kind) {
     case 'none':
       return {
@@ -114,21 +117,25 @@ export function mayAppoint(
 }
 
 /** INV-3: only what this incarnation read after this very seal counts. */
-function sealedMembers(cluster: ClusterState, plan: Plan, attempt: Attempt): readonly SealedCandidate[] {
+function sealedMembers(
+  cluster: ClusterState,
+  plan: Plan,
+  attempt: Attempt,
+  { rules }: Context,
+): readonly SealedCandidate[] {
   return plan.members.flatMap(({ name }) => {
     const picture = cluster.members[name];
-    const sealed = picture?.report?.sealed;
-    if (picture?.connected !== true || sealed?.epoch !== attempt.epoch || sealed.position === undefined)
-      return [];
-    if (sealed.position.dataId !== plan.dataId) return [];
+    if (picture?.connected !== true || picture.report === undefined) return [];
+    const position = rules.S1_position(picture.report, attempt.epoch);
+    if (position?.dataId !== plan.dataId) return [];
     return [
       {
         member: name,
-        position: sealed.position,
+        position,
         isOldLeader: name === plan.leader,
         isEligible: plan.eligible.includes(name),
         priority: memberPolicy(plan.policy, name).priority,
-        backlogBytes: picture.report?.database.backlogBytes ?? 0,
+        backlogBytes: picture.report.database.backlogBytes,
       },
     ];
   });

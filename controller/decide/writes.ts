@@ -50,7 +50,7 @@ function send(
 
 /** E2: the same content again, one version later, under the same guard. */
 function settle(cluster: ClusterState, { write, request }: WriteUnderWay, context: Context): ClusterState {
-  return send(cluster, { ...write, plan: context.rules.E2(write.plan) }, true, request, context);
+  return send(cluster, { ...write, plan: context.rules.E2_settle(write.plan) }, true, request, context);
 }
 
 function forgotten(entry: LedgerEntry, retention: number): Write['forgetUpTo'] {
@@ -65,25 +65,24 @@ export function written(
 ): ClusterState {
   const under = cluster.write;
   if (under?.id !== event.id) return cluster;
-  switch (event.outcome.kind) {
-    case 'committed':
-      return adopt(cluster, { plan: under.write.plan, revision: event.outcome.revision }, context);
-    case 'refused':
-      // Either somebody else wrote, or (while settling) the first write did get through: the plan in etcd tells.
-      context.emit({ kind: 'reread', cluster: cluster.name, id: under.id });
-      return cluster;
-    case 'unknown':
-      context.emit({
-        kind: 'log',
-        level: 'warn',
-        cluster: cluster.name,
-        reason: reason('WRITE_UNKNOWN', {
-          epoch: Number(under.write.plan.epoch),
-          because: event.outcome.text,
-        }),
-      });
-      return settle(cluster, under, context);
+  const { outcome } = event;
+  if (outcome.kind === 'committed')
+    return adopt(cluster, { plan: under.write.plan, revision: outcome.revision }, context);
+  if (outcome.kind === 'unknown') {
+    const evidence = { epoch: Number(under.write.plan.epoch), because: outcome.text };
+    context.emit({
+      kind: 'log',
+      level: 'warn',
+      cluster: cluster.name,
+      reason: reason('WRITE_UNKNOWN', evidence),
+    });
   }
+  const { settling } = under;
+  if (context.rules.E2({ outcome: outcome.kind, settling, revisionMoved: undefined }))
+    return settle(cluster, under, context);
+  // Either somebody else wrote, or (while settling) the first write did get through: the plan in etcd tells.
+  context.emit({ kind: 'reread', cluster: cluster.name, id: under.id });
+  return cluster;
 }
 
 /** E2 writes the same content under one version after the other. */
@@ -101,9 +100,9 @@ export function reread(
   if (under?.id !== event.id || context.role.kind !== 'active') return cluster;
   const found = event.stored?.revision ?? asRevision(0n);
   // E2: the old revision proves nothing: the first write may still be on its way.
-  if (under.settling && found === under.write.guard.planRevision) {
+  const revisionMoved = found !== under.write.guard.planRevision;
+  if (context.rules.E2({ outcome: 'refused', settling: under.settling, revisionMoved }))
     return settle(cluster, under, context);
-  }
   if (event.stored === undefined) {
     return abandon(cluster, 'OUTCOME_UNKNOWN', 'etcd holds no plan of this cluster any more', context);
   }

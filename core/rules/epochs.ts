@@ -20,6 +20,19 @@ export function E1_guardWrite(term: Term, planRevision: Revision): Guard {
 }
 
 /**
+ * E2: a write whose outcome is unknown may have happened, and may still happen: nothing else is decided before it is settled. So is one
+ * that is being settled while etcd still shows the revision from before it.
+ */
+export function E2_mayStillHappen(write: {
+  readonly outcome: 'committed' | 'refused' | 'unknown';
+  readonly settling: boolean;
+  /** Whether a read after the outcome showed another revision than the write was guarded by; undefined: not read yet. */
+  readonly revisionMoved: boolean | undefined;
+}): boolean {
+  return write.outcome === 'unknown' || (write.settling && write.revisionMoved === false);
+}
+
+/**
  * E2: an unknown outcome is settled by overwriting the plan (same content, next version, same guard) until the revision has
  * moved; a read-back that shows the old revision proves nothing, since the first write may still be on its way.
  */
@@ -33,8 +46,10 @@ export function E3_mayGrant(writeInFlight: { readonly epoch: Epoch } | undefined
 }
 
 /** E4: a controller decides only on a plan that was read in or after the transaction that won its term. */
-export function E4_isCurrent(readInTerm: Term | undefined, term: Term): boolean {
-  return readInTerm?.generation === term.generation && readInTerm.revision === term.revision;
+export function E4_isCurrent(readInTerm: Term | undefined, term: Term | undefined): boolean {
+  return (
+    term !== undefined && readInTerm?.generation === term.generation && readInTerm.revision === term.revision
+  );
 }
 
 /** E5: an agent refuses a plan below the epoch it durably knows, and any that is not newer than its own. */

@@ -8,7 +8,8 @@ import * as sealing from '#core/rules/sealing.js';
 
 export const rules = {
   E1: epochs.E1_guardWrite,
-  E2: epochs.E2_settle,
+  E2: epochs.E2_mayStillHappen,
+  E2_settle: epochs.E2_settle,
   E3: epochs.E3_mayGrant,
   E4: epochs.E4_isCurrent,
   E5: epochs.E5_acceptsPlan,
@@ -22,6 +23,7 @@ export const rules = {
   A2: authority.A2_inheritedPromise,
   A3: authority.A3_shouldHandOver,
   S1: sealing.S1_acceptsSeal,
+  S1_position: sealing.S1_decidingPosition,
   S2: sealing.S2_ancestry,
   S2_timeline: sealing.S2_timelineFor,
   S3: sealing.S3_isProof,

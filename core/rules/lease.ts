@@ -19,8 +19,12 @@ export function L2_promise(promise: MonotonicMs, now: MonotonicMs, promiseMs: Du
 }
 
 /** L3: the lease counts from when the granted heartbeat was sent; when the answer came does not matter. */
-export function L3_expiry(expiry: MonotonicMs, sentAt: MonotonicMs, holdMs: DurationMs): MonotonicMs {
-  return latest(expiry, after(sentAt, holdMs));
+export function L3_expiry(
+  expiry: MonotonicMs,
+  heartbeat: { readonly sentAt: MonotonicMs; readonly answeredAt: MonotonicMs },
+  holdMs: DurationMs,
+): MonotonicMs {
+  return latest(expiry, after(heartbeat.sentAt, holdMs));
 }
 
 /** L4: writes are accepted only before the expiry; D_G >= (D_H + F) * drift is computed by `promiseFor`. */

@@ -4,6 +4,7 @@
  */
 import { type Epoch, nextEpoch } from '#core/brand.js';
 import { isProved, type Plan, type ProvedOpening } from '#core/plan.js';
+import type { Sealed } from '#core/report.js';
 import { type Comparison, comparePositions, type Mark, marksAgree, type Position } from '#core/position.js';
 
 /** S1: a seal is taken up only for an epoch above every one this agent durably knows; `again` repeats the answer. */
@@ -13,6 +14,17 @@ export function S1_acceptsSeal(
 ): 'accept' | 'again' | 'stale' {
   if (epoch > known.highestEpoch) return 'accept';
   return epoch === known.sealedEpoch && epoch === known.highestEpoch ? 'again' : 'stale';
+}
+
+/** S1, INV-3: the position that may decide is the one that was read after the very seal; what a heartbeat says is a forecast. */
+export function S1_decidingPosition(
+  report: {
+    readonly sealed: Sealed | undefined;
+    readonly database: { readonly position: Position | undefined };
+  },
+  epoch: Epoch,
+): Position | undefined {
+  return report.sealed?.epoch === epoch ? report.sealed.position : undefined;
 }
 
 /**

@@ -37,7 +37,7 @@ function play(
     promise = rules.L2(promise, onGrantor(heardAt), t.promiseMs);
     const answeredAt = onHolder(heardAt + e.delayBack);
     const stillHeld = expiry === LONG_AGO || rules.L4(answeredAt, expiry);
-    if (!e.lost && stillHeld) expiry = rules.L3(expiry, sentAt, t.holdMs);
+    if (!e.lost && stillHeld) expiry = rules.L3(expiry, { sentAt: sentAt, answeredAt: sentAt }, t.holdMs);
   }
   return { fencedAt: (expiry + t.fenceMs) / holderRate, appointAt: promise / grantorRate };
 }

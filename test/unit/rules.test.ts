@@ -13,7 +13,19 @@ describe('E', () => {
   });
   it('E2 settles by the same content at the next version', () => {
     const p = plan();
-    expect(rules.E2(p)).toEqual({ ...p, version: p.version + 1n });
+    expect(rules.E2_settle(p)).toEqual({ ...p, version: p.version + 1n });
+  });
+  it('E2 goes on settling while etcd shows the revision from before', () => {
+    const may = (
+      outcome: 'committed' | 'refused' | 'unknown',
+      settling: boolean,
+      revisionMoved: boolean | undefined,
+    ): boolean => rules.E2({ outcome, settling, revisionMoved });
+    expect(may('unknown', false, undefined)).toBe(true);
+    expect(may('refused', false, undefined)).toBe(false);
+    expect(may('refused', true, false)).toBe(true);
+    expect(may('refused', true, true)).toBe(false);
+    expect(may('committed', false, undefined)).toBe(false);
   });
   it('E3 grants nothing for the old epoch while an appointment is on its way', () => {
     expect(rules.E3({ epoch: e(4n) }, e(3n))).toBe(false);

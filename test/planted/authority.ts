@@ -1,0 +1,9 @@
+/** A controller's authority: wrong. */
+import { NEVER } from '#core/brand.js';
+import type { Mistake } from '#test/planted/mistake.js';
+
+export const AUTHORITY_MISTAKES = {
+  'A1-authority-without-end': { rules: { A1: () => NEVER } },
+  'A2-forgets-its-predecessor': { rules: { A2: ({ receivedAt }) => receivedAt } },
+  'A3-stays-with-the-leader': { rules: { A3: () => false } },
+} as const satisfies Readonly<Record<string, Mistake>>;

@@ -1,0 +1,10 @@
+/** What real engines and guards did: duties of theirs, left out. */
+import type { Mistake } from '#test/planted/mistake.js';
+
+export const ENGINE_MISTAKES = {
+  'a-fence-leaves-sessions': { mistakes: { fenceLeavesSessions: true } },
+  'a-fence-leaves-orphans': { mistakes: { fenceLeavesOrphans: true } },
+  'received-log-is-dropped-at-promotion': { mistakes: { dropsReceivedLog: true } },
+  'a-seal-reads-before-it-cuts': { mistakes: { sealReadsBeforeTheCut: true } },
+  'the-guard-trusts-the-agent': { mistakes: { guardTrustsAgent: true } },
+} as const satisfies Readonly<Record<string, Mistake>>;

@@ -1,0 +1,17 @@
+/** Who may write what: wrong. */
+import { NO_CHECK } from '#test/simulation/models/etcd.js';
+import type { Mistake } from '#test/planted/mistake.js';
+
+export const EPOCH_MISTAKES = {
+  'E1-writes-without-the-election': {
+    rules: { E1: (_, planRevision) => ({ electionRevision: NO_CHECK, planRevision }) },
+  },
+  'E1-writes-over-any-plan': {
+    rules: { E1: (term) => ({ electionRevision: term.revision, planRevision: NO_CHECK }) },
+  },
+  'E2-unknown-is-taken-for-failed': { rules: { E2: () => false } },
+  'E3-grants-during-an-appointment': { rules: { E3: () => true } },
+  'E4-decides-on-an-old-plan': { rules: { E4: (readIn) => readIn !== undefined } },
+  'E5-takes-up-an-older-plan': { rules: { E5: () => 'accept' } },
+  'E6-trusts-a-restored-etcd': { rules: { E6: () => false } },
+} as const satisfies Readonly<Record<string, Mistake>>;

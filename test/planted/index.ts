@@ -1,0 +1,35 @@
+/**
+ * Known mistakes, each as the twin of one rule or of one duty of an engine or a guard. The simulator runs with one of them in place of the
+ * right one and must find it; production has no switch. What each did to real systems stands in docs/safety.md.
+ */
+import type { Rules } from '#core/rules/index.js';
+import { rules } from '#core/rules/index.js';
+import { AUTHORITY_MISTAKES } from '#test/planted/authority.js';
+import { ELIGIBILITY_MISTAKES } from '#test/planted/eligibility.js';
+import { ENGINE_MISTAKES } from '#test/planted/engine.js';
+import { EPOCH_MISTAKES } from '#test/planted/epochs.js';
+import { FENCING_MISTAKES } from '#test/planted/fencing.js';
+import { LEASE_MISTAKES } from '#test/planted/lease.js';
+import { SEALING_MISTAKES } from '#test/planted/sealing.js';
+import type { Mistake } from '#test/planted/mistake.js';
+import type { MemberMistakes } from '#test/simulation/nodes/member.js';
+
+export const MISTAKES: Readonly<Record<string, Mistake>> = {
+  ...EPOCH_MISTAKES,
+  ...LEASE_MISTAKES,
+  ...AUTHORITY_MISTAKES,
+  ...ELIGIBILITY_MISTAKES,
+  ...SEALING_MISTAKES,
+  ...FENCING_MISTAKES,
+  ...ENGINE_MISTAKES,
+};
+
+/** The rules with that mistake in them; undefined: the right ones. */
+export function plant(name: string | undefined): {
+  readonly rules: Rules;
+  readonly mistakes: MemberMistakes;
+} {
+  const planted = name === undefined ? {} : MISTAKES[name];
+  if (planted === undefined) throw new Error(`no mistake is called ${name ?? ''}`);
+  return { rules: { ...rules, ...planted.rules }, mistakes: planted.mistakes ?? {} };
+}

@@ -1,0 +1,27 @@
+/** Seal, choose, open: wrong. */
+import { comparePositions } from '#core/position.js';
+import type { Mistake } from '#test/planted/mistake.js';
+
+export const SEALING_MISTAKES = {
+  'S1-takes-up-a-lower-seal': { rules: { S1: () => 'accept' } },
+  'chooses-by-heartbeat-positions': {
+    rules: {
+      S1_position: ({ sealed, database }, epoch) =>
+        sealed?.epoch === epoch ? database.position : database.position,
+    },
+  },
+  'S2-rejoins-without-ancestry': { rules: { S2: () => 'behind' } },
+  'S2-timeline-numbers-as-ancestry': {
+    rules: {
+      S2_timeline: () => undefined,
+      S2: (position, openings) => {
+        const newest = openings.at(-1);
+        if (newest === undefined) return 'equal';
+        const compared = comparePositions({ ...position, marks: [] }, { ...newest.position, marks: [] });
+        return compared === 'ahead' && position.timeline === newest.position.timeline ? 'behind' : compared;
+      },
+    },
+  },
+  'S3-proved-without-the-write': { rules: { S3: () => true }, mistakes: { provesBeforeTheWrite: true } },
+  'S4-follows-before-the-proof': { rules: { S4: () => true } },
+} as const satisfies Readonly<Record<string, Mistake>>;

@@ -1,0 +1,233 @@
+/**
+ * What really is, seen from outside of all clocks: the invariants of DESIGN 11, asked at every step that could break one. Nobody in the
+ * simulation can read this.
+ */
+import type { Epoch } from '#core/brand.js';
+import type { LedgerEntry } from '#core/ledger.js';
+import { comparePlans, isBeingAdopted, isProved, type Plan } from '#core/plan.js';
+import { formatPosition, type Position } from '#core/position.js';
+import type { DurableState } from '#agent/decide/state.js';
+import type { Database, Witness } from '#test/simulation/models/database.js';
+import type { Entry } from '#test/simulation/models/log.js';
+import type { Trace } from '#test/simulation/checks/trace.js';
+import type { Timeline } from '#test/simulation/world/timeline.js';
+
+export interface Violation {
+  readonly invariant: string;
+  readonly text: string;
+  readonly at: number;
+}
+
+interface Acknowledged {
+  readonly entry: Entry;
+  readonly index: number;
+  readonly by: string;
+}
+
+/** A machine whose server and guard stood still together may accept writes for this long after (DESIGN 11, not promised). */
+const AFTER_STANDSTILL_MS = 1500;
+const SEEN_WITHIN_MS = 8000;
+/** A guard that died so recently may not be missed yet. */
+const GUARDED_WITHIN_MS = 3000;
+
+export class Truth implements Witness {
+  violation: Violation | undefined;
+  failovers = 0;
+  openings = 0;
+  lost = 0;
+  /** Acknowledged writes that the ledger has said may be lost. */
+  readonly accounted = new Set<number>();
+  readonly databases: Database[] = [];
+  readonly #timeline: Timeline;
+  readonly #trace: Trace;
+  readonly #leaders = new Map<Epoch, string>();
+  #newest: { readonly epoch: Epoch; readonly db: Database } | undefined;
+  #acknowledged: Acknowledged[] = [];
+  readonly #sealed = new Map<string, Position[]>();
+  readonly #standstill = new Map<string, number>();
+  /** Neither its agent nor its guard runs, or did a moment ago. */
+  isUnguarded: (member: string) => boolean = () => false;
+  seenAlive: (member: string) => { readonly agent: number; readonly guard: number } = () => ({
+    agent: 0,
+    guard: 0,
+  });
+
+  constructor(timeline: Timeline, trace: Trace) {
+    this.#timeline = timeline;
+    this.#trace = trace;
+  }
+
+  violate(invariant: string, text: string): void {
+    if (this.violation !== undefined) return;
+    this.violation = { invariant, text, at: this.#timeline.now };
+    this.#trace.log('VIOLATION', () => `${invariant}: ${text}`);
+  }
+
+  /** Server and guard of that machine stand still together until then. */
+  standsStill(member: string, until: number): void {
+    this.#standstill.set(member, Math.max(until, this.#standstill.get(member) ?? 0));
+  }
+
+  #stoodStill(member: string): boolean {
+    if (this.isUnguarded(member)) return true;
+    const until = this.#standstill.get(member);
+    return until !== undefined && this.#timeline.now < until + AFTER_STANDSTILL_MS;
+  }
+
+  /** A server has become writable. `epoch` undefined: nobody opened it. */
+  opened(db: Database, epoch: Epoch | undefined): void {
+    if (epoch !== undefined) {
+      if (this.#timeline.now - this.seenAlive(db.name).guard > GUARDED_WITHIN_MS)
+        this.violate('INV-6', `${db.name} opens epoch ${epoch} without a guard`);
+      const other = this.#leaders.get(epoch);
+      if (other !== undefined && other !== db.name)
+        this.violate('INV-1', `${other} and ${db.name} both opened epoch ${epoch}`);
+      this.#leaders.set(epoch, db.name);
+      db.openedAt = epoch;
+      this.openings += 1;
+      if (this.#newest === undefined || epoch >= this.#newest.epoch) {
+        if (this.#newest !== undefined && this.#newest.db !== db) this.failovers += 1;
+        this.#newest = { epoch, db };
+      }
+    }
+    this.#trace.log(db.name, () => `IS OPEN at epoch ${epoch ?? 'none'}`);
+    if (db.synchronous.acknowledgements > 0) return;
+    for (const other of this.databases) {
+      if (
+        other !== db &&
+        other.canCommit &&
+        other.openedAt !== undefined &&
+        !this.#stoodStill(other.name) &&
+        !this.#stoodStill(db.name)
+      )
+        this.violate(
+          'INV-4',
+          `${db.name} opens at epoch ${epoch ?? 'none'} while ${other.name} can commit at ${other.openedAt}`,
+        );
+    }
+  }
+
+  acknowledged(db: Database, entry: Entry): void {
+    const index = db.log.entries.lastIndexOf(entry);
+    const newest = this.#newest;
+    if (newest !== undefined && newest.db !== db && newest.epoch > (db.openedAt ?? 0n)) {
+      const isThere = newest.db.log.entries[index] === entry;
+      const isAsync = db.synchronous.acknowledgements === 0;
+      if (isAsync ? !this.#stoodStill(db.name) : !isThere)
+        this.violate(
+          'INV-4',
+          `${db.name}, opened at ${db.openedAt ?? 'no epoch'}, acknowledges a write after ${newest.db.name} opened epoch ${newest.epoch}`,
+        );
+      // Not promised: lost with the standstill.
+      if (isAsync && entry.what.kind === 'write' && this.#stoodStill(db.name))
+        this.accounted.add(entry.what.value);
+    }
+    this.#acknowledged.push({ entry, index, by: db.name });
+  }
+
+  /** An agent says to a controller that nothing can commit any more at that epoch (F2). */
+  saysFenced(db: Database, epoch: Epoch): void {
+    if (db.canCommit && db.openedAt !== undefined && db.openedAt <= epoch)
+      this.violate('F2', `${db.name} is told to be fenced at ${epoch} and can commit at ${db.openedAt}`);
+  }
+
+  sealed(member: string, epoch: Epoch, position: Position): void {
+    const key = `${member} ${epoch}`;
+    this.#sealed.set(key, [...(this.#sealed.get(key) ?? []), position]);
+  }
+
+  /** A plan is in etcd. */
+  committed(plan: Plan, before: Plan | undefined, entry: LedgerEntry | undefined): void {
+    this.#trace.log(
+      'etcd',
+      () =>
+        `plan ${plan.epoch}.${plan.version} leader ${plan.leader} ${plan.opening.state} eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${entry === undefined ? '' : ` ${entry.kind} ${entry.reason.code} loss ${entry.loss.kind}`}`,
+    );
+    if (before !== undefined && comparePlans(plan, before) <= 0)
+      this.violate('E1', `plan ${plan.epoch}.${plan.version} replaces ${before.epoch}.${before.version}`);
+    if (before?.epoch === plan.epoch && before.leader !== plan.leader)
+      this.violate('INV-1', `epoch ${plan.epoch} is given to ${before.leader} and to ${plan.leader}`);
+    if (plan.opening.state === 'pending' && before?.epoch !== plan.epoch && !isBeingAdopted(plan))
+      this.#appointed(plan);
+    if (isProved(plan) && before !== undefined && !isProved(before) && entry !== undefined)
+      this.#proved(plan, entry);
+  }
+
+  #appointed(plan: Plan): void {
+    if (plan.opening.state !== 'pending') return;
+    const { atLeast, oldLeader } = plan.opening;
+    if (oldLeader === 'none') return;
+    const read = this.#sealed.get(`${plan.leader} ${plan.epoch}`) ?? [];
+    const isRead = read.some(
+      (position) => position.lsn === atLeast?.lsn && position.timeline === atLeast.timeline,
+    );
+    if (!isRead)
+      this.violate(
+        'INV-3',
+        `${plan.leader} is appointed at epoch ${plan.epoch} on ${atLeast === undefined ? 'nothing' : formatPosition(atLeast)}, which was never read after its seal`,
+      );
+    const seen = this.seenAlive(plan.leader);
+    const { now } = this.#timeline;
+    if (now - seen.agent > SEEN_WITHIN_MS)
+      this.violate('INV-6', `${plan.leader} is appointed without a live agent`);
+  }
+
+  #proved(plan: Plan, entry: LedgerEntry): void {
+    const db = this.databases.find(({ name }) => name === plan.leader);
+    if (db === undefined) return;
+    if (db.log.durableMark()?.epoch !== plan.epoch)
+      this.violate(
+        'S3',
+        `${plan.leader} counts as proved at epoch ${plan.epoch}, and its mark is not on its disk`,
+      );
+    const missing = this.#acknowledged.filter(({ entry: write, index }) => db.log.entries[index] !== write);
+    this.#acknowledged = this.#acknowledged.filter((one) => !missing.includes(one));
+    const isDurable = db.synchronous.acknowledgements > 0;
+    for (const { entry: write, by } of missing) {
+      if (write.what.kind !== 'write' || this.accounted.has(write.what.value)) continue;
+      this.lost += 1;
+      this.accounted.add(write.what.value);
+      const text = `value ${write.what.value}, acknowledged by ${by}, is missing at ${plan.leader}, epoch ${plan.epoch}`;
+      if (isDurable) this.violate('INV-5', text);
+      else if (entry.loss.kind === 'none')
+        this.violate('ledger', `${text}, and its ledger entry says that nothing is lost`);
+    }
+  }
+
+  /** INV-2, E5: what an agent durably knows only grows. */
+  persisted(member: string, before: DurableState, after: DurableState): void {
+    const falls = (['highestEpoch', 'fencedEpoch', 'openedEpoch', 'sealedEpoch'] as const).find(
+      (name) => after[name] < before[name],
+    );
+    if (falls !== undefined)
+      this.violate('INV-2', `${falls} of ${member} falls from ${before[falls]} to ${after[falls]}`);
+    if (before.plan !== undefined && after.plan !== undefined && comparePlans(after.plan, before.plan) < 0)
+      this.violate(
+        'INV-2',
+        `${member} takes up plan ${after.plan.epoch}.${after.plan.version} after ${before.plan.epoch}.${before.plan.version}`,
+      );
+    if (after.plan !== undefined && after.plan.epoch < after.highestEpoch && after.plan !== before.plan)
+      this.violate(
+        'INV-2',
+        `${member} takes up plan ${after.plan.epoch} though it knows epoch ${after.highestEpoch}`,
+      );
+  }
+
+  /** INV-7: whoever begins to receive holds nothing that its upstream lacks. */
+  follows(db: Database, leader: Database): void {
+    this.#trace.log(db.name, () => `receives from ${leader.name}, ${formatPosition(db.log.position())}`);
+    if (!leader.log.contains(db.log))
+      this.violate('INV-7', `${db.name} follows ${leader.name} with a log that ${leader.name} does not have`);
+  }
+
+  /** L1: an agent asks for a lease although its database has not committed anything for so long. */
+  asksForLease(db: Database, canaryTimeoutMs: number, heartbeatMs: number): void {
+    const silentMs = this.#timeline.now - db.ableAt();
+    if (db.role === 'writable' && silentMs > 2 * (canaryTimeoutMs + 3 * heartbeatMs))
+      this.violate('L1', `${db.name} asks for a lease ${Math.round(silentMs)} ms after it could last commit`);
+  }
+
+  rewound(db: Database, to: number): void {
+    this.#trace.log(db.name, () => `is rewound from ${db.log.length} to ${to}`);
+  }
+}

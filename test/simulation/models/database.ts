@@ -1,0 +1,365 @@
+/**
+ * A PostgreSQL server, as far as safety can see it: a log, sessions that commit to it, receivers that copy it, a marker that makes it boot
+ * closed, processes that can be stopped, killed, or outlive their postmaster. `test/contract/engine/` holds it and the real one to the same words.
+ */
+import type { Epoch } from '#core/brand.js';
+import type { PlanMember } from '#core/plan.js';
+import type { DatabaseState } from '#core/report.js';
+import type { Disk } from '#test/simulation/models/disk.js';
+import { type Entry, Log } from '#test/simulation/models/log.js';
+import { Stream } from '#test/simulation/models/stream.js';
+import { type Host, Process } from '#test/simulation/world/host.js';
+import type { Network } from '#test/simulation/world/network.js';
+import type { Random } from '#test/simulation/world/random.js';
+
+/** `refused`: for certain not written. `broken`: the connection ended without an answer. */
+export type Committed = 'ok' | 'refused' | 'broken';
+
+/** Who is told what really happens, outside of the simulation. */
+export interface Witness {
+  opened(db: Database, epoch: Epoch | undefined): void;
+  acknowledged(db: Database, entry: Entry): void;
+  follows(db: Database, leader: Database): void;
+  rewound(db: Database, to: number): void;
+}
+
+export interface Surroundings {
+  readonly network: Network;
+  readonly random: Random;
+  readonly witness: Witness;
+  /** The database behind an address that a plan names. */
+  readonly find: (name: string) => Database | undefined;
+}
+
+interface Pending {
+  readonly server: Process;
+  readonly answer: (committed: Committed) => void;
+}
+
+export class Database {
+  readonly name: string;
+  readonly host: Host;
+  readonly disk: Disk;
+  readonly log: Log;
+  readonly around: Surroundings;
+  /** The marker by which a server that starts by itself comes up closed (DESIGN 7.3). */
+  bootClosed = true;
+  role: 'writable' | 'replica' = 'replica';
+  server: Process | undefined;
+  /** Recovery is over, and it can be asked. */
+  isServing = false;
+  ending: DatabaseState = 'stopped';
+  /** Backends that outlive a killed postmaster. */
+  orphans: Process | undefined;
+  upstream: string | undefined;
+  stream: Stream | undefined;
+  readonly followers = new Set<Stream>();
+  isReplayPaused = false;
+  /** Noted on disk before a promotion is asked for: it may go through at any moment. */
+  promotionAsked = false;
+  /** The epoch of the opening that made it writable; for the checks only. */
+  openedAt: Epoch | undefined;
+  synchronous: { readonly members: readonly string[]; readonly acknowledgements: number } = {
+    members: [],
+    acknowledgements: 0,
+  };
+  #pending = new Set<Pending>();
+  #waiting: { readonly count: number; readonly pending: Pending }[] = [];
+  #onChange: () => void = () => undefined;
+  #connecting = false;
+  #ableAt = 0;
+
+  constructor(name: string, host: Host, disk: Disk, dataId: string, around: Surroundings) {
+    this.name = name;
+    this.host = host;
+    this.disk = disk;
+    this.log = new Log(dataId);
+    this.around = around;
+  }
+
+  /** Called on every death, start and change of role. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
+  }
+
+  /** When a commit could last have come through: true time, for the checks. */
+  ableAt(): number {
+    const { now } = this.host.timeline;
+    const isStuck = this.server?.isRunning !== true || this.disk.stalledUntil > now;
+    if (!isStuck) this.#ableAt = now;
+    return this.#ableAt;
+  }
+
+  /** Whether a commit could still succeed here, now or once a stopped process goes on. */
+  get canCommit(): boolean {
+    return (this.server !== undefined && this.role === 'writable') || this.orphans !== undefined;
+  }
+
+  get isGone(): boolean {
+    return this.server === undefined && this.orphans === undefined;
+  }
+
+  /** Starts the server as whoever starts it finds it: closed if the marker lies there. */
+  start(readyAfterMs: number, isStarted: () => void = () => undefined): void {
+    if (this.server !== undefined || !this.host.isUp) return;
+    // A new postmaster does not start beside backends of the old one.
+    this.endOrphans();
+    const server = new Process(this.host, `database ${this.name}`);
+    this.server = server;
+    this.isServing = false;
+    this.role = this.bootClosed ? 'replica' : 'writable';
+    if (this.role === 'writable') this.around.witness.opened(this, undefined);
+    server.onExit(() => this.#ended(server));
+    this.#onChange();
+    server.after(readyAfterMs, () => {
+      this.isServing = true;
+      this.log.applied = this.isReplayPaused ? this.log.applied : this.log.flushed;
+      this.connectSoon();
+      this.#onChange();
+      isStarted();
+    });
+  }
+
+  /** SIGKILL of the postmaster; `orphansMs`: its backends go on for so long. */
+  kill(ending: DatabaseState, orphansMs = 0): void {
+    const { server } = this;
+    if (server === undefined) return;
+    this.ending = ending;
+    if (orphansMs > 0 && this.role === 'writable' && this.isServing && !server.isStopped) {
+      const orphans = new Process(this.host, `orphans ${this.name}`);
+      this.orphans = orphans;
+      orphans.onExit(() => this.#orphansEnded(orphans));
+      orphans.after(orphansMs, () => orphans.kill());
+    }
+    server.kill();
+  }
+
+  endOrphans(): void {
+    this.orphans?.kill();
+  }
+
+  /** No new commits; what is written is handed to the receivers; then it ends. */
+  shutDown(ending: DatabaseState, withinMs: number, isDown: () => void): void {
+    const { server } = this;
+    if (server === undefined) return isDown();
+    if (server.isStopped) {
+      this.kill(ending);
+      return isDown();
+    }
+    this.isServing = false;
+    this.#breakPending(server);
+    for (const stream of this.followers) stream.pump();
+    this.host.timeline.after(withinMs, () => {
+      if (this.server === server) this.kill(ending);
+      isDown();
+    });
+  }
+
+  /** A commit on a session of `server`, which was connected to before. */
+  write(server: Process, key: number, value: number, answer: (committed: Committed) => void): void {
+    const backend = this.#backendOf(server);
+    if (backend === undefined) return answer('broken');
+    backend.receive(() => {
+      if (this.#backendOf(server) === undefined || (backend === server && !this.isServing))
+        return answer('broken');
+      if (this.role !== 'writable') return answer('refused');
+      const entry: Entry = { timeline: this.log.timeline, what: { kind: 'write', key, value } };
+      this.#commit(server, entry, true, answer);
+    });
+  }
+
+  /** A local write that waits for nobody but the disk (S3). */
+  writeMark(epoch: Epoch, mark: string, answer: (committed: Committed) => void): void {
+    const { server } = this;
+    if (server === undefined || this.role !== 'writable') return answer('refused');
+    const entry: Entry = { timeline: this.log.timeline, what: { kind: 'mark', epoch, mark } };
+    this.#commit(server, entry, false, answer);
+  }
+
+  /** Reads what it holds for a client, in the order of the log. */
+  values(): { readonly key: number; readonly value: number }[] {
+    return this.log.entries
+      .slice(0, this.log.applied)
+      .flatMap(({ what }) => (what.kind === 'write' ? [what] : []));
+  }
+
+  /** The server becomes writable on a line of history of its own. */
+  promote(timeline: number): void {
+    this.cutUpstream();
+    this.log.applied = this.log.flushed = this.log.length;
+    this.log.branch(timeline);
+    this.log.flushUpTo(this.log.length);
+    this.log.applied = this.log.length;
+    this.role = 'writable';
+    this.bootClosed = false;
+    for (const stream of this.followers) stream.end();
+    this.#onChange();
+  }
+
+  cutUpstream(): void {
+    this.upstream = undefined;
+    this.stream?.end();
+  }
+
+  follow(leader: PlanMember): void {
+    if (this.upstream !== leader.name) this.stream?.end();
+    this.upstream = leader.name;
+    this.connectSoon(1);
+  }
+
+  connectSoon(delayMs: number = this.around.random.between(5, 300)): void {
+    const { server } = this;
+    if (server === undefined || this.#connecting || this.role !== 'replica' || this.upstream === undefined)
+      return;
+    this.#connecting = true;
+    const retry = this.host.timeline.after.bind(this.host.timeline);
+    retry(delayMs, () => {
+      this.#connecting = false;
+      if (this.server !== server || this.stream !== undefined) return;
+      if (!this.#connect(server)) this.connectSoon();
+    });
+  }
+
+  #connect(server: Process): boolean {
+    const leader = this.upstream === undefined ? undefined : this.around.find(this.upstream);
+    if (leader === undefined || !this.isServing || !server.isRunning || this.role !== 'replica') return false;
+    if (leader.server?.isRunning !== true || !leader.isServing) return false;
+    if (!this.around.network.isOpenBothWays(this.host, leader.host)) return false;
+    if (leader.log.dataId !== this.log.dataId || !leader.log.serves(this.log)) return false;
+    this.around.witness.follows(this, leader);
+    this.stream = new Stream(leader, this);
+    for (const timeline of leader.log.known) this.log.known.add(timeline);
+    this.stream.pump();
+    this.#onChange();
+    return true;
+  }
+
+  /** Log that a receiver wrote; false when it does not continue this one. */
+  receive(base: number, entries: readonly Entry[]): boolean {
+    if (base !== this.log.length || this.role !== 'replica') return false;
+    for (const entry of entries) this.log.append(entry);
+    return true;
+  }
+
+  flushReceived(count: number): void {
+    this.log.flushUpTo(count);
+    if (!this.isReplayPaused) this.log.applied = this.log.flushed;
+    for (const stream of this.followers) stream.pump();
+  }
+
+  pauseReplay(isPaused: boolean): void {
+    this.isReplayPaused = isPaused;
+    if (!isPaused && this.server !== undefined) this.log.applied = this.log.flushed;
+  }
+
+  streamEnded(stream: Stream): void {
+    if (this.stream !== stream) return;
+    this.stream = undefined;
+    this.connectSoon();
+    this.#onChange();
+  }
+
+  /** A receiver has more of it on disk. */
+  acknowledged(): void {
+    this.#settle();
+  }
+
+  setSynchronous(synchronous: Database['synchronous']): void {
+    this.synchronous = synchronous;
+    this.#settle();
+  }
+
+  #commit(server: Process, entry: Entry, waits: boolean, answer: (committed: Committed) => void): void {
+    this.log.append(entry);
+    const count = this.log.length;
+    const pending: Pending = { server, answer };
+    this.#pending.add(pending);
+    this.#afterFsync(server, pending, () => {
+      this.log.flushUpTo(count);
+      this.log.applied = this.log.flushed;
+      for (const stream of this.followers) stream.pump();
+      if (waits && this.synchronous.acknowledgements > 0) {
+        this.#waiting.push({ count, pending });
+        this.#settle();
+      } else this.#acknowledge(pending, entry);
+    });
+  }
+
+  /** The backend that fsyncs may be stopped meanwhile, or have outlived its server. */
+  #afterFsync(server: Process, pending: Pending, done: () => void): void {
+    this.host.timeline.after(this.disk.fsyncMs(), () => {
+      if (!this.#pending.has(pending)) return;
+      this.#backendOf(server)?.receive(() => {
+        if (this.#pending.has(pending)) done();
+      });
+    });
+  }
+
+  #settle(): void {
+    const { members, acknowledgements } = this.synchronous;
+    const flushed = [...this.followers]
+      .filter((stream) => members.includes(stream.to.name))
+      .map((stream) => stream.acknowledged)
+      .sort((a, b) => b - a);
+    const upTo = acknowledgements === 0 ? Number.POSITIVE_INFINITY : (flushed[acknowledgements - 1] ?? 0);
+    const held = this.#waiting;
+    this.#waiting = held.filter(({ count }) => count > upTo);
+    for (const { count, pending } of held) {
+      const entry = this.log.entries[count - 1];
+      if (count <= upTo && this.#pending.has(pending) && entry !== undefined)
+        this.#acknowledge(pending, entry);
+    }
+  }
+
+  #acknowledge(pending: Pending, entry: Entry): void {
+    this.#pending.delete(pending);
+    if (entry.what.kind === 'write') this.around.witness.acknowledged(this, entry);
+    pending.answer('ok');
+  }
+
+  #backendOf(server: Process): Process | undefined {
+    if (this.server === server) return server;
+    return this.orphans?.isAlive === true && this.#orphanedFrom === server ? this.orphans : undefined;
+  }
+
+  #orphanedFrom: Process | undefined;
+
+  #ended(server: Process): void {
+    if (this.server !== server) return;
+    this.server = undefined;
+    this.isServing = false;
+    this.promotionAsked = false;
+    this.stream?.end();
+    for (const stream of this.followers) stream.end();
+    if (this.orphans !== undefined) this.#orphanedFrom = server;
+    else this.#loseUnwritten(server);
+    this.#onChange();
+  }
+
+  #orphansEnded(orphans: Process): void {
+    if (this.orphans !== orphans) return;
+    this.orphans = undefined;
+    if (this.#orphanedFrom !== undefined) this.#loseUnwritten(this.#orphanedFrom);
+    this.#orphanedFrom = undefined;
+    this.#onChange();
+  }
+
+  /** What was not on disk: the kernel may have written it all the same, unless the machine went down. */
+  #loseUnwritten(server: Process): void {
+    this.#breakPending(server);
+    const { flushed, length } = this.log;
+    const kept = this.host.isUp ? flushed + this.around.random.int(length - flushed + 1) : flushed;
+    this.log.cut(kept);
+    this.log.flushUpTo(kept);
+    if (this.log.applied > kept) this.log.applied = kept;
+  }
+
+  #breakPending(server: Process): void {
+    this.#waiting = this.#waiting.filter(({ pending }) => pending.server !== server);
+    for (const pending of [...this.#pending]) {
+      if (pending.server !== server) continue;
+      this.#pending.delete(pending);
+      pending.answer('broken');
+    }
+  }
+}

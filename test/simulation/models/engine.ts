@@ -1,0 +1,493 @@
+/**
+ * The agent's engine port over the model of PostgreSQL: the same actions, each taking its time, each able to fail, to be cut short, and to
+ * land after its agent has died. Callbacks stand where the real one has promises.
+ */
+import { assertNever } from '#core/assert.js';
+import type { MonotonicMs } from '#core/brand.js';
+import type { PlanMember } from '#core/plan.js';
+import { comparePositions, type Position } from '#core/position.js';
+import type { Answering, DatabaseState } from '#core/report.js';
+import { S2_ancestry } from '#core/rules/sealing.js';
+import type { ActionResult, EngineAction, EngineTimings, Observation } from '#agent/ports/engine.js';
+import type { Database } from '#test/simulation/models/database.js';
+import type { Entry } from '#test/simulation/models/log.js';
+import type { Host, Process } from '#test/simulation/world/host.js';
+
+/** What a wrong engine does; the planted mistakes set one of these. */
+export interface EngineMistakes {
+  readonly fenceLeavesSessions?: boolean;
+  readonly fenceLeavesOrphans?: boolean;
+  readonly dropsReceivedLog?: boolean;
+  readonly sealReadsBeforeTheCut?: boolean;
+  readonly provesBeforeTheWrite?: boolean;
+}
+
+/** How the engine's steps go wrong at present; faults turn these up. */
+export interface Troubles {
+  slowPromotion: number;
+  refusedPromotion: number;
+  stubbornFence: number;
+  failedRewind: number;
+}
+
+export interface EngineDeps {
+  readonly db: Database;
+  readonly agent: Process;
+  readonly troubles: Troubles;
+  readonly mistakes: EngineMistakes;
+  /** The other agent behind an address, while it lives. */
+  readonly findPeer: (agentAddress: string) => Peer | undefined;
+}
+
+/** What another agent answers of its log. */
+export interface Peer {
+  readonly host: Host;
+  readonly process: Process;
+  /** undefined: refused. */
+  readonly readTail: (from: Database, epoch: bigint) => readonly Entry[] | undefined;
+}
+
+type Done = (result: ActionResult) => void;
+
+const DEATH_SEEN_MS = [1, 25] as const;
+const FOLLOWS_WITHIN_MS = 5000;
+const LOOK_EVERY_MS = 20;
+
+export class Engine {
+  readonly #deps: EngineDeps;
+  #emit: (lookedAt: MonotonicMs, observation: Observation) => void = () => undefined;
+  #timings: EngineTimings | undefined;
+  #lookBegan: MonotonicMs | undefined;
+  #canaryAt: MonotonicMs | undefined;
+  #askedAt: MonotonicMs;
+  #under: { isOver: boolean; readonly done: Done } | undefined;
+  #next: { readonly action: EngineAction; readonly done: Done }[] = [];
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+    this.#askedAt = deps.agent.host.now();
+  }
+
+  start(emit: (lookedAt: MonotonicMs, observation: Observation) => void): void {
+    this.#emit = emit;
+    const { db, agent } = this.#deps;
+    db.onChange(() => {
+      if (!agent.isAlive) return;
+      agent.after(db.around.random.between(...DEATH_SEEN_MS), () => this.#changed());
+    });
+    this.#beat();
+  }
+
+  setTimings(timings: EngineTimings): void {
+    this.#timings = timings;
+  }
+
+  run(action: EngineAction, done: Done): void {
+    if (action.kind === 'fence') {
+      this.#abort();
+      return this.#fence(action.withinMs, done);
+    }
+    if (action.kind === 'seal') this.#abort();
+    this.#next.push({ action, done });
+    this.#proceed();
+  }
+
+  probe(member: PlanMember): Answering {
+    const { db, agent } = this.#deps;
+    const other = db.around.find(member.name);
+    if (other === undefined || !db.around.network.isOpenBothWays(agent.host, other.host)) return 'silent';
+    if (other.server === undefined) return 'refuses';
+    return other.server.isStopped ? 'silent' : 'answers';
+  }
+
+  // Observation.
+
+  #beat(): void {
+    const heartbeatMs = this.#timings?.heartbeatMs ?? 250;
+    if (this.#lookBegan === undefined) this.#look();
+    else this.#tell(this.#lookBegan);
+    this.#deps.agent.after(heartbeatMs, () => this.#beat());
+  }
+
+  #changed(): void {
+    this.#lookBegan = undefined;
+    if (this.#deps.db.server === undefined) this.#canaryAt = undefined;
+    this.#askedAt = this.#deps.agent.host.now();
+    if (this.#deps.db.isServing) this.#look();
+    else this.#tell(this.#deps.agent.host.now());
+  }
+
+  #look(): void {
+    const { db, agent } = this.#deps;
+    const { server } = db;
+    const began = agent.host.now();
+    if (server === undefined || !db.isServing) return this.#tell(began);
+    this.#lookBegan = began;
+    const canaryMs = db.role === 'writable' ? db.disk.fsyncMs() : db.around.random.between(0.2, 1);
+    server.receive(() => {
+      agent.host.timeline.after(canaryMs, () => {
+        server.receive(() => agent.receive(() => this.#looked(began)));
+      });
+    });
+  }
+
+  #looked(began: MonotonicMs): void {
+    if (this.#lookBegan !== began) return;
+    this.#lookBegan = undefined;
+    this.#askedAt = this.#deps.agent.host.now();
+    if (!this.#deps.db.disk.isFull) this.#canaryAt = began;
+    this.#tell(began);
+  }
+
+  #state(): DatabaseState {
+    const { db, agent } = this.#deps;
+    if (db.server === undefined) return db.ending;
+    if (!db.isServing) return 'starting';
+    const silentMs = this.#lookBegan === undefined ? 0 : agent.host.now() - this.#askedAt;
+    return silentMs > (this.#timings?.canaryTimeoutMs ?? 1000) ? 'hung' : 'running';
+  }
+
+  #tell(lookedAt: MonotonicMs): void {
+    this.#emit(lookedAt, this.observation());
+  }
+
+  observation(): Observation {
+    const { db, agent } = this.#deps;
+    const isUp = db.server !== undefined && db.isServing;
+    const isClosed = isUp && db.role === 'replica';
+    const upstream = isClosed ? db.upstream : undefined;
+    return {
+      state: this.#state(),
+      role: isUp ? db.role : 'unknown',
+      dataId: db.log.dataId,
+      position: db.log.position(),
+      backlogBytes: db.log.flushed - db.log.applied,
+      canaryAt: this.#canaryAt,
+      canaryAgeMs: this.#canaryAt === undefined ? undefined : agent.host.now() - this.#canaryAt,
+      upstream: upstream === undefined ? undefined : addressOf(upstream),
+      streaming: isClosed && db.stream !== undefined,
+      followers: [...db.followers].map((stream) => stream.to.name),
+      processesGone: db.isGone,
+      bootClosed: db.bootClosed,
+      tailReadable: db.isGone || (isClosed && db.bootClosed && !db.promotionAsked),
+    };
+  }
+
+  // Steps.
+
+  #abort(): void {
+    const { agent } = this.#deps;
+    const under = this.#under;
+    this.#under = undefined;
+    const dropped = this.#next.splice(0);
+    const aborted: ActionResult = { kind: 'failed', code: 'ENGINE_FAILED', text: 'cut short' };
+    if (under !== undefined) under.isOver = true;
+    for (const done of [...(under === undefined ? [] : [under.done]), ...dropped.map((one) => one.done)])
+      agent.after(0.1, () => done(aborted));
+  }
+
+  #proceed(): void {
+    if (this.#under !== undefined) return;
+    const next = this.#next.shift();
+    if (next === undefined) return;
+    const under = { isOver: false, done: next.done };
+    this.#under = under;
+    const finish = (result: ActionResult): void => {
+      if (under.isOver) return;
+      under.isOver = true;
+      if (this.#under === under) this.#under = undefined;
+      next.done(result);
+      this.#deps.agent.after(1, () => {
+        if (this.#lookBegan === undefined) this.#look();
+      });
+      this.#proceed();
+    };
+    this.#take(next.action, new Step(this.#deps.agent, under, finish));
+  }
+
+  #take(action: EngineAction, step: Step): void {
+    const { db } = this.#deps;
+    switch (action.kind) {
+      case 'fence':
+        return this.#fence(action.withinMs, (result) => step.finish(result));
+      case 'start':
+        return this.#start(step, { kind: 'started' });
+      case 'seal':
+        return this.#seal(step);
+      case 'takeTail':
+        return this.#takeTail(action, step);
+      case 'open':
+        return this.#open(action, step);
+      case 'follow':
+        return this.#follow(action.leader, step);
+      case 'rewind':
+        return this.#rewind(action, step);
+      case 'checkpoint':
+        return step.after(db.around.random.between(5, 50), () => step.finish({ kind: 'checkpointed' }));
+      case 'keepSlots':
+        return step.after(2, () => step.finish({ kind: 'slotsKept' }));
+      case 'release':
+        return step.after(10, () => step.finish({ kind: 'released' }));
+      default:
+        return assertNever(action);
+    }
+  }
+
+  #fence(withinMs: number, done: Done): void {
+    const { db, agent, troubles, mistakes } = this.#deps;
+    const { random } = db.around;
+    const { server } = db;
+    const wasClosed = db.bootClosed;
+    if (!db.disk.isFull) db.bootClosed = true;
+    const isClosed =
+      server === undefined ||
+      (wasClosed && db.isServing && db.role === 'replica' && server.isRunning && !db.promotionAsked);
+    const isStubborn = random.chance(troubles.stubbornFence);
+    const finish = (): void => {
+      const leaves = mistakes.fenceLeavesOrphans === true;
+      const orphans = !leaves && isStubborn && db.orphans !== undefined ? 1 : 0;
+      if (!leaves && orphans === 0) db.endOrphans();
+      const isLeft = server !== undefined && db.server === server && !isClosed;
+      const clientSessions = isLeft && mistakes.fenceLeavesSessions !== true ? 2 : 0;
+      agent.after(0.5, () => done({ kind: 'fenced', clientSessions, orphans }));
+    };
+    if (isClosed || isStubborn || mistakes.fenceLeavesSessions === true) {
+      agent.after(random.between(0.5, 3), finish);
+      return;
+    }
+    const stopMs = random.chance(0.9) ? random.between(1, 20) : random.between(20, withinMs * 0.7);
+    db.shutDown('fenced', Math.min(stopMs, withinMs * 0.8), () => agent.receive(finish));
+  }
+
+  #start(step: Step, result: ActionResult): void {
+    const { db } = this.#deps;
+    const { random } = db.around;
+    if (db.disk.isFull) return step.after(5, () => step.fail('the disk is full'));
+    if (db.server === undefined) {
+      db.bootClosed = true;
+      db.upstream = undefined;
+      db.promotionAsked = false;
+      db.start(random.between(10, 150));
+    }
+    step.until(
+      30_000,
+      LOOK_EVERY_MS,
+      () => db.isServing && db.server?.isRunning === true,
+      (isUp) => {
+        if (!isUp) step.fail('the server does not answer');
+        else if (db.role === 'writable') step.fail('the server came up accepting writes');
+        else step.finish(result);
+      },
+    );
+  }
+
+  #seal(step: Step): void {
+    const { db, mistakes } = this.#deps;
+    if (!this.#isAskable()) return step.after(1, () => step.fail('no session'));
+    if (db.role === 'writable') return step.after(1, () => step.fail('it accepts writes'));
+    if (db.promotionAsked) return step.after(1, () => step.fail('a promotion was asked for'));
+    const early = mistakes.sealReadsBeforeTheCut === true ? db.log.position() : undefined;
+    db.cutUpstream();
+    step.after(db.around.random.between(2, 15), () => {
+      if (!this.#isAskable() || db.role === 'writable') return step.fail('no session');
+      // What was received is written out before the receiver ends.
+      db.flushReceived(db.log.length);
+      step.finish({ kind: 'sealed', position: early ?? db.log.position() });
+    });
+  }
+
+  #takeTail(action: EngineAction & { kind: 'takeTail' }, step: Step): void {
+    const { db, agent } = this.#deps;
+    const { network, random } = db.around;
+    const peer = this.#deps.findPeer(action.agentAddress);
+    step.within(action.timeoutMs, 'no answer in time');
+    if (peer === undefined) return;
+    network.send(agent.host, peer.host, () => {
+      peer.process.receive(() => {
+        const tail = peer.readTail(db, action.epoch);
+        network.send(peer.host, agent.host, () => {
+          if (tail === undefined) return step.fail('refused');
+          step.after(random.between(2, 20), () => {
+            if (!this.#isAskable() || db.role !== 'replica') return step.fail('no session');
+            for (const entry of tail) db.log.append(entry);
+            db.flushReceived(db.log.length);
+            step.finish({ kind: 'tailTaken', atLeast: db.log.position(), bytes: tail.length });
+          });
+        });
+      });
+    });
+  }
+
+  #open(action: EngineAction & { kind: 'open' }, step: Step): void {
+    const { db, mistakes, troubles } = this.#deps;
+    const { random } = db.around;
+    step.within(action.timeoutMs, 'not in time');
+    if (!this.#isAskable()) return step.after(1, () => step.fail('no session'));
+    const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
+    if (db.role === 'writable') {
+      if (!reaches(db.log.position(), atLeast)) return step.after(1, () => step.fail('behind'));
+      return this.#mark(action, step);
+    }
+    if (db.upstream !== undefined) return step.after(1, () => step.fail('it is not sealed'));
+    if (mistakes.dropsReceivedLog === true) {
+      db.log.cut(db.log.applied);
+      return this.#promote(action, step, 10);
+    }
+    if (!reaches(db.log.position(), atLeast)) return step.after(1, () => step.fail('behind'));
+    const promoteMs = random.chance(troubles.slowPromotion)
+      ? random.between(500, 6000)
+      : random.between(2, 40);
+    if (random.chance(troubles.refusedPromotion)) return step.after(5, () => step.fail('refused'));
+    step.until(
+      action.timeoutMs,
+      2,
+      () => db.log.applied >= Number(atLeast?.lsn ?? 0n),
+      (isApplied) => {
+        if (!isApplied || !this.#isAskable()) step.fail('not applied');
+        else this.#promote(action, step, promoteMs);
+      },
+    );
+  }
+
+  /** Asked for, it goes through by itself, whatever becomes of the agent. */
+  #promote(action: EngineAction & { kind: 'open' }, step: Step, promoteMs: number): void {
+    const { db } = this.#deps;
+    const { server } = db;
+    if (server === undefined) return step.fail('the server is gone');
+    db.promotionAsked = true;
+    const newest = Math.max(...db.log.known, db.log.timeline);
+    const timeline = Math.max(newest + 1, action.timeline ?? 0);
+    server.after(promoteMs, () => {
+      if (db.server !== server || db.role === 'writable') return;
+      db.promote(timeline);
+      db.promotionAsked = false;
+      db.around.witness.opened(db, action.epoch);
+    });
+    step.until(
+      action.timeoutMs,
+      2,
+      () => db.role === 'writable' || db.server !== server,
+      (isDone) => {
+        if (!isDone || db.server !== server) step.fail('the promotion has not gone through');
+        else this.#mark(action, step);
+      },
+    );
+  }
+
+  #mark(action: EngineAction & { kind: 'open' }, step: Step): void {
+    const { db, mistakes } = this.#deps;
+    step.after(db.around.random.between(0.2, 1), () => {
+      db.bootClosed = true;
+      if (db.openedAt !== action.epoch) db.around.witness.opened(db, action.epoch);
+      const report = (): void =>
+        step.finish({
+          kind: 'opened',
+          opened: { epoch: action.epoch, mark: action.mark, position: db.log.position(), lineage: '' },
+        });
+      if (mistakes.provesBeforeTheWrite === true) return report();
+      if (!this.#isAskable()) return step.fail('no session');
+      const known = db.log.lastMark();
+      if (known?.epoch === action.epoch) {
+        return step.finish({
+          kind: 'opened',
+          opened: { epoch: action.epoch, mark: known.mark, position: db.log.position(), lineage: '' },
+        });
+      }
+      db.writeMark(action.epoch, action.mark, (committed) => {
+        if (committed === 'ok') report();
+        else step.fail('the mark was not written');
+      });
+    });
+  }
+
+  #follow(leader: PlanMember, step: Step): void {
+    const { db } = this.#deps;
+    if (!this.#isAskable() || db.role === 'writable') return step.after(1, () => step.fail('no session'));
+    db.follow(leader);
+    step.until(
+      FOLLOWS_WITHIN_MS,
+      LOOK_EVERY_MS,
+      () => db.stream?.from.name === leader.name,
+      (isStreaming) => {
+        if (isStreaming) step.finish({ kind: 'following' });
+        else step.fail('no log arrives');
+      },
+    );
+  }
+
+  #rewind(action: EngineAction & { kind: 'rewind' }, step: Step): void {
+    const { db, troubles, agent } = this.#deps;
+    const { random, network } = db.around;
+    const leader = db.around.find(action.leader.name);
+    if (leader?.server?.isRunning !== true || !network.isOpenBothWays(agent.host, leader.host))
+      return step.after(20, () => step.fail('the leader does not answer'));
+    if (db.server !== undefined) db.shutDown('fenced', 5, () => undefined);
+    step.after(random.between(50, 800), () => {
+      if (leader.server?.isRunning !== true || !network.isOpenBothWays(agent.host, leader.host))
+        return step.fail('the leader does not answer');
+      const stands = S2_ancestry(db.log.position(), action.openings);
+      if (stands !== 'behind' && stands !== 'equal') {
+        if (random.chance(troubles.failedRewind)) {
+          return this.#start(step, { kind: 'failed', code: 'REWIND_IMPOSSIBLE', text: 'its log is gone' });
+        }
+        const shared = db.log.sharedBy(leader.log);
+        const isTold = action.openings.at(-1)?.position.timeline !== db.log.timeline;
+        if (!isTold && stands === 'diverged')
+          return this.#start(step, {
+            kind: 'failed',
+            code: 'REWIND_IMPOSSIBLE',
+            text: 'two lines of history share a number',
+          });
+        db.around.witness.rewound(db, shared);
+        db.log.cut(shared);
+      }
+      this.#start(step, { kind: 'rewound' });
+    });
+  }
+
+  #isAskable(): boolean {
+    const { db } = this.#deps;
+    return db.server?.isRunning === true && db.isServing;
+  }
+}
+
+/** One step under way: what it does later it does only while nothing has cut it short. */
+class Step {
+  readonly #agent: Process;
+  readonly #under: { readonly isOver: boolean };
+  readonly finish: Done;
+
+  constructor(agent: Process, under: { readonly isOver: boolean }, finish: Done) {
+    this.#agent = agent;
+    this.#under = under;
+    this.finish = finish;
+  }
+
+  fail(text: string): void {
+    this.finish({ kind: 'failed', code: 'ENGINE_FAILED', text });
+  }
+
+  after(ms: number, happen: () => void): void {
+    this.#agent.after(ms, () => {
+      if (!this.#under.isOver) happen();
+    });
+  }
+
+  within(ms: number, text: string): void {
+    this.after(ms, () => this.fail(text));
+  }
+
+  until(withinMs: number, everyMs: number, isSo: () => boolean, then: (isSo: boolean) => void): void {
+    if (isSo()) return then(true);
+    if (withinMs <= 0) return then(false);
+    this.after(everyMs, () => this.until(withinMs - everyMs, everyMs, isSo, then));
+  }
+}
+
+function reaches(position: Position, atLeast: Position | undefined): boolean {
+  if (atLeast === undefined) return true;
+  const stands = comparePositions({ ...position, marks: [] }, { ...atLeast, marks: [] });
+  return stands === 'ahead' || stands === 'equal';
+}
+
+export const addressOf = (member: string): string => `${member}:5432`;

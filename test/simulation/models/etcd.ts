@@ -1,0 +1,289 @@
+/**
+ * etcd, as the controllers' adapters use it: one linearizable store with revisions, guarded transactions and leases that a scan expires on
+ * etcd's own clock. A request can be lost before it is applied, applied after its asker gave up, or applied and never answered.
+ */
+import type { Epoch } from '#core/brand.js';
+import type { LedgerEntry } from '#core/ledger.js';
+import type { Plan } from '#core/plan.js';
+import type { Policy } from '#core/policy.js';
+import { asRevision, type Revision } from '#core/brand.js';
+import type { PlanWrite, StoredCluster } from '#controller/ports/plan-store.js';
+import type { ResignRecord } from '#controller/ports/election.js';
+import type { Truth } from '#test/simulation/checks/truth.js';
+import type { Host, Process } from '#test/simulation/world/host.js';
+import type { Network } from '#test/simulation/world/network.js';
+import type { Random } from '#test/simulation/world/random.js';
+import type { Timeline } from '#test/simulation/world/timeline.js';
+
+export interface Holder {
+  readonly controller: string;
+  readonly lease: number;
+  readonly revision: Revision;
+}
+
+interface Lease {
+  readonly ttlMs: number;
+  expiresAt: number;
+}
+
+interface Contents {
+  revision: bigint;
+  leader: Holder | undefined;
+  generation: bigint;
+  resigned: { readonly record: ResignRecord; readonly generation: bigint } | undefined;
+  readonly clusters: Map<string, StoredCluster>;
+  readonly ledger: Map<string, LedgerEntry>;
+  /** The hosts of controllers that stand for election, by lease. */
+  readonly standing: Map<number, { readonly controller: string; readonly host: string | undefined }>;
+}
+
+/** For planted mistakes only: a guard that is not asked. */
+export const NO_CHECK = asRevision(-1n);
+
+const SCAN_MS = 500;
+/** A request that was taken before a leader change may be applied long after. */
+const LATE_MS = 3000;
+
+export class Etcd {
+  readonly host: Host;
+  /** Requests that go wrong, of all. */
+  ambiguity = 0;
+  isAvailable = true;
+  readonly #timeline: Timeline;
+  readonly #network: Network;
+  readonly #random: Random;
+  readonly #truth: Truth;
+  #contents: Contents = {
+    revision: 10n,
+    leader: undefined,
+    generation: 0n,
+    resigned: undefined,
+    clusters: new Map(),
+    ledger: new Map(),
+    standing: new Map(),
+  };
+  #leases = new Map<number, Lease>();
+  #nextLease = 1;
+  #backup: Contents | undefined;
+  readonly #watchers: (() => void)[] = [];
+
+  constructor(host: Host, network: Network, timeline: Timeline, random: Random, truth: Truth) {
+    this.host = host;
+    this.#network = network;
+    this.#timeline = timeline;
+    this.#random = random;
+    this.#truth = truth;
+    this.#scan();
+  }
+
+  // What its clients ask.
+
+  grantLease(ttlMs: number): number {
+    const id = this.#nextLease++;
+    this.#leases.set(id, { ttlMs, expiresAt: this.host.now() + ttlMs });
+    return id;
+  }
+
+  keepAlive(id: number): boolean {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return false;
+    lease.expiresAt = this.host.now() + lease.ttlMs;
+    return true;
+  }
+
+  revoke(id: number): void {
+    if (!this.#leases.delete(id)) return;
+    this.#contents.standing.delete(id);
+    if (this.#contents.leader?.lease === id) this.#setLeader(undefined);
+  }
+
+  look(): { readonly holder: Holder | undefined; readonly generation: bigint } {
+    return { holder: this.#contents.leader, generation: this.#contents.generation };
+  }
+
+  stand(id: number, controller: string, host: string | undefined): void {
+    if (this.#leases.has(id)) this.#contents.standing.set(id, { controller, host });
+  }
+
+  standbys(): readonly (string | undefined)[] {
+    const { standing, leader } = this.#contents;
+    return [...standing].filter(([lease]) => lease !== leader?.lease).map(([, { host }]) => host);
+  }
+
+  claim(
+    id: number,
+    controller: string,
+  ):
+    | {
+        readonly generation: bigint;
+        readonly revision: Revision;
+        readonly resigned: ResignRecord | undefined;
+      }
+    | undefined {
+    const contents = this.#contents;
+    if (!this.#leases.has(id)) return undefined;
+    if (contents.leader !== undefined) return undefined;
+    const revision = this.#advance();
+    this.#setLeader({ controller, lease: id, revision });
+    const { resigned, generation } = contents;
+    contents.resigned = undefined;
+    return {
+      generation,
+      revision,
+      resigned: resigned?.generation === generation ? resigned.record : undefined,
+    };
+  }
+
+  handOver(revision: Revision, generation: bigint, record: ResignRecord): boolean {
+    const contents = this.#contents;
+    if (contents.leader?.revision !== revision) return false;
+    this.#advance();
+    contents.resigned = { record, generation };
+    this.#setLeader(undefined);
+    return true;
+  }
+
+  write({ guard, plan, entry, policy, forgetUpTo }: PlanWrite): Revision | undefined {
+    const contents = this.#contents;
+    const known = contents.clusters.get(plan.cluster);
+    const holds = (asked: Revision, found: bigint | undefined): boolean =>
+      asked === NO_CHECK || asked === (found ?? 0n);
+    if (!holds(guard.electionRevision, contents.leader?.revision)) return undefined;
+    if (!holds(guard.planRevision, known?.revision)) return undefined;
+    const revision = this.#advance();
+    contents.clusters.set(plan.cluster, {
+      plan,
+      revision,
+      policy: policy ?? known?.policy ?? plan.policy,
+    });
+    if (entry !== undefined) contents.ledger.set(`${entry.epoch}`, entry);
+    if (forgetUpTo !== undefined) this.#forget(forgetUpTo);
+    this.#truth.committed(plan, known?.plan, entry);
+    return revision;
+  }
+
+  read(cluster: string): StoredCluster | undefined {
+    return this.#contents.clusters.get(cluster);
+  }
+
+  readAll(): readonly StoredCluster[] {
+    return [...this.#contents.clusters.values()];
+  }
+
+  /** For the checks and for people. */
+  plan(cluster: string): Plan | undefined {
+    return this.#contents.clusters.get(cluster)?.plan;
+  }
+
+  policy(cluster: string): Policy | undefined {
+    return this.#contents.clusters.get(cluster)?.policy;
+  }
+
+  /**
+   * One request of a client's process: what it asks is applied at once, late, or never; the answer arrives or does not. `undefined`: nobody
+   * knows what became of it.
+   */
+  ask<T>(client: Process, withinMs: number, apply: () => T, answered: (answer: T | undefined) => void): void {
+    let isOver = false;
+    const end = (answer: T | undefined): void => {
+      if (isOver) return;
+      isOver = true;
+      answered(answer);
+    };
+    client.after(withinMs, () => end(undefined));
+    const goesWrong = this.#random.chance(this.ambiguity);
+    const how = goesWrong ? this.#random.pick(['lost', 'late', 'unanswered'] as const) : 'well';
+    if (how === 'lost') return;
+    let isTaken = false;
+    this.#network.send(client.host, this.host, () => {
+      // A connection delivers a request once.
+      if (isTaken) return;
+      isTaken = true;
+      const lateMs = how === 'late' ? this.#random.between(0, LATE_MS) : 0.3;
+      this.#timeline.after(lateMs, () => {
+        if (!this.isAvailable) return;
+        const answer = apply();
+        if (how === 'unanswered') return;
+        this.#network.send(this.host, client.host, () => client.receive(() => end(answer)));
+      });
+    });
+  }
+
+  /** Rings when the election key is gone. */
+  watch(ring: () => void): void {
+    this.#watchers.push(ring);
+  }
+
+  // What befalls it.
+
+  /** No leader for a while; the next one extends every lease. */
+  changeLeader(withoutMs: number): void {
+    this.isAvailable = false;
+    this.#timeline.after(withoutMs, () => {
+      this.isAvailable = true;
+      for (const lease of this.#leases.values()) lease.expiresAt = this.host.now() + lease.ttlMs;
+    });
+  }
+
+  deleteElectionKey(): void {
+    this.#setLeader(undefined);
+  }
+
+  backUp(): void {
+    const { clusters, ledger, standing, ...rest } = this.#contents;
+    this.#backup = {
+      ...rest,
+      clusters: new Map(clusters),
+      ledger: new Map(ledger),
+      standing: new Map(standing),
+    };
+  }
+
+  /** As it was at the last backup, revisions too; leases are gone, and with them what they held. False without one. */
+  restore(): boolean {
+    const backup = this.#backup;
+    if (backup === undefined) return false;
+    const { clusters, ledger } = backup;
+    this.#leases = new Map();
+    this.#contents = {
+      ...backup,
+      clusters: new Map(clusters),
+      ledger: new Map(ledger),
+      standing: new Map(),
+      leader: undefined,
+    };
+    for (const ring of this.#watchers) ring();
+    return true;
+  }
+
+  /** What an operator does after a restore (E6). */
+  raiseGeneration(): void {
+    this.#advance();
+    this.#contents.generation += 1n;
+  }
+
+  #setLeader(leader: Holder | undefined): void {
+    this.#contents.leader = leader;
+    if (leader === undefined) for (const ring of this.#watchers) ring();
+  }
+
+  #advance(): Revision {
+    this.#contents.revision += 1n;
+    return asRevision(this.#contents.revision);
+  }
+
+  #forget(upTo: Epoch): void {
+    for (const [epoch] of this.#contents.ledger)
+      if (BigInt(epoch) <= upTo) this.#contents.ledger.delete(epoch);
+  }
+
+  #scan(): void {
+    this.#timeline.after(SCAN_MS / this.host.rate, () => {
+      if (this.isAvailable) {
+        const now = this.host.now();
+        for (const [id, { expiresAt }] of [...this.#leases]) if (now >= expiresAt) this.revoke(id);
+      }
+      this.#scan();
+    });
+  }
+}

@@ -1,0 +1,99 @@
+/** One receiver's connection to its upstream: batches in order, each acknowledged once it is on the receiver's disk. */
+import type { Disk } from '#test/simulation/models/disk.js';
+import type { Entry, Log } from '#test/simulation/models/log.js';
+import type { Host, Process } from '#test/simulation/world/host.js';
+import type { Network } from '#test/simulation/world/network.js';
+
+/** Either end. */
+export interface Streaming {
+  readonly name: string;
+  readonly host: Host;
+  readonly disk: Disk;
+  readonly log: Log;
+  readonly server: Process | undefined;
+  readonly followers: Set<Stream>;
+  readonly around: { readonly network: Network };
+  receive(base: number, entries: readonly Entry[]): boolean;
+  flushReceived(count: number): void;
+  streamEnded(stream: Stream): void;
+  acknowledged(): void;
+}
+
+const LOOK_AGAIN_MS = 100;
+/** A connection over which nothing comes is given up. */
+const GIVE_UP_MS = 1500;
+
+export class Stream {
+  readonly from: Streaming;
+  readonly to: Streaming;
+  acknowledged: number;
+  isAlive = true;
+  #sent: number;
+  #isBusy = false;
+  #stuckSince: number | undefined;
+
+  constructor(from: Streaming, to: Streaming) {
+    this.from = from;
+    this.to = to;
+    this.#sent = to.log.length;
+    this.acknowledged = to.log.flushed;
+    from.followers.add(this);
+  }
+
+  end(): void {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    this.from.followers.delete(this);
+    this.to.streamEnded(this);
+  }
+
+  pump(): void {
+    const { from, to } = this;
+    if (!this.isAlive || this.#isBusy || this.#sent >= from.log.flushed) return;
+    const { server } = from;
+    if (server === undefined) return this.end();
+    this.#isBusy = true;
+    if (!server.isRunning || !from.around.network.isOpenBothWays(from.host, to.host)) return this.#stuck();
+    this.#stuckSince = undefined;
+    const base = this.#sent;
+    const batch = from.log.entries.slice(base, from.log.flushed);
+    from.host.timeline.after(from.around.network.delay(false), () => this.#arrive(base, batch));
+  }
+
+  #stuck(): void {
+    const { now } = this.from.host.timeline;
+    this.#stuckSince ??= now;
+    if (now - this.#stuckSince > GIVE_UP_MS) return this.end();
+    this.from.host.timeline.after(LOOK_AGAIN_MS, () => {
+      this.#isBusy = false;
+      this.pump();
+    });
+  }
+
+  #arrive(base: number, batch: readonly Entry[]): void {
+    const { from, to } = this;
+    if (!this.isAlive) return;
+    if (!from.around.network.isOpen(from.host, to.host)) return this.#stuck();
+    to.server?.receive(() => {
+      if (!this.isAlive) return;
+      if (!to.receive(base, batch)) return this.end();
+      this.#sent = base + batch.length;
+      to.host.timeline.after(to.disk.fsyncMs(), () => this.#onDisk(base + batch.length));
+    });
+  }
+
+  /** The receiver writes what it has received, also when its connection has ended meanwhile. */
+  #onDisk(count: number): void {
+    const { from, to } = this;
+    if (to.server === undefined || to.log.length < count) return;
+    to.flushReceived(count);
+    if (!this.isAlive) return;
+    this.#isBusy = false;
+    from.host.timeline.after(from.around.network.delay(false), () => {
+      if (!this.isAlive || !from.around.network.isOpen(to.host, from.host)) return;
+      this.acknowledged = Math.max(this.acknowledged, count);
+      from.acknowledged();
+    });
+    this.pump();
+  }
+}

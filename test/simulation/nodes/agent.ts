@@ -1,0 +1,248 @@
+/**
+ * An agent process: the production `decide`, with models behind the effects. As `agent/loop.ts`, without promises: nothing but a fence
+ * leaves before what it rests on is on disk.
+ */
+import { assertNever } from '#core/assert.js';
+import { NEVER, since } from '#core/brand.js';
+import type { Directive } from '#core/directive.js';
+import { isReleased } from '#core/plan.js';
+import type { Report } from '#core/report.js';
+import type { Rules } from '#core/rules/index.js';
+import { timingsOf } from '#core/timings.js';
+import { decide } from '#agent/decide/decide.js';
+import { isLeftGuarded } from '#agent/decide/guard.js';
+import { grantedUntil } from '#agent/decide/right.js';
+import {
+  type AgentState,
+  type DurableState,
+  type Effect,
+  type Input,
+  startState,
+} from '#agent/decide/state.js';
+import type { Member, RunningAgent } from '#test/simulation/nodes/member.js';
+import { Engine, type Peer } from '#test/simulation/models/engine.js';
+import type { Entry } from '#test/simulation/models/log.js';
+import type { Database } from '#test/simulation/models/database.js';
+import type { Truth } from '#test/simulation/checks/truth.js';
+import type { Trace } from '#test/simulation/checks/trace.js';
+import { Process } from '#test/simulation/world/host.js';
+import type { Random } from '#test/simulation/world/random.js';
+import type { Timer } from '#test/simulation/world/timeline.js';
+
+export interface AgentDeps {
+  readonly controllers: readonly string[];
+  readonly rules: Rules;
+  readonly truth: Truth;
+  readonly trace: Trace;
+  readonly random: Random;
+  readonly send: (agent: AgentNode, controller: string, report: Report) => void;
+  readonly findPeer: (agentAddress: string) => Peer | undefined;
+}
+
+export class AgentNode implements RunningAgent {
+  readonly member: Member;
+  readonly process: Process;
+  readonly incarnation: string;
+  readonly engine: Engine;
+  readonly #deps: AgentDeps;
+  #state: AgentState;
+  #queue: Input[] = [];
+  #isBusy = false;
+  #isEnding = false;
+  #timer: Timer | undefined;
+
+  constructor(member: Member, durable: DurableState, deps: AgentDeps) {
+    this.member = member;
+    this.#deps = deps;
+    this.process = new Process(member.host, `agent ${member.name}`);
+    this.incarnation = deps.random.word();
+    this.engine = new Engine({
+      db: member.db,
+      agent: this.process,
+      troubles: member.troubles,
+      mistakes: member.mistakes,
+      findPeer: deps.findPeer,
+    });
+    this.#state = startState({
+      durable,
+      incarnation: this.incarnation,
+      controllers: deps.controllers,
+      now: member.host.now(),
+      guard: member.takeOverGuard(),
+    });
+    member.agent = this;
+    this.engine.setTimings(timingsOf(durable.plan?.policy.profile ?? 'balanced'));
+    this.engine.start((lookedAt, observation) => this.take({ kind: 'observed', lookedAt, observation }));
+    this.take({ kind: 'tick' });
+  }
+
+  get state(): AgentState {
+    return this.#state;
+  }
+
+  hear(controller: string, directive: Directive): void {
+    this.take({ kind: 'directive', controller, directive });
+  }
+
+  take(input: Input): void {
+    if (!this.process.isAlive || this.#isEnding) return;
+    this.#queue.push(input);
+    if (!this.#isBusy) this.#drain();
+  }
+
+  /** As on SIGTERM: what a guard watches over stays open for the next agent. */
+  shutDown(): void {
+    if (this.#isEnding || !this.process.isAlive) return;
+    this.#isEnding = true;
+    const { plan } = this.#state.durable;
+    const isLeft = plan !== undefined && isLeftGuarded(this.#state, plan, this.process.host.now());
+    const end = (): void => this.process.kill();
+    if (isLeft) this.process.after(5, end);
+    else this.#fenceIfOpen(end);
+  }
+
+  /** DESIGN 6.4, as `agent/tail.ts` and the engine answer it. */
+  readTail(from: Database, epoch: bigint): readonly Entry[] | undefined {
+    const { durable } = this.#state;
+    const { db } = this.member;
+    const isClosed =
+      durable.plan !== undefined && durable.fencedEpoch >= durable.openedEpoch && epoch > durable.fencedEpoch;
+    const isReadable = db.isGone || (db.server?.isRunning === true && db.role === 'replica' && db.bootClosed);
+    if (!isClosed || !isReadable || !db.log.serves(from.log)) return undefined;
+    return db.log.entries.slice(from.log.length);
+  }
+
+  #drain(): void {
+    this.#isBusy = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      if (!this.#step(next)) return;
+    }
+    this.#isBusy = false;
+  }
+
+  /** False while it waits for its disk. */
+  #step(input: Input): boolean {
+    const profile = this.#state.durable.plan?.policy.profile;
+    const decision = decide(
+      this.#state,
+      { ...input, at: this.process.host.now(), random: this.#deps.random.word() },
+      this.#deps.rules,
+    );
+    this.#state = decision.state;
+    if (decision.effects.some((effect) => effect.kind === 'send' && effect.report.wantsLease)) {
+      const { canaryTimeoutMs, heartbeatMs } = timingsOf(profile ?? 'balanced');
+      this.#deps.truth.asksForLease(this.member.db, canaryTimeoutMs, heartbeatMs);
+    }
+    const isFence = (effect: Effect): boolean => effect.kind === 'run' && effect.action.kind === 'fence';
+    for (const effect of decision.effects) if (isFence(effect)) this.#carryOut(effect);
+    const proceed = (): void => {
+      for (const effect of decision.effects) if (!isFence(effect)) this.#carryOut(effect);
+      const now = this.#state.durable.plan?.policy.profile;
+      if (now !== profile && now !== undefined) this.engine.setTimings(timingsOf(now));
+      if (this.#timer !== undefined) this.#timer.cancelled = true;
+      const sleepMs = Math.max(0.5, decision.wakeAt - this.process.host.now());
+      this.#timer = this.process.after(sleepMs, () => this.take({ kind: 'tick' }));
+    };
+    if (decision.persist === undefined) {
+      proceed();
+      return true;
+    }
+    this.#remember(decision.persist, () => {
+      proceed();
+      this.#drain();
+    });
+    return false;
+  }
+
+  #remember(durable: DurableState, done: () => void): void {
+    const { plan } = this.#state.durable;
+    const { host } = this.process;
+    const left =
+      plan === undefined
+        ? NEVER
+        : since(host.now(), grantedUntil(this.#state, plan, { rules: this.#deps.rules }));
+    let isWritten = false;
+    if (left > 0 && left !== NEVER) {
+      this.process.after(left, () => {
+        if (!isWritten) this.#fenceIfOpen();
+      });
+    }
+    this.member.store(this, durable, (isStored) => {
+      isWritten = true;
+      if (isStored) done();
+      else this.#end('STATE_NOT_WRITTEN');
+    });
+  }
+
+  #carryOut(effect: Effect): void {
+    const { trace } = this.#deps;
+    const { member } = this;
+    switch (effect.kind) {
+      case 'send':
+        return this.#deps.send(this, effect.controller, effect.report);
+      case 'run': {
+        const { id, action } = effect;
+        trace.log(member.name, () => `does ${action.kind}`);
+        return this.engine.run(action, (result) => {
+          trace.log(
+            member.name,
+            () => `${action.kind}: ${result.kind}${result.kind === 'failed' ? ` ${result.text}` : ''}`,
+          );
+          if (result.kind === 'sealed' && action.kind === 'seal')
+            this.#deps.truth.sealed(member.name, action.epoch, result.position);
+          if (result.kind === 'tailTaken' && action.kind === 'takeTail')
+            this.#deps.truth.sealed(member.name, action.epoch, result.atLeast);
+          this.process.receive(() =>
+            this.take({ kind: 'done', id, endedAt: this.process.host.now(), result }),
+          );
+        });
+      }
+      case 'keepGuard':
+        return member.keepGuard(this);
+      case 'arm':
+        return member.armGuard(this, effect.order);
+      case 'dismissGuard':
+        return member.dismissGuard();
+      case 'probe': {
+        const { member: other } = effect;
+        this.process.after(this.#deps.random.between(1, 500), () => {
+          const database = this.engine.probe(other);
+          const peer = this.#deps.findPeer(other.agentAddress);
+          const agent =
+            peer === undefined
+              ? database === 'silent'
+                ? 'silent'
+                : 'refuses'
+              : peer.process.isStopped
+                ? 'silent'
+                : 'answers';
+          this.take({ kind: 'probed', member: other.name, database, agent });
+        });
+        return;
+      }
+      case 'inspect':
+        return this.take({ kind: 'inspected', request: effect.request, findings: [] });
+      case 'log':
+        return trace.log(member.name, () => `${effect.code} ${JSON.stringify(effect.fields)}`);
+      case 'exit':
+        return this.#end(effect.code);
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  /** Without this process nobody ends the lease: so the database is closed first. */
+  #end(code: string): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#deps.trace.log(this.member.name, () => `ends: ${code}`);
+    this.#fenceIfOpen(() => this.process.kill());
+  }
+
+  #fenceIfOpen(then: () => void = () => undefined): void {
+    const { plan, openedEpoch, openingEpoch, fencedEpoch } = this.#state.durable;
+    const isClosed = openedEpoch <= fencedEpoch && openingEpoch <= fencedEpoch;
+    if (plan === undefined || isReleased(plan) || isClosed) return then();
+    this.engine.run({ kind: 'fence', withinMs: timingsOf(plan.policy.profile).fenceMs }, then);
+  }
+}

@@ -1,0 +1,167 @@
+/** A controller process: the production `decide`, with models behind the effects. As `controller/loop.ts`, without promises. */
+import { assertNever } from '#core/assert.js';
+import { asWall } from '#core/brand.js';
+import type { Directive } from '#core/directive.js';
+import type { OperatorCommand } from '#core/operator.js';
+import type { Rules } from '#core/rules/index.js';
+import { decide, startState } from '#controller/decide/decide.js';
+import type { Answer, ControllerState, Effect, Input } from '#controller/decide/state.js';
+import type { Etcd } from '#test/simulation/models/etcd.js';
+import { SimulatedElection } from '#test/simulation/nodes/election.js';
+import type { Trace } from '#test/simulation/checks/trace.js';
+import { type Host, Process } from '#test/simulation/world/host.js';
+import type { Timer } from '#test/simulation/world/timeline.js';
+
+const STORE_RETRY_MS = 100;
+const CALL_WITHIN_MS = 1500;
+
+export interface ControllerDeps {
+  readonly etcd: Etcd;
+  readonly rules: Rules;
+  readonly trace: Trace;
+  readonly send: (controller: ControllerNode, member: string, directive: Directive) => void;
+  readonly refuse: (controller: ControllerNode, member: string, code: string) => void;
+}
+
+export class ControllerNode {
+  readonly name: string;
+  readonly process: Process;
+  readonly #deps: ControllerDeps;
+  readonly #election: SimulatedElection;
+  #state: ControllerState;
+  #queue: Input[] = [];
+  #isDraining = false;
+  #timer: Timer | undefined;
+  #requests = 0;
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
+
+  constructor(name: string, host: Host, deps: ControllerDeps) {
+    this.name = name;
+    this.process = new Process(host, `controller ${name}`);
+    this.#deps = deps;
+    this.#state = startState(name, host.name);
+    this.#election = new SimulatedElection(deps.etcd, this.process, name, (event) => this.take(event));
+    this.take({ kind: 'tick' });
+  }
+
+  get state(): ControllerState {
+    return this.#state;
+  }
+
+  get isActive(): boolean {
+    return this.process.isAlive && this.#state.role.kind === 'active';
+  }
+
+  operate(cluster: string, command: OperatorCommand, answered: (answer: Answer) => void): void {
+    this.#requests += 1;
+    this.#waiting.set(this.#requests, answered);
+    this.take({ kind: 'operate', cluster, command, request: this.#requests });
+  }
+
+  /** Resigns and ends, as on SIGTERM. */
+  shutDown(): void {
+    this.take({ kind: 'resign' });
+    this.process.after(20, () => this.process.kill());
+  }
+
+  take(input: Input): void {
+    if (!this.process.isAlive) return;
+    this.#queue.push(input);
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next);
+    this.#isDraining = false;
+  }
+
+  #step(input: Input): void {
+    const { host } = this.process;
+    const decision = decide(
+      this.#state,
+      { ...input, at: host.waitingNow(), authorityAt: host.now(), wall: asWall(0) },
+      this.#deps.rules,
+    );
+    this.#state = decision.state;
+    for (const effect of decision.effects) this.#carryOut(effect);
+    if (this.#timer !== undefined) this.#timer.cancelled = true;
+    const sleepMs = Math.max(1, decision.wakeAt - host.waitingNow());
+    this.#timer = this.process.after(sleepMs, () => this.take({ kind: 'tick' }));
+  }
+
+  #carryOut(effect: Effect): void {
+    const { etcd, trace } = this.#deps;
+    switch (effect.kind) {
+      case 'send':
+        return this.#deps.send(this, effect.member, effect.directive);
+      case 'refuse':
+        return this.#deps.refuse(this, effect.member, effect.code);
+      case 'load': {
+        const { term } = effect;
+        return etcd.ask(
+          this.process,
+          CALL_WITHIN_MS,
+          () => etcd.readAll(),
+          (clusters) => {
+            if (clusters !== undefined) this.take({ kind: 'loaded', term, clusters });
+            else this.#later({ kind: 'load-failed', term, text: 'no answer' });
+          },
+        );
+      }
+      case 'write': {
+        const { cluster, id, write } = effect;
+        return etcd.ask(
+          this.process,
+          CALL_WITHIN_MS,
+          () => ({ revision: etcd.write(write) }),
+          (answer) => {
+            const written = (outcome: (Input & { kind: 'written' })['outcome']): Input => ({
+              kind: 'written',
+              cluster,
+              id,
+              outcome,
+            });
+            if (answer === undefined) this.#later(written({ kind: 'unknown', text: 'no answer' }));
+            else if (answer.revision === undefined) this.#later(written({ kind: 'refused' }));
+            else this.take(written({ kind: 'committed', revision: answer.revision }));
+          },
+        );
+      }
+      case 'reread': {
+        const { cluster, id } = effect;
+        return etcd.ask(
+          this.process,
+          CALL_WITHIN_MS,
+          () => ({ stored: etcd.read(cluster) }),
+          (answer) => {
+            if (answer !== undefined) this.take({ kind: 'reread', cluster, id, stored: answer.stored });
+            else this.#later({ kind: 'reread-failed', cluster, id, corrupt: false, text: 'no answer' });
+          },
+        );
+      }
+      case 'resign':
+        if (effect.record !== undefined) this.#election.resign(effect.record);
+        return;
+      case 'findStandbys': {
+        const { term } = effect;
+        return etcd.ask(
+          this.process,
+          CALL_WITHIN_MS,
+          () => etcd.standbys(),
+          (hosts) => this.take({ kind: 'standbys', term, hosts: hosts ?? [] }),
+        );
+      }
+      case 'reply': {
+        const answered = this.#waiting.get(effect.request);
+        this.#waiting.delete(effect.request);
+        return answered?.(effect.answer);
+      }
+      case 'log':
+        return trace.log(this.name, () => `${effect.reason.code} ${JSON.stringify(effect.reason.evidence)}`);
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  #later(input: Input): void {
+    this.process.after(STORE_RETRY_MS, () => this.take(input));
+  }
+}

@@ -1,0 +1,204 @@
+/** A controller's candidacies, as `controller/adapters/etcd/` runs them: one lease each, one beat at a time, doubt ends it. */
+import type { MonotonicMs } from '#core/brand.js';
+import type { Term } from '#core/term.js';
+import { ELECTION } from '#core/timings.js';
+import type { ElectionEvent, ResignRecord } from '#controller/ports/election.js';
+import type { Etcd } from '#test/simulation/models/etcd.js';
+import type { Process } from '#test/simulation/world/host.js';
+
+const PROOF_WITHIN_MS = 500;
+const CALL_WITHIN_MS = 1500;
+const STANDBY_BEAT_MS = 650;
+
+export class SimulatedElection {
+  readonly #etcd: Etcd;
+  readonly #process: Process;
+  readonly #controller: string;
+  readonly #emit: (event: ElectionEvent) => void;
+  #candidacy: Candidacy | undefined;
+  #standsAsideUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(etcd: Etcd, process: Process, controller: string, emit: (event: ElectionEvent) => void) {
+    this.#etcd = etcd;
+    this.#process = process;
+    this.#controller = controller;
+    this.#emit = emit;
+    etcd.watch(() => {
+      if (process.isAlive) process.after(1, () => this.#candidacy?.ring());
+    });
+    this.#campaign();
+  }
+
+  resign(record: ResignRecord): void {
+    this.#standsAsideUntil = this.#now() + ELECTION.ttlMs;
+    this.#candidacy?.resign(record);
+  }
+
+  #now(): MonotonicMs {
+    return this.#process.host.now();
+  }
+
+  #campaign(): void {
+    this.#etcd.ask(
+      this.#process,
+      CALL_WITHIN_MS,
+      () => {
+        const lease = this.#etcd.grantLease(ELECTION.ttlMs);
+        this.#etcd.stand(lease, this.#controller, this.#process.host.name);
+        return lease;
+      },
+      (lease) => {
+        const again = (): void => {
+          this.#process.after(ELECTION.proofMs, () => this.#campaign());
+        };
+        if (lease === undefined) return again();
+        this.#candidacy = new Candidacy(
+          this.#etcd,
+          this.#process,
+          this.#controller,
+          lease,
+          () => this.#now() < this.#standsAsideUntil,
+          this.#emit,
+          again,
+        );
+      },
+    );
+  }
+}
+
+class Candidacy {
+  readonly #etcd: Etcd;
+  readonly #process: Process;
+  readonly #controller: string;
+  readonly #lease: number;
+  readonly #standsAside: () => boolean;
+  readonly #emit: (event: ElectionEvent) => void;
+  readonly #ended: () => void;
+  #term: Term | undefined;
+  #isOver = false;
+  #isBeating = false;
+  #rung = false;
+
+  constructor(
+    etcd: Etcd,
+    process: Process,
+    controller: string,
+    lease: number,
+    standsAside: () => boolean,
+    emit: (event: ElectionEvent) => void,
+    ended: () => void,
+  ) {
+    this.#etcd = etcd;
+    this.#process = process;
+    this.#controller = controller;
+    this.#lease = lease;
+    this.#standsAside = standsAside;
+    this.#emit = emit;
+    this.#ended = ended;
+    this.#beat();
+  }
+
+  ring(): void {
+    this.#rung = true;
+    this.#beat();
+  }
+
+  resign(record: ResignRecord): void {
+    const term = this.#term;
+    if (term === undefined || this.#isOver) return;
+    this.#end('resigned');
+    this.#etcd.ask(
+      this.#process,
+      CALL_WITHIN_MS,
+      () => this.#etcd.handOver(term.revision, term.generation, record),
+      () => undefined,
+    );
+  }
+
+  #beat(): void {
+    if (this.#isBeating || this.#isOver) return;
+    this.#isBeating = true;
+    this.#rung = false;
+    const keepaliveSentAt = this.#process.host.now();
+    let kept: boolean | undefined;
+    let seen: ReturnType<Etcd['look']> | undefined;
+    let left = 2;
+    const answered = (): void => {
+      left -= 1;
+      if (left === 0 && !this.#isOver) this.#beaten(kept, seen, keepaliveSentAt);
+    };
+    this.#etcd.ask(
+      this.#process,
+      PROOF_WITHIN_MS,
+      () => this.#etcd.keepAlive(this.#lease),
+      (answer) => {
+        kept = answer;
+        answered();
+      },
+    );
+    this.#etcd.ask(
+      this.#process,
+      PROOF_WITHIN_MS,
+      () => this.#etcd.look(),
+      (answer) => {
+        seen = answer;
+        answered();
+      },
+    );
+  }
+
+  #beaten(kept: boolean | undefined, seen: ReturnType<Etcd['look']> | undefined, sentAt: MonotonicMs): void {
+    const term = this.#term;
+    if (seen !== undefined && term !== undefined && !isOurs(seen, term))
+      return this.#end('the key is not ours');
+    if (kept === false) return this.#end('the lease ran out');
+    if (kept === undefined || seen === undefined) return this.#again(0);
+    if (term !== undefined) {
+      this.#emit({ kind: 'proof', term, keepaliveSentAt: sentAt, checkSentAt: sentAt });
+      return this.#again(ELECTION.proofMs);
+    }
+    if (seen.holder !== undefined || this.#standsAside()) return this.#again(STANDBY_BEAT_MS);
+    this.#etcd.ask(
+      this.#process,
+      CALL_WITHIN_MS,
+      () => ({ won: this.#etcd.claim(this.#lease, this.#controller) }),
+      (answer) => {
+        if (this.#isOver) return;
+        if (answer === undefined) return this.#end('the campaign came to nothing');
+        if (answer.won === undefined) return this.#again(STANDBY_BEAT_MS);
+        const { generation, revision, resigned } = answer.won;
+        this.#term = { generation, revision };
+        this.#emit({
+          kind: 'elected',
+          term: this.#term,
+          receivedAt: this.#process.host.now(),
+          resigned,
+          sentAt,
+        });
+        this.#again(ELECTION.proofMs);
+      },
+    );
+  }
+
+  #again(afterMs: number): void {
+    this.#isBeating = false;
+    this.#process.after(this.#rung ? 1 : afterMs, () => this.#beat());
+  }
+
+  #end(text: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (this.#term !== undefined) this.#emit({ kind: 'deposed', term: this.#term, text });
+    if (text !== 'resigned')
+      this.#etcd.ask(
+        this.#process,
+        PROOF_WITHIN_MS,
+        () => this.#etcd.revoke(this.#lease),
+        () => undefined,
+      );
+    this.#ended();
+  }
+}
+
+const isOurs = ({ holder, generation }: ReturnType<Etcd['look']>, term: Term): boolean =>
+  holder?.revision === term.revision && generation === term.generation;

@@ -1,0 +1,228 @@
+/**
+ * One seed: a cluster is adopted, faults befall it, everything heals, and it has to become whole again. The first broken invariant ends the
+ * run.
+ */
+import { DEFAULT_POLICY } from '#core/policy.js';
+import { isProved } from '#core/plan.js';
+import { comparePlans } from '#core/plan.js';
+import type { Rules } from '#core/rules/index.js';
+import { checkAppends } from '#test/history/append-history.js';
+import type { Violation } from '#test/simulation/checks/truth.js';
+import { bootHost, FAULT_NAMES, FAULTS, type FaultName } from '#test/simulation/faults/faults.js';
+import type { MemberMistakes } from '#test/simulation/nodes/member.js';
+import { CLUSTER, World } from '#test/simulation/world.js';
+import { Random } from '#test/simulation/world/random.js';
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly rules: Rules;
+  readonly mistakes?: MemberMistakes;
+  readonly isTraced?: boolean;
+  /** Numbers of the faults that are left out: how a failing run is shrunk. */
+  readonly without?: ReadonlySet<number>;
+  /** Faults from this number on are left out. */
+  readonly faults?: number;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly failovers: number;
+  readonly openings: number;
+  readonly lost: number;
+  readonly events: number;
+  readonly virtualMs: number;
+  /** How many faults were drawn until it ended. */
+  readonly faults: number;
+  readonly trace: readonly string[];
+}
+
+const ADOPTED_WITHIN_MS = 20_000;
+const SAFETY_MS = 15_000;
+const HEALED_WITHIN_MS = 90_000;
+const OPERATOR_EVERY_MS = 100;
+const CLONE_EVERY_MS = 2000;
+
+export function run(options: RunOptions): Outcome {
+  const world = new World({
+    seed: options.seed,
+    rules: options.rules,
+    mistakes: options.mistakes ?? {},
+    isTraced: options.isTraced ?? false,
+  });
+  const { timeline, truth } = world;
+  const isOver = (): boolean => truth.violation !== undefined;
+  let faults = 0;
+  adopt(world);
+  timeline.runUntil(ADOPTED_WITHIN_MS, () => isOver() || isWhole(world));
+  if (!isOver() && !isWhole(world))
+    truth.violate('INV-8', `the cluster was not adopted: ${unwell(world) ?? ''}`);
+  if (!isOver()) {
+    faults = befall(world, options);
+    timeline.runUntil(timeline.now + SAFETY_MS, isOver);
+    heal(world, options);
+    const until = timeline.now + HEALED_WITHIN_MS;
+    timeline.runUntil(until, () => isOver() || isWhole(world));
+    if (!isOver() && !isWhole(world))
+      truth.violate('INV-8', `not whole after ${HEALED_WITHIN_MS} ms: ${unwell(world) ?? ''}`);
+    if (!isOver()) checkHistory(world);
+  }
+  return {
+    seed: options.seed,
+    violation: truth.violation,
+    failovers: truth.failovers,
+    openings: truth.openings,
+    lost: truth.lost,
+    events: timeline.events,
+    virtualMs: timeline.now,
+    faults,
+    trace: world.trace.lines,
+  };
+}
+
+function adopt(world: World): void {
+  const { timeline } = world;
+  const isHeard = (): boolean => {
+    const seen = world.active()?.state.clusters[CLUSTER]?.members ?? {};
+    const streaming = Object.values(seen).filter(({ report }) => report?.database.streaming === true).length;
+    return streaming === world.members.length - 1 && Object.keys(seen).length === world.members.length;
+  };
+  const ask = (): void => {
+    if (world.etcd.plan(CLUSTER) !== undefined) return;
+    const policy = { ...DEFAULT_POLICY, profile: world.profile };
+    if (isHeard())
+      world
+        .active()
+        ?.operate(CLUSTER, { kind: 'adopt', policy, by: 'ops', leaderIsOff: false }, () => undefined);
+    timeline.after(OPERATOR_EVERY_MS, ask);
+  };
+  ask();
+}
+
+/** The faults of this seed: a part of all, drawn once, and then one after the other. Answers how many there will be. */
+function befall(
+  world: World,
+  { seed, without, faults: most = Number.POSITIVE_INFINITY }: RunOptions,
+): number {
+  const { timeline, trace } = world;
+  const swarm = Random.of(seed, 'swarm');
+  const share = swarm.pick([0.1, 0.25, 0.5, 1]);
+  const chosen = FAULT_NAMES.filter(() => swarm.chance(share));
+  const names: readonly FaultName[] = chosen.length === 0 ? [swarm.pick(FAULT_NAMES)] : chosen;
+  const pause = swarm.pick([200, 600, 1500]);
+  let at = timeline.now;
+  let number = 0;
+  for (const end = at + SAFETY_MS; at < end; number++) {
+    const mine = number;
+    const random = Random.of(seed, `fault ${mine}`);
+    at += pause * random.between(0.1, 2);
+    if (at >= end) break;
+    if (mine >= most || without?.has(mine) === true) continue;
+    timeline.at(at, () => {
+      const name = random.pick(names);
+      const done = FAULTS[name](world, random);
+      if (done !== undefined) trace.log('FAULT', () => `#${mine} ${name}: ${done}`);
+    });
+  }
+  return number;
+}
+
+function heal(world: World, { seed }: RunOptions): void {
+  const { timeline, trace, network, etcd } = world;
+  const random = Random.of(seed, 'heal');
+  trace.log('HEAL', () => 'everything heals');
+  network.mendAll();
+  etcd.ambiguity = 0;
+  etcd.isAvailable = true;
+  for (const host of world.hosts) {
+    bootHost(world, host, random);
+    for (const process of [...host.processes]) process.goOn();
+  }
+  for (const member of world.members) {
+    member.db.disk.isFull = false;
+    member.db.disk.stalledUntil = 0;
+    member.db.pauseReplay(false);
+    Object.assign(member.troubles, {
+      slowPromotion: 0,
+      refusedPromotion: 0,
+      stubbornFence: 0,
+      failedRewind: 0,
+    });
+  }
+  const tend = (): void => {
+    for (const member of world.members) world.startAgent(member);
+    for (const index of world.controllers.keys()) world.startController(index);
+    operate(world);
+    timeline.after(CLONE_EVERY_MS, tend);
+  };
+  tend();
+}
+
+/** What only an operator can do: resume what he paused, start what he stopped, clone what cannot be rewound. */
+function operate(world: World): void {
+  const plan = world.etcd.plan(CLUSTER);
+  const active = world.active();
+  if (plan === undefined) return;
+  if (plan.care === 'paused') active?.operate(CLUSTER, { kind: 'resume', by: 'ops' }, () => undefined);
+  const [kept] = plan.maintenance;
+  if (kept !== undefined)
+    active?.operate(CLUSTER, { kind: 'maintenance', member: kept, on: false, by: 'ops' }, () => undefined);
+  const leader = world.member(plan.leader);
+  for (const member of world.members) {
+    const { db, agent } = member;
+    if (db.ending === 'stopped' && db.server === undefined) db.start(50);
+    if (member === leader || !isProved(plan) || leader.db.role !== 'writable') continue;
+    if (agent?.state.unrewindableEpoch === plan.epoch) {
+      world.trace.log('OPERATOR', () => `clones ${member.name}`);
+      agent.process.kill();
+      db.kill('crashed');
+      db.log.copy(leader.db.log);
+      db.bootClosed = true;
+      world.startAgent(member);
+    }
+  }
+}
+
+/** One leader, proved, open, followed by everybody, and everybody knows it. */
+const isWhole = (world: World): boolean => unwell(world) === undefined;
+
+function unwell(world: World): string | undefined {
+  const plan = world.etcd.plan(CLUSTER);
+  if (plan === undefined) return 'no plan';
+  if (!isProved(plan)) return `epoch ${plan.epoch} is not proved`;
+  const leader = world.member(plan.leader);
+  if (leader.db.role !== 'writable' || !leader.db.isServing) return `${plan.leader} does not serve`;
+  for (const { name, agent, db } of world.members) {
+    const held = agent?.state.durable.plan;
+    if (held === undefined || comparePlans(held, plan) !== 0) return `${name} does not hold the plan`;
+    if (name !== plan.leader && db.stream?.from !== leader.db)
+      return `${name} does not follow ${plan.leader}`;
+    if (name !== plan.leader && !plan.eligible.includes(name)) return `${name} is not eligible`;
+  }
+  const active = world.active();
+  const isElsewhere = world.controllers.some((one) => one !== undefined && one.process.host !== leader.host);
+  if (active === undefined) return 'nobody is active';
+  // A3.
+  if (active.process.host === leader.host && isElsewhere)
+    return 'the active controller shares the host of the leader';
+  return undefined;
+}
+
+function checkHistory(world: World): void {
+  const { timeline, truth } = world;
+  for (const client of world.clients) client.stop();
+  const leader = world.leader();
+  if (leader === undefined) return;
+  const isLevel = (): boolean => world.members.every(({ db }) => db.log.applied === leader.db.log.length);
+  timeline.runUntil(timeline.now + 10_000, isLevel);
+  for (const { name, db } of world.members) {
+    if (!leader.db.log.contains(db.log) || db.log.length !== leader.db.log.length)
+      truth.violate('INV-8', `${name} does not hold what ${leader.name} holds`);
+  }
+  const final = new Map<number, number[]>();
+  for (const { key, value } of leader.db.values()) final.set(key, [...(final.get(key) ?? []), value]);
+  for (const finding of checkAppends(world.history, final)) {
+    if (finding.kind === 'lost' && truth.accounted.has(finding.value)) continue;
+    truth.violate('history', finding.text);
+  }
+}
