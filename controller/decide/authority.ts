@@ -126,6 +126,8 @@ function forgetPlans(clusters: ControllerState['clusters'], context: Context): C
       attempt: undefined,
       order: undefined,
       inspecting: undefined,
+      hold: undefined,
+      heldPromise: LONG_AGO,
       releasing: undefined,
       write: undefined,
       entry: undefined,

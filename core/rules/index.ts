@@ -21,6 +21,8 @@ export const rules = {
   A1: authority.A1_authorityUntil,
   A2: authority.A2_inheritedPromise,
   A3: authority.A3_shouldHandOver,
+  A4: authority.A4_promiseFor,
+  A4_lease: authority.A4_leaseFor,
   S1: sealing.S1_acceptsSeal,
   S2: sealing.S2_ancestry,
   S2_timeline: sealing.S2_timelineFor,

@@ -48,6 +48,7 @@ const cluster: ClusterStatus = {
   version: 7,
   leader: 'orders-1',
   profile: 'balanced',
+  heldMs: null,
   reason: null,
   members: [leader, replica],
 };
