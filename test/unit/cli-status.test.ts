@@ -102,6 +102,15 @@ describe('the picture', () => {
     ]);
   });
 
+  it('of a cluster under a hold', () => {
+    const held: StatusDocument = { ...active, clusters: [{ ...cluster, heldMs: 72_500 }] };
+    expect(picture(held).slice(-3)).toEqual([
+      '  held: a leader that falls silent is not replaced for up to 73 s',
+      '  as soon as its agent is back: tanist hold orders --end',
+      '',
+    ]);
+  });
+
   it('of a failover, a joining member, one with a problem and one that was never heard', () => {
     const document: StatusDocument = {
       ...active,
