@@ -81,6 +81,22 @@ describe("a leader's agent", () => {
     });
   });
 
+  it('is away while the controller that granted the hold dies: its successor honours it, and can end it', async () => {
+    await unnoticed('fast', async (cluster, leader) => {
+      await succeed(cluster.tanist, ['hold', CLUSTER, '--for', '30s']);
+      await leader.agent.stop();
+      (await cluster.activeController()).kill('SIGKILL');
+      await sleep(8000);
+      leader.agent.start();
+      const isBack = async (): Promise<boolean> =>
+        (await shown(cluster))?.members.some((m) => m.name === leader.name && m.state === 'open') === true;
+      await waitFor(isBack, { timeoutMs: 10_000, what: 'its agent' });
+      const ended = await succeed(cluster.tanist, ['hold', CLUSTER, '--end']);
+      expect(ended).toContain(`if ${leader.name} falls silent, it is replaced after 2 s at the most\n`);
+      await waitUntilHeldNoMore(cluster, 2000);
+    });
+  });
+
   it('was never away: a hold is over by itself, and one that is ended leaves nothing of its wait when the leader is lost', async () => {
     const { cluster, leader } = await start('fast');
     await succeed(cluster.tanist, ['hold', CLUSTER, '--for', '3s']);
