@@ -53,6 +53,8 @@ const COMMANDS = {
   failover: { answer: 'handedOver', withinMs: 300_000, changes: true },
   pause: { answer: 'plan', withinMs: 10_000, changes: true },
   resume: { answer: 'plan', withinMs: 10_000, changes: true },
+  hold: { answer: 'held', withinMs: 20_000, changes: true },
+  endHold: { answer: 'held', withinMs: 20_000, changes: true },
   maintenance: { answer: 'plan', withinMs: 10_000, changes: true },
   setPolicy: { answer: 'plan', withinMs: 10_000, changes: true },
 } as const satisfies Record<

@@ -5,6 +5,7 @@ import { addAgent } from '#cli/commands/agent.js';
 import { addController } from '#cli/commands/controller.js';
 import { addFailover } from '#cli/commands/failover.js';
 import { addHistory } from '#cli/commands/history.js';
+import { addHold } from '#cli/commands/hold.js';
 import { addMaintenance } from '#cli/commands/maintenance.js';
 import { addPause } from '#cli/commands/pause.js';
 import { addPolicy } from '#cli/commands/policy.js';
@@ -51,7 +52,7 @@ function createProgram(terminal: Terminal): Command {
 const COMMANDS = [
   ...[addController, addAgent],
   ...[addAdopt, addStatus, addHistory],
-  ...[addSwitchover, addFailover, addPause, addMaintenance, addPolicy],
+  ...[addSwitchover, addFailover, addPause, addHold, addMaintenance, addPolicy],
   addRelease,
 ];
 

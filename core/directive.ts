@@ -12,6 +12,7 @@ export type Directive =
       readonly incarnation: string;
       readonly nonce: bigint;
       readonly epoch: Epoch;
+      /** D_H; more only under a hold that the plan carries (A4). */
       readonly holdMs: DurationMs;
     }
   /** S1: raise the highest epoch to `epoch`, cut every way by which log arrives, report the position. */
@@ -27,6 +28,8 @@ export type Directive =
     }
   /** To the leader of `epoch`, before a switchover: make the stop that follows a short one. Reported as `prepared`. */
   | { readonly kind: 'prepare'; readonly term: Term; readonly epoch: Epoch; readonly request: bigint }
+  /** A4, to the leader of `epoch`: keep no more of the lease than D_H from now. Reported as `heldBack`. */
+  | { readonly kind: 'endHold'; readonly term: Term; readonly epoch: Epoch; readonly request: bigint }
   /** To the leader of `epoch`: close in order, for another one is to lead. Reported as the fenced epoch (F2). */
   | { readonly kind: 'stepDown'; readonly term: Term; readonly epoch: Epoch }
   /** Look at that member from where you are: a connection to its database, another one to its agent. */

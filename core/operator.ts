@@ -2,6 +2,7 @@
  * What an operator asks of the active controller, and what it answers. Every command is one question with one answer; whatever it
  * started goes on by itself if the asker leaves.
  */
+import type { DurationMs } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import type { Policy } from '#core/policy.js';
 import type { Reason } from '#core/reasons.js';
@@ -41,6 +42,10 @@ export type OperatorCommand =
     }
   | { readonly kind: 'pause'; readonly by: string }
   | { readonly kind: 'resume'; readonly by: string }
+  /** A4: the leader's agent is to be away for as long as `forMs`. Answered when the leader's guard has acknowledged a lease that reaches so far. */
+  | { readonly kind: 'hold'; readonly forMs: DurationMs; readonly by: string }
+  /** The agent is back: a silent leader is soon replaced again. Answered when the leader has given up the rest, or does not answer. */
+  | { readonly kind: 'endHold'; readonly by: string }
   | { readonly kind: 'maintenance'; readonly member: string; readonly on: boolean; readonly by: string }
   | { readonly kind: 'setPolicy'; readonly policy: Policy; readonly by: string };
 
@@ -49,7 +54,17 @@ export type OperatorAnswer =
   | { readonly kind: 'plan'; readonly plan: Plan }
   | { readonly kind: 'inspected'; readonly inspection: ClusterInspection }
   | { readonly kind: 'forecast'; readonly forecast: Forecast }
-  | { readonly kind: 'handedOver'; readonly handover: Handover };
+  | { readonly kind: 'handedOver'; readonly handover: Handover }
+  | { readonly kind: 'held'; readonly held: Held };
+
+/** How far a hold reaches, or what is left of one that was ended; as of the answer. */
+export interface Held {
+  readonly leader: string;
+  /** How long the leader's agent may be away, ms; undefined: without end, for nobody may supersede the leader (V6). */
+  readonly awayMs: number | undefined;
+  /** How long a leader that falls silent now is not replaced, at the most, ms. */
+  readonly promiseMs: number;
+}
 
 export interface ClusterInspection {
   readonly cluster: string;

@@ -3,7 +3,7 @@
  * agent; an agent compares it with what its database is and takes the next step toward it. A plan is never changed:
  * its successor has a higher (epoch, version).
  */
-import type { Epoch, Version } from '#core/brand.js';
+import type { DurationMs, Epoch, Version } from '#core/brand.js';
 import type { Mark, Position } from '#core/position.js';
 import type { Policy } from '#core/policy.js';
 
@@ -23,6 +23,11 @@ export interface Plan {
   readonly care: Care;
   /** Members that somebody works on: not eligible, and their absence means nothing. */
   readonly maintenance: readonly string[];
+  /**
+   * A4: the longest that one grant may give the leader of this epoch beyond D_H, because an operator asked for a hold; 0: none. It stays
+   * until nothing that was granted under it can be outstanding: a successor reads here how long it has to wait (A2).
+   */
+  readonly holdMs: DurationMs;
   /** Which replica follows another replica (cascading); everybody else follows the leader. */
   readonly upstreams: Readonly<Record<string, string>>;
   readonly opening: Opening;

@@ -21,6 +21,11 @@ export const REASONS = {
     "nothing is heard from the leader's agent, and no replica's machine gets an answer from its database either",
   OPENING_FAILED: 'the appointed member did not prove writable in time',
   PAUSED: 'the cluster is paused: nobody else is appointed before it is resumed',
+  HELD: "an operator asked for a hold: the leader's agent may be away, and nobody is appointed meanwhile",
+  HOLD_ENDED: 'the hold is over: a leader that falls silent is replaced as usual again',
+  HOLD_NOT_REACHED:
+    "the leader's lease did not come to reach as far as the hold: its agent must not be stopped",
+  HOLD_BOUNDS: 'a hold is longer than the lease of the profile, and ten minutes at the most',
   RESUMED: 'an operator resumed the cluster: a leader that fails is replaced again',
   POLICY_CHANGED: 'an operator changed the policy',
   PAUSED_REOPEN: 'the cluster is paused and its leader is back: the same leader is opened again',

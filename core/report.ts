@@ -26,10 +26,17 @@ export interface Report {
   readonly database: DatabaseReport;
   /** Whether a guard stands beside this agent (INV-6); a leader without one asks for no lease. */
   readonly guarded: boolean;
+  /**
+   * For how long the guard leaves this member's database open at `planEpoch` if its agent goes away now, ms: what it has acknowledged
+   * itself. 0: not at all; infinite: without end (V6).
+   */
+  readonly guardedForMs: number;
   /** What this agent found when it was asked to look at another member from its own machine. */
   readonly probe: ProbeReport | undefined;
   /** The preparation for a switchover that is done here: the number of the request. */
   readonly prepared: bigint | undefined;
+  /** A4: the request by which the rest of a hold was given up here, once the guard has acknowledged that too. */
+  readonly heldBack: bigint | undefined;
   /** What was found here for `tanist adopt`. */
   readonly inspection: Inspection | undefined;
   /** Highest epoch whose release is done here: nothing of ours is left in the database. */

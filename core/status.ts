@@ -20,6 +20,8 @@ export interface ClusterStatus {
   readonly version: number | null;
   readonly leader: string | null;
   readonly profile: string | null;
+  /** A4: under a hold, for how long a leader that fell silent now would not be replaced, at the most; null: no hold. */
+  readonly heldMs: number | null;
   /** What is being waited for or done, if anything. */
   readonly reason: Reason | null;
   readonly members: readonly MemberStatus[];

@@ -54,6 +54,9 @@ const PROFILE_TIMINGS: Readonly<Record<ProfileName, Timings>> = {
 
 export const timingsOf = (profile: ProfileName): Timings => PROFILE_TIMINGS[profile];
 
+/** A4: the longest hold. Whoever asks for one gives up automatic failover for (hold + F) * drift: 12 minutes at the most. */
+export const LONGEST_HOLD = asDuration(600_000);
+
 /** Timings of the controllers' own election on an etcd lease (DESIGN 4, Authority). */
 export const ELECTION = {
   /** etcd's shortest lease with its default election timeout. */

@@ -1,11 +1,11 @@
 /** What controllers say. The receiver enforces the numbers: a lower term, epoch or version is not followed (E5, S1). */
 import { assertNever } from '#core/assert.js';
-import { highest, LONG_AGO, NEVER } from '#core/brand.js';
+import { after, type DurationMs, earliest, highest, LONG_AGO, NEVER, NO_EPOCH } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { compareTerms } from '#core/term.js';
-import { leaseHeld, rightUntil } from '#agent/decide/right.js';
-import type { AgentState, Context } from '#agent/decide/state.js';
+import { leaseHeld, leaseUntil, rightUntil } from '#agent/decide/right.js';
+import type { AgentState, Context, Lease } from '#agent/decide/state.js';
 
 export function takeDirective(state: AgentState, directive: Directive, context: Context): AgentState {
   if (state.term !== undefined && compareTerms(directive.term, state.term) < 0) return state;
@@ -21,6 +21,8 @@ export function takeDirective(state: AgentState, directive: Directive, context: 
       return takeTailRequest(heard, directive);
     case 'prepare':
       return takePrepare(heard, directive);
+    case 'endHold':
+      return takeEndHold(heard, directive, context);
     case 'stepDown':
       return takeStepDown(heard, directive, context);
     case 'probe':
@@ -65,11 +67,24 @@ function takePlan(state: AgentState, { plan }: Directive & { kind: 'plan' }, con
     opened: sameEpoch ? state.opened : undefined,
     tailWanted: undefined,
     problem: sameEpoch ? state.problem : undefined,
-    // A lease of the care that ends now must not outlive it: the next may have shorter timings (A2).
-    lease: isReleased(plan) ? { epoch: plan.epoch, expiry: LONG_AGO } : state.lease,
+    lease: outlives(state.durable.plan, plan, state.member) ? state.lease : NO_LEASE,
+    holdEnd: sameEpoch ? state.holdEnd : undefined,
     retryAt: context.now,
     slotsAt: sameEpoch ? state.slotsAt : context.now,
   };
+}
+
+const NO_LEASE: Lease = { epoch: NO_EPOCH, expiry: LONG_AGO };
+
+/**
+ * A lease is of one opening. It goes on where the same leader does, never closed; after anybody else it is over, however far it reached
+ * (A4). One of the care that ends now must not outlive it: the next may have shorter timings (A2).
+ */
+function outlives(before: Plan | undefined, plan: Plan, member: string): boolean {
+  if (isReleased(plan)) return false;
+  const { leader, opening } = plan;
+  const isRenewed = leader === member && opening.state === 'pending' && opening.oldLeader === 'none';
+  return before?.epoch === plan.epoch || isRenewed;
 }
 
 /**
@@ -91,17 +106,44 @@ function takeGrant(state: AgentState, grant: Directive & { kind: 'grant' }, cont
   if (grant.incarnation !== state.incarnation || answered === undefined) return state;
   if (plan?.leader !== state.member || plan.epoch !== grant.epoch) return state;
   if (!context.rules.F1(state.durable, grant.epoch)) return state;
+  const holdMs = mayCount(state, plan, grant, context);
   return {
     ...state,
     lease: {
       epoch: grant.epoch,
+      // What was granted before this member was closed is over (F1): a grant of the next epoch does not bring it back.
       expiry: context.rules.L3(
-        state.lease.expiry,
+        leaseUntil(state),
         { sentAt: answered.sentAt, answeredAt: context.now },
-        grant.holdMs,
+        holdMs,
       ),
     },
   };
+}
+
+/** A4: no more than the plan that is durable here allows, and D_H at the most once the hold was given up. */
+function mayCount(
+  state: AgentState,
+  plan: Plan,
+  { nonce, holdMs }: Directive & { kind: 'grant' },
+  { rules, timings }: Context,
+): DurationMs {
+  const isGivenUp = state.holdEnd !== undefined && nonce <= state.holdEnd.nonce;
+  return rules.A4_lease(timings, isGivenUp ? { holdMs: timings.holdMs } : plan, holdMs);
+}
+
+/** A4: the agent is back before the hold is over. The guard is told with the same step, and the report says so when it has acknowledged. */
+function takeEndHold(
+  state: AgentState,
+  { epoch, request }: Directive & { kind: 'endHold' },
+  context: Context,
+): AgentState {
+  const plan = state.durable.plan;
+  if (plan?.leader !== state.member || plan.epoch !== epoch) return state;
+  if (state.holdEnd?.request === request) return { ...state, lastSaid: '' };
+  context.emit({ kind: 'log', level: 'info', code: 'HOLD_GIVEN_UP', fields: { epoch: Number(epoch) } });
+  const expiry = earliest(state.lease.expiry, after(context.now, context.timings.holdMs));
+  return { ...state, lease: { ...state.lease, expiry }, holdEnd: { request, nonce: state.nonce } };
 }
 
 /** S1: durable before anything is cut or answered; a leader that is sealed ends its lease here and now. */

@@ -2,7 +2,7 @@
  * What the guard is to hold (DESIGN 7.2): the instant until which this database may be open, told anew whenever it changes. One that was
  * never told does nothing, so a replica that never led costs nobody a look.
  */
-import { asMonotonic, highest, LONG_AGO, type MonotonicMs } from '#core/brand.js';
+import { asMonotonic, highest, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { grantedUntil } from '#agent/decide/right.js';
 import type { AgentState, Context, Event, GuardOrder } from '#agent/decide/state.js';
@@ -56,6 +56,17 @@ export function isLeftGuarded({ guard, durable }: AgentState, plan: Plan, now: M
     guard.standing && guard.holds !== undefined && guard.holds.epoch >= latest && guard.holds.until > now
   );
 }
+
+/** For how long the guard that stands leaves the database open if this agent goes away now, ms; infinite: without end. */
+export function guardedForMs({ guard, durable }: AgentState, now: MonotonicMs): number {
+  const { plan } = durable;
+  if (plan === undefined || !guard.standing || guard.holds?.epoch !== plan.epoch) return 0;
+  return Math.max(0, since(now, guard.holds.until));
+}
+
+/** Whether the guard has acknowledged all that it was told. */
+export const isTold = ({ guard: { standing, holds, told } }: AgentState): boolean =>
+  standing && holds !== undefined && told !== undefined && sameOrder(told, holds);
 
 export function hearGuard(
   state: AgentState,

@@ -5,6 +5,7 @@
 import { after, asDuration, latest, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import { isReleased } from '#core/plan.js';
 import type { DatabaseReport, DatabaseState, Report } from '#core/report.js';
+import { guardedForMs, isTold } from '#agent/decide/guard.js';
 import type { AgentState, Context, Observed, Transmission } from '#agent/decide/state.js';
 import { isDown } from '#agent/decide/observe.js';
 
@@ -48,8 +49,11 @@ function compose(state: AgentState, context: Context): Omit<Report, 'nonce'> {
     opened: state.opened,
     database: databaseReport(state, context),
     guarded: state.guard.standing,
+    guardedForMs: guardedForMs(state, context.now),
     probe: probeReport(state, context),
     prepared: state.prepare?.done === true ? state.prepare.request : undefined,
+    // A guard that still held more would leave the database open for longer than this says, once this process is gone.
+    heldBack: isTold(state) ? state.holdEnd?.request : undefined,
     inspection: state.inspection,
     releasedEpoch: durable.releasedEpoch,
     problem: state.problem,
@@ -144,6 +148,7 @@ function salient(body: Omit<Report, 'nonce'>): string {
     body.problem?.code,
     body.guarded,
     body.prepared,
+    body.heldBack,
     body.inspection?.request,
     body.releasedEpoch,
     body.probe === undefined ? '' : `${body.probe.member} ${body.probe.database} ${body.probe.agent}`,

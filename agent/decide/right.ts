@@ -46,5 +46,5 @@ export function leaseHeld(state: AgentState, context: Context): boolean {
  * A lease is a right for a time: it goes on under a higher epoch that names the same leader, unless the member was closed since
  * it was granted.
  */
-const leaseUntil = (state: AgentState): MonotonicMs =>
+export const leaseUntil = (state: AgentState): MonotonicMs =>
   state.lease.epoch > state.durable.fencedEpoch ? state.lease.expiry : LONG_AGO;

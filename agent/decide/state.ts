@@ -61,6 +61,8 @@ export interface AgentState {
   /** The epoch at which this leader was told to close in order. */
   readonly stepDownEpoch: Epoch;
   readonly prepare: Prepare | undefined;
+  /** A4: the rest of a hold was given up. */
+  readonly holdEnd: HoldEnd | undefined;
   readonly guard: GuardState;
   readonly probing: Probing | undefined;
   readonly probed: Probed | undefined;
@@ -100,6 +102,12 @@ export interface Followed {
 export interface Prepare {
   readonly request: bigint;
   readonly done: boolean;
+}
+
+/** Grants that answer heartbeats up to `nonce` give no more than D_H any more, whenever they come. */
+export interface HoldEnd {
+  readonly request: bigint;
+  readonly nonce: bigint;
 }
 
 /** What is known of the guard, and what it was told last. */
@@ -308,6 +316,7 @@ export function startState(start: {
     unrewindableEpoch: NO_EPOCH,
     stepDownEpoch: NO_EPOCH,
     prepare: undefined,
+    holdEnd: undefined,
     guard: { kept: false, standing: false, holds: start.guard, told: start.guard },
     probing: undefined,
     probed: undefined,

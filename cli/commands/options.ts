@@ -1,7 +1,9 @@
 /** Options and arguments that several commands share. */
 import { Argument, InvalidArgumentError, Option } from 'commander';
+import { asDuration } from '#core/brand.js';
 import { parseAddresses, PORTS } from '#cli/config/address.js';
 import { isName, NAME_FORM } from '#cli/config/name.js';
+import { DURATION_UNITS, formatDuration, parseDuration } from '#cli/config/units.js';
 
 export const controllersOption = (): Option =>
   new Option('--controllers <list>', 'the controllers to ask, host:port,host:port,…')
@@ -32,6 +34,14 @@ function parseName(text: string): string {
   if (isName(text)) return text;
   throw new InvalidArgumentError(`Expected ${NAME_FORM}.`);
 }
+
+/** A length of time of an option, ms: a number and its unit. */
+export const duration = (aboveMs: number, atMostMs: number) => (text: string) => {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms > aboveMs && ms <= atMostMs) return asDuration(ms);
+  const range = `above ${formatDuration(aboveMs)}, at most ${formatDuration(atMostMs)}`;
+  throw new InvalidArgumentError(`Expected a number and its unit (${DURATION_UNITS.join(', ')}), ${range}.`);
+};
 
 /** A whole number of an option. */
 export const wholeNumber = (min: number, max: number) => (text: string) => {

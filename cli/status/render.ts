@@ -60,15 +60,20 @@ const STATE_STYLES: Readonly<Partial<Record<string, Style>>> = {
 } satisfies Partial<Record<ClusterStatus['state'], Style>>;
 
 /** Below the table: a sentence in a column would break every other line. */
-const notes = ({ members }: ClusterStatus): readonly string[] =>
-  members.flatMap(({ name, problem, followers }) => [
+const notes = ({ members, heldMs }: ClusterStatus): readonly string[] => [
+  ...(heldMs === null
+    ? []
+    : [`  held: a leader that falls silent is not replaced for up to ${Math.ceil(heldMs / 1000)} s`]),
+  ...members.flatMap(({ name, problem, followers }) => [
     ...(problem === null ? [] : [`  ${name}: ${problem.code}: ${problem.text}`]),
     ...(followers.length === 0 ? [] : [`  ${name}: also followed by ${followers.join(', ')} (no members)`]),
-  ]);
+  ]),
+];
 
-function whatNext({ name, state, care }: ClusterStatus): readonly string[] {
+function whatNext({ name, state, care, heldMs }: ClusterStatus): readonly string[] {
   if (state === 'not-in-care') return [`  to take it into care: tanist adopt ${name}`];
   if (care === 'released') return [`  to take it into care again: tanist adopt ${name}`];
+  if (heldMs !== null) return [`  as soon as its agent is back: tanist hold ${name} --end`];
   if (care === 'paused') return [`  no leader is replaced until: tanist resume ${name}`];
   return [];
 }

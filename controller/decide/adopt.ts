@@ -189,6 +189,7 @@ function firstPlan(
     joining: [],
     care: 'automatic',
     maintenance: [],
+    holdMs: asDuration(0),
     upstreams: upstreamsOf(policy, leader),
     opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted' },
     openings: before?.openings ?? [],

@@ -8,6 +8,7 @@ import { continueInspection } from '#controller/decide/adopt.js';
 import { storeIsBehind } from '#controller/decide/agents.js';
 import { growEligible } from '#controller/decide/eligibility.js';
 import { continueAttempt } from '#controller/decide/failover.js';
+import { clearHold, tendHold } from '#controller/decide/hold.js';
 import { tendMembers } from '#controller/decide/members.js';
 import { continueOrder } from '#controller/decide/order.js';
 import { probeSilentLeader } from '#controller/decide/probes.js';
@@ -23,15 +24,16 @@ import { tendUpstreams } from '#controller/decide/upstreams.js';
 
 export function advance(before: ClusterState, context: Context): ClusterState {
   if (context.role.kind !== 'active') return before;
-  const cluster = continueInspection(before, context);
-  const { stored } = cluster;
-  if (stored === undefined || cluster.write !== undefined) return cluster;
-  if (!context.rules.E4(stored.readIn, context.role.term)) return cluster;
-  if (storeIsBehind(cluster, context)) {
-    answerEverybody(cluster, context);
-    const idle = { ...cluster, attempt: undefined, order: undefined, releasing: undefined };
-    return say(idle, 'error', reason('STORE_BEHIND'), context);
+  const inspected = continueInspection(before, context);
+  const { stored } = inspected;
+  if (stored === undefined || inspected.write !== undefined) return inspected;
+  if (!context.rules.E4(stored.readIn, context.role.term)) return inspected;
+  if (storeIsBehind(inspected, context)) {
+    answerEverybody(inspected, context);
+    const none = { attempt: undefined, order: undefined, releasing: undefined, hold: undefined };
+    return say({ ...inspected, ...none }, 'error', reason('STORE_BEHIND'), context);
   }
+  const cluster = tendHold(inspected, stored.plan, context);
   if (isLetGo(cluster)) return continueRelease(cluster, stored.plan, context);
 
   const proved = proveOpening(cluster, context);
@@ -55,6 +57,7 @@ function lookAfter(cluster: ClusterState, context: Context): ClusterState {
   if (suspicion !== undefined) return react(seen, plan, suspicion, context);
   return (
     renew(seen, context) ??
+    clearHold(seen, plan, context) ??
     tendMembers(seen, plan, context) ??
     tendUpstreams(seen, plan, context) ??
     growEligible(seen, context)

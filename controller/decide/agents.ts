@@ -5,6 +5,7 @@ import { reason } from '#core/reasons.js';
 import type { Report } from '#core/report.js';
 import { timingsOf } from '#core/timings.js';
 import { mayAct } from '#controller/decide/authority.js';
+import { leaseFor } from '#controller/decide/hold.js';
 import type { ClusterState, Context, Event, MemberPicture } from '#controller/decide/state.js';
 
 export function agentConnected(
@@ -120,8 +121,14 @@ function grant(
 ): ClusterState {
   if (context.role.kind !== 'active') return cluster;
   const timings = timingsOf(plan.policy.profile);
-  // L2: first the promise, then the grant.
-  const promise = context.rules.L2(cluster.promise, context.now, timings.promiseMs);
+  const holdMs = leaseFor(cluster, plan, timings, context);
+  // L2: first the promise, then the grant. A4: the longer the grant, the longer the promise.
+  const promiseMs = context.rules.A4(timings, holdMs);
+  const promise = context.rules.L2(cluster.promise, context.now, promiseMs);
+  const heldPromise =
+    holdMs > timings.holdMs
+      ? context.rules.L2(cluster.heldPromise, context.now, promiseMs)
+      : cluster.heldPromise;
   context.emit({
     kind: 'send',
     cluster: cluster.name,
@@ -132,10 +139,10 @@ function grant(
       incarnation: report.incarnation,
       nonce: report.nonce,
       epoch: plan.epoch,
-      holdMs: timings.holdMs,
+      holdMs,
     },
   });
-  return { ...cluster, promise: asMonotonic(promise) };
+  return { ...cluster, promise: asMonotonic(promise), heldPromise };
 }
 
 /** E6: some agent holds a plan that etcd does not know. */

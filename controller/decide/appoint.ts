@@ -1,5 +1,5 @@
 /** The commit of a failover (DESIGN 6.5): the plan of the new epoch and its ledger entry, in one guarded transaction. */
-import { nextVersion } from '#core/brand.js';
+import { asDuration, nextVersion } from '#core/brand.js';
 import type { LedgerEntry, LedgerKind, LossAccount } from '#core/ledger.js';
 import { isBeingAdopted, isProved, type Plan } from '#core/plan.js';
 import { bytesAhead } from '#core/position.js';
@@ -26,6 +26,8 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
     leader: choice.member,
     eligible: context.rules.V5(old.eligible, choice.sealed, choice.member),
     joining: [],
+    // A4: L5's proof, just asked, ends whatever was granted under a hold.
+    holdMs: asDuration(0),
     opening: { state: 'pending', atLeast: choice.atLeast, oldLeader: proof },
     policy: stored.policy,
   };

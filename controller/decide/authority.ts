@@ -130,6 +130,8 @@ function forgetPlans(
       attempt: undefined,
       order: undefined,
       inspecting: undefined,
+      hold: undefined,
+      heldPromise: LONG_AGO,
       releasing: undefined,
       write: undefined,
       entry: undefined,

@@ -20,6 +20,7 @@ import { advance } from '#controller/decide/advance.js';
 import { leaveLeadersHost, standbysFound } from '#controller/decide/hosts.js';
 import { loadClusters } from '#controller/decide/load.js';
 import { operate } from '#controller/decide/operate.js';
+import { askerOf } from '#controller/decide/reply.js';
 import {
   type ClusterState,
   type Context,
@@ -142,8 +143,8 @@ function inCluster(
 const WHILE_ACTING = asDuration(20);
 const AT_REST = asDuration(200);
 
-const isActing = ({ attempt, inspecting, order, releasing, suspicion }: ClusterState): boolean =>
-  [attempt, inspecting, order, releasing, suspicion].some((one) => one !== undefined);
+const isActing = ({ attempt, hold, inspecting, order, releasing, suspicion }: ClusterState): boolean =>
+  [attempt, inspecting, order, releasing, suspicion, askerOf(hold)].some((one) => one !== undefined);
 
 /** Deadlines under an attempt are short; at rest the only one that matters is a leader falling silent. */
 function wakeAt(state: ControllerState, now: MonotonicMs): MonotonicMs {

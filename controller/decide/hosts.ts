@@ -44,7 +44,9 @@ function leaderHosts({ clusters }: ControllerState): ReadonlySet<string> {
 const isQuiet = ({ clusters }: ControllerState): boolean => Object.values(clusters).every(isAtRest);
 
 function isAtRest(cluster: ClusterState): boolean {
-  const { attempt, inspecting, order, releasing, stored, suspicion, write } = cluster;
-  const idle = [attempt, inspecting, order, releasing, suspicion, write].every((one) => one === undefined);
+  const { attempt, hold, inspecting, order, releasing, stored, suspicion, write } = cluster;
+  const idle = [attempt, hold, inspecting, order, releasing, suspicion, write].every(
+    (one) => one === undefined,
+  );
   return idle && (stored === undefined || isProved(stored.plan));
 }

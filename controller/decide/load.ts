@@ -41,12 +41,15 @@ function takeOver(
   context: Context,
 ): ClusterState {
   const { plan } = stored;
+  const promise = latest(cluster.promise, inheritedPromise(plan.cluster, stored, role, context));
   const why = reason('OPENING_FAILED', { leader: plan.leader, leftBy: 'an earlier controller' });
   return {
     ...cluster,
     stored,
     attempt: openingOf(plan, why, context.now),
-    promise: latest(cluster.promise, inheritedPromise(plan.cluster, stored, role, context)),
+    promise,
+    // A4: what a predecessor granted under the hold this controller neither knows nor goes on with.
+    heldPromise: plan.holdMs > 0 ? promise : cluster.heldPromise,
   };
 }
 
@@ -56,10 +59,11 @@ function inheritedPromise(
   role: Role & { kind: 'active' },
   context: Context,
 ): MonotonicMs {
+  const { plan } = stored;
   return context.rules.A2({
     receivedAt: role.electedAt,
     ttlMs: ELECTION.ttlMs,
-    promiseMs: timingsOf(stored.plan.policy.profile).promiseMs,
+    promiseMs: context.rules.A4(timingsOf(plan.policy.profile), plan.holdMs),
     resignedRemainderMs: role.resigned?.promises[cluster],
   });
 }

@@ -6,6 +6,7 @@ import { beginInspection, adopt } from '#controller/decide/adopt.js';
 import { mayAct } from '#controller/decide/authority.js';
 import { changePolicy, setCare, setMaintenance } from '#controller/decide/care.js';
 import { forecast } from '#controller/decide/forecast.js';
+import { beginHold, endHold } from '#controller/decide/hold.js';
 import { beginOrder } from '#controller/decide/order.js';
 import { release } from '#controller/decide/release.js';
 import { replyDone, replyError } from '#controller/decide/reply.js';
@@ -58,6 +59,10 @@ function inCare(
     case 'pause':
     case 'resume':
       return setCare(cluster, plan, command, request, context);
+    case 'hold':
+      return beginHold(cluster, plan, command, request, context);
+    case 'endHold':
+      return endHold(cluster, plan, command.by, request, context);
     case 'maintenance':
       return setMaintenance(cluster, plan, command, request, context);
     case 'setPolicy':

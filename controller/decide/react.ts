@@ -29,6 +29,9 @@ export function react(
   // A seal ends a replica's vouching, so it comes as late as possible: not before the promise to a silent leader has run out.
   const isSilent = code === 'AGENT_SILENT' || code === 'MEMBER_LOST';
   if (isSilent && !isFenced(cluster.members[plan.leader], plan)) {
+    // A4: away by intention, as far as anybody can tell.
+    if (context.now < cluster.heldPromise)
+      return say(cluster, 'warn', reason('HELD', { leader: plan.leader, because: code }), context);
     if (context.now < cluster.promise)
       return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: plan.leader }), context);
     // V6: it runs without grants, so its silence ends nothing, and nobody could be appointed: a seal would only close it.

@@ -42,6 +42,8 @@ export function release(
     // V6: from here nobody can supersede the leader, so that it needs no grant while it is let go.
     eligible: [],
     joining: [],
+    // Every agent drops its lease with this plan, and nobody is appointed before the leader has let go or is stated to be off.
+    holdMs: asDuration(0),
   };
   const releasing = { request, since: context.now };
   return submit({ ...cluster, releasing, suspicion: undefined }, next, context);

@@ -64,6 +64,10 @@ export interface ClusterState {
   readonly order: Order | undefined;
   /** What `adopt` asked of the agents. */
   readonly inspecting: Inspecting | undefined;
+  /** A4: a hold under way with this controller. */
+  readonly hold: Hold | undefined;
+  /** A4: until when what was granted beyond D_H, by this controller or one before it, may be outstanding. */
+  readonly heldPromise: MonotonicMs;
   /** Counts what was asked of agents. */
   readonly questions: number;
   /** The operator who waits until everybody has let go. */
@@ -91,6 +95,8 @@ export function emptyCluster(name: string): ClusterState {
     attempt: undefined,
     order: undefined,
     inspecting: undefined,
+    hold: undefined,
+    heldPromise: LONG_AGO,
     questions: 0,
     releasing: undefined,
     probedAt: LONG_AGO,
@@ -168,6 +174,28 @@ export interface Order {
   /** When the leader was last told. */
   readonly toldAt: MonotonicMs;
 }
+
+/**
+ * Asked for and not yet in etcd; granted, until the guard has acknowledged it; running; given up by the leader. `request`: the operator who
+ * waits; undefined once answered.
+ */
+export type Hold =
+  | { readonly stage: 'committing'; readonly forMs: DurationMs; readonly request: number }
+  | {
+      readonly stage: 'reaching';
+      readonly forMs: DurationMs;
+      readonly until: MonotonicMs;
+      readonly request: number;
+    }
+  | { readonly stage: 'holding'; readonly forMs: DurationMs; readonly until: MonotonicMs }
+  | {
+      readonly stage: 'ending';
+      /** Names what the leader is asked for. */
+      readonly question: bigint;
+      readonly request: number | undefined;
+      readonly since: MonotonicMs;
+      readonly toldAt: MonotonicMs;
+    };
 
 export interface Inspecting {
   readonly question: bigint;

@@ -38,6 +38,10 @@ function clusterStatus(cluster: ClusterState, active: boolean, now: MonotonicMs)
     version: plan === undefined ? null : Number(plan.version),
     leader: plan?.leader ?? null,
     profile: plan?.policy.profile ?? null,
+    heldMs:
+      plan === undefined || plan.holdMs === 0
+        ? null
+        : Math.max(0, Math.ceil(since(now, cluster.heldPromise))),
     care: plan?.care ?? null,
     reason: cluster.said ?? cluster.attempt?.reason ?? cluster.suspicion?.reason ?? null,
     members,

@@ -3,7 +3,7 @@ import type { ErrorCode } from '#core/errors.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import type { Policy } from '#core/policy.js';
-import { asEpoch, asRevision, latest } from '#core/brand.js';
+import { asEpoch, asRevision, LONG_AGO } from '#core/brand.js';
 import { isEqual } from '#core/equal.js';
 import { reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
@@ -115,6 +115,7 @@ export function reread(
     stored,
     attempt: undefined,
     order: undefined,
+    hold: undefined,
     releasing: undefined,
   };
 }
@@ -174,14 +175,7 @@ function adopt(
     write: undefined,
     entry: cluster.write?.write.entry ?? cluster.entry,
     stored: { plan, revision: committed.revision, policy: plan.policy, readIn: context.role.term },
-    // The first plan of a cluster is committed around a leader that is open already.
-    promise:
-      cluster.stored === undefined
-        ? latest(
-            cluster.promise,
-            context.rules.L2(cluster.promise, context.now, timingsOf(plan.policy.profile).promiseMs),
-          )
-        : cluster.promise,
+    ...promisesUnder(plan, cluster, context),
     attempt: appointed
       ? {
           ...attempt,
@@ -194,4 +188,26 @@ function adopt(
         }
       : (attempt ?? openingOf(plan, reason('REPLICAS_SEALED', { leader: plan.leader }), context.now)),
   };
+}
+
+/** What is owed to the leader of the plan that was committed, and by whose grants. */
+function promisesUnder(
+  plan: Plan,
+  { stored, promise, heldPromise }: ClusterState,
+  context: Context,
+): Pick<ClusterState, 'promise' | 'heldPromise'> {
+  // The first plan of a cluster is committed around a leader that is open already.
+  if (stored === undefined) {
+    const { promiseMs } = timingsOf(plan.policy.profile);
+    return { promise: context.rules.L2(promise, context.now, promiseMs), heldPromise };
+  }
+  // A4: L5 was proved for this commit, so nothing is owed to the opening before it, however long the hold; to this one nothing yet (E3).
+  const isOver = plan.epoch > stored.plan.epoch && endsPromises(plan);
+  return isOver && heldPromise !== LONG_AGO
+    ? { promise: LONG_AGO, heldPromise: LONG_AGO }
+    : { promise, heldPromise };
+}
+
+function endsPromises({ opening }: Plan): boolean {
+  return opening.state === 'pending' && opening.oldLeader !== 'none' && opening.oldLeader !== 'adopted';
 }

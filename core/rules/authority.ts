@@ -3,7 +3,7 @@
  * lease, not the election key; an elected controller knows nothing of what the one before it promised.
  */
 import { after, asDuration, type DurationMs, earliest, type MonotonicMs } from '#core/brand.js';
-import { DRIFT, promiseFor } from '#core/timings.js';
+import { DRIFT, promiseFor, type Timings } from '#core/timings.js';
 
 /** A1: authority ends TTL/drift after the earlier *send* of the two parts of a proof: keepalive and key check. */
 export function A1_authorityUntil(
@@ -16,6 +16,7 @@ export function A1_authorityUntil(
 /**
  * A2: the promise that a new controller starts from: TTL + D_G from the *receipt* of the answer that elected it; or what a
  * predecessor that resigned left as the rest of its own promise (each part of D_G is then measured on a clock within RHO).
+ * `promiseMs`: D_G, or what A4 makes of the hold that the plan carries.
  */
 export function A2_inheritedPromise(elected: {
   readonly receivedAt: MonotonicMs;
@@ -42,7 +43,25 @@ export function A3_shouldHandOver(
   return standbyHosts.some((host) => host !== undefined && !leaderHosts.has(host));
 }
 
-/** A4: the promise under a committed `hold`: every controller honours (hold + F) * drift. */
-export function A4_heldPromise(holdMs: DurationMs, fenceMs: DurationMs): DurationMs {
-  return promiseFor(holdMs, fenceMs);
+/**
+ * A4: for how long a right of `leaseMs` has to be honoured: (hold + F) * drift, never less than D_G. Of what one grant gives it is the
+ * amount of L2; of the hold that the plan in etcd carries it is the D_G of A2, for a successor knows no grant of its predecessor's.
+ */
+export function A4_promiseFor(
+  timings: Pick<Timings, 'promiseMs' | 'fenceMs'>,
+  leaseMs: DurationMs,
+): DurationMs {
+  return asDuration(Math.max(timings.promiseMs, promiseFor(leaseMs, timings.fenceMs)));
+}
+
+/**
+ * A4: what one grant may give where somebody wishes for `wishedMs`: D_H, or more where the committed plan carries a hold, but never more
+ * than that hold. The grantor asks it of the plan in etcd before it grants, the holder of its own durable plan before it counts.
+ */
+export function A4_leaseFor(
+  timings: Pick<Timings, 'holdMs'>,
+  plan: { readonly holdMs: DurationMs },
+  wishedMs: DurationMs,
+): DurationMs {
+  return asDuration(Math.min(wishedMs, Math.max(timings.holdMs, plan.holdMs)));
 }

@@ -22,6 +22,8 @@ export const rules = {
   A1: authority.A1_authorityUntil,
   A2: authority.A2_inheritedPromise,
   A3: authority.A3_shouldHandOver,
+  A4: authority.A4_promiseFor,
+  A4_lease: authority.A4_leaseFor,
   S1: sealing.S1_acceptsSeal,
   S1_position: sealing.S1_decidingPosition,
   S2: sealing.S2_ancestry,

@@ -59,6 +59,15 @@ export function readDirective(wire: Directive__Output): Directive {
         request: readUint64('directive.prepare.request', request),
       };
     }
+    case 'endHold': {
+      const { epoch, request } = required('directive.end_hold', wire.endHold);
+      return {
+        kind: 'endHold',
+        term,
+        epoch: readEpoch('directive.end_hold.epoch', epoch),
+        request: readUint64('directive.end_hold.request', request),
+      };
+    }
     case 'stepDown': {
       const { epoch } = required('directive.step_down', wire.stepDown);
       return { kind: 'stepDown', term, epoch: readEpoch('directive.step_down.epoch', epoch) };
@@ -119,6 +128,11 @@ export function writeDirective(directive: Directive): WireDirective {
       return {
         term,
         prepare: { epoch: directive.epoch.toString(), request: directive.request.toString() },
+      };
+    case 'endHold':
+      return {
+        term,
+        endHold: { epoch: directive.epoch.toString(), request: directive.request.toString() },
       };
     case 'stepDown':
       return { term, stepDown: { epoch: directive.epoch.toString() } };

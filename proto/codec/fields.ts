@@ -48,6 +48,10 @@ export const readVersion = (field: string, text: string): Version => asVersion(r
 export const readCount = (field: string, text: string): number => Number(readCounter(field, text));
 export const readDuration = (uint32: number): DurationMs => asDuration(uint32);
 
+/** A length of time that may be without end: the highest number says so, which is what `writeMilliseconds` makes of it. */
+export const readSpan = (uint32: number): number =>
+  uint32 === UINT32_MAX ? Number.POSITIVE_INFINITY : uint32;
+
 function readCounter(field: string, text: string): bigint {
   const value = readUint64(field, text);
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new MalformedMessage(field, 'a count below 2^53');

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import { SEVERITIES } from '#core/report.js';
 import { decodeJson, encodeJson } from '#proto/codec/json.js';
-import { bigintSchema, epochSchema, orNull } from '#proto/codec/scalars.js';
+import { bigintSchema, durationSchema, epochSchema, orNull } from '#proto/codec/scalars.js';
 import { planSchema, policySchema, reasonSchema } from '#proto/codec/schemas.js';
 
 export const commandToJson = (command: OperatorCommand): string =>
@@ -30,6 +30,8 @@ const commandSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('failover'), to, by, acceptLoss: z.boolean(), leaderIsOff: z.boolean() }),
   z.strictObject({ kind: z.literal('pause'), by }),
   z.strictObject({ kind: z.literal('resume'), by }),
+  z.strictObject({ kind: z.literal('hold'), forMs: durationSchema, by }),
+  z.strictObject({ kind: z.literal('endHold'), by }),
   z.strictObject({ kind: z.literal('maintenance'), member: name, on: z.boolean(), by }),
   z.strictObject({ kind: z.literal('setPolicy'), policy: policySchema, by }),
 ]);
@@ -86,5 +88,9 @@ const answerSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('handedOver'),
     handover: z.strictObject({ from: name, to: name, epoch: epochSchema, closedMs: z.number() }).readonly(),
+  }),
+  z.strictObject({
+    kind: z.literal('held'),
+    held: z.strictObject({ leader: name, awayMs: orNull(z.number()), promiseMs: z.number() }).readonly(),
   }),
 ]);

@@ -88,6 +88,7 @@ export const planSchema = z
     joining: names,
     care: z.enum(CARE),
     maintenance: names,
+    holdMs: durationSchema,
     upstreams: z.record(name, name).readonly(),
     opening: openingSchema,
     openings: z

@@ -2,7 +2,7 @@
 // kind: it keeps its connections and answers nothing.
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { waitingNow } from '#controller/adapters/clock.js';
-import { type Revision, asEpoch, asRevision, asVersion } from '#core/brand.js';
+import { asDuration, type Revision, asEpoch, asRevision, asVersion } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { A1_authorityUntil } from '#core/rules/authority.js';
@@ -214,6 +214,7 @@ function planOf(version: bigint): Plan {
     joining: [],
     care: 'automatic',
     maintenance: [],
+    holdMs: asDuration(0),
     upstreams: {},
     opening: { state: 'proved' },
     openings: [],

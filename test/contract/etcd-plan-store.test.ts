@@ -8,7 +8,7 @@ import {
   StoreUnavailable,
   type WriteOutcome,
 } from '#controller/ports/plan-store.js';
-import { asEpoch, asRevision, asVersion, asWall, type Revision } from '#core/brand.js';
+import { asDuration, asEpoch, asRevision, asVersion, asWall, type Revision } from '#core/brand.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -33,6 +33,7 @@ function planOf(cluster: string, epoch: bigint, version = 1n): Plan {
     joining: [],
     care: 'automatic',
     maintenance: [],
+    holdMs: asDuration(0),
     upstreams: {},
     opening: { state: 'proved' },
     openings: [],

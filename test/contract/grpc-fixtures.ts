@@ -138,8 +138,10 @@ export function report(nonce: number, changes: Partial<Report> = {}): Report {
       tailReadable: false,
     },
     guarded: true,
+    guardedForMs: 0,
     probe: undefined,
     prepared: undefined,
+    heldBack: undefined,
     inspection: undefined,
     releasedEpoch: asEpoch(0n),
     problem: undefined,
@@ -173,6 +175,7 @@ export function operatorsDirectives(): readonly Directive[] {
   };
   return [
     { kind: 'prepare', term: TERM, epoch, request: 2n ** 64n - 1n },
+    { kind: 'endHold', term: TERM, epoch, request: 8n },
     { kind: 'stepDown', term: TERM, epoch },
     { kind: 'probe', term: TERM, member: peer },
     { kind: 'inspect', term: TERM, request: 7n, peers: [peer] },
@@ -193,6 +196,7 @@ export function planDirective(bytes: number): Directive {
     joining: [],
     care: 'automatic',
     maintenance: [],
+    holdMs: asDuration(0),
     upstreams: {},
     opening: { state: 'proved' },
     openings: [

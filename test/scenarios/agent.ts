@@ -6,6 +6,7 @@ import { DEFAULT_POLICY } from '#core/policy.js';
 import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
+import { guardedForMs } from '#agent/decide/guard.js';
 import {
   type Effect,
   type GuardOrder,
@@ -136,6 +137,7 @@ export function agentScenario(): Scenario {
       care: (o['care'] ?? 'automatic') as Plan['care'],
       ...(o['eligible'] === undefined ? {} : { eligible: o['eligible'].split(',').filter((x) => x !== '') }),
       ...(o['joining'] === undefined ? {} : { joining: o['joining'].split(',') }),
+      ...(o['hold'] === undefined ? {} : { holdMs: asDuration(Number(o['hold'])) }),
       ...(o['upstream'] === undefined ? {} : { upstreams: { [name]: o['upstream'] } }),
       ...(o['opening'] !== undefined
         ? {
@@ -227,7 +229,7 @@ export function agentScenario(): Scenario {
             incarnation: o['incarnation'] ?? 'one',
             nonce: o['nonce'] === undefined ? begin.nonce : BigInt(o['nonce']),
             epoch: asEpoch(BigInt(o['epoch'] ?? '1')),
-            holdMs: timingsOf(DEFAULT_POLICY.profile).holdMs,
+            holdMs: asDuration(Number(o['for'] ?? timingsOf(DEFAULT_POLICY.profile).holdMs)),
           });
         case 'old-term':
           return directive({ kind: 'seal', term: { ...TERM, revision: 1n as never }, epoch: asEpoch(9n) });
@@ -237,6 +239,13 @@ export function agentScenario(): Scenario {
             term: TERM,
             epoch: asEpoch(BigInt(o['0'] ?? '1')),
             request: BigInt(o['request'] ?? '7'),
+          });
+        case 'end-hold':
+          return directive({
+            kind: 'endHold',
+            term: TERM,
+            epoch: asEpoch(BigInt(o['0'] ?? '1')),
+            request: BigInt(o['request'] ?? '8'),
           });
         case 'step-down':
           return directive({ kind: 'stepDown', term: TERM, epoch: asEpoch(BigInt(o['0'] ?? '1')) });
@@ -277,6 +286,10 @@ export function agentScenario(): Scenario {
         }
         case 'lease':
           return [`lease of epoch ${begin.lease.epoch} until ${shown(begin.lease.expiry)}, it is ${now}`];
+        case 'guard':
+          return [
+            `without this agent the guard leaves it open for ${guardedForMs(begin, asMonotonic(now))} ms`,
+          ];
         default:
           return [`unknown command ${command}`];
       }
@@ -303,6 +316,7 @@ function show(effect: Effect): string {
         `${r.database.state}/${r.database.role}`,
         r.guarded || r.planEpoch === 0n ? '' : 'unguarded',
         r.prepared === undefined ? '' : `prepared ${r.prepared}`,
+        r.heldBack === undefined ? '' : `gave the hold back as asked by ${r.heldBack}`,
         r.releasedEpoch === 0n ? '' : `released ${r.releasedEpoch}`,
         r.probe === undefined ? '' : `probed ${r.probe.member} ${r.probe.database}/${r.probe.agent}`,
         r.problem === undefined ? '' : `problem ${r.problem.code}`,

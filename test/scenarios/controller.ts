@@ -1,5 +1,5 @@
 /** Plays one controller's `decide` from text. Time moves by `+MS`; proofs come by themselves unless `cut`. */
-import { asEpoch, asMonotonic, asRevision, asVersion, asWall, NO_EPOCH } from '#core/brand.js';
+import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, asWall, NO_EPOCH } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import { DEFAULT_MEMBER_POLICY, DEFAULT_POLICY, type Policy } from '#core/policy.js';
@@ -7,7 +7,7 @@ import type { Mark } from '#core/position.js';
 import type { Report } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
 import { decide, startState } from '#controller/decide/decide.js';
-import type { Effect, Input } from '#controller/decide/state.js';
+import type { Effect, Hold, Input } from '#controller/decide/state.js';
 import {
   member,
   opening,
@@ -116,6 +116,8 @@ export function controllerScenario(): Scenario {
               position: sealedAt === undefined ? undefined : position(sealedAt),
             },
       guarded: o['guarded'] === undefined ? old.guarded : o['guarded'] !== 'no',
+      guardedForMs: o['guardedFor'] === undefined ? old.guardedForMs : Number(o['guardedFor']),
+      heldBack: o['held'] === 'back' ? questionOf(state.clusters['demo']?.hold) : old.heldBack,
       probe:
         o['probe'] === undefined
           ? old.probe
@@ -210,6 +212,7 @@ export function controllerScenario(): Scenario {
             ...(o['care'] === undefined ? {} : { care: o['care'] as Plan['care'] }),
             ...(o['names'] === undefined ? {} : { names: o['names'].split(',') }),
             policy: policyOf(o),
+            holdMs: asDuration(Number(o['hold'] ?? 0)),
             ...(o['opening'] === 'pending'
               ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } }
               : { openings: [opening(epoch, leader, '1:50')] }),
@@ -337,6 +340,10 @@ function commandOf(o: Options): OperatorCommand {
         acceptLoss: o['accept'] === 'loss',
         leaderIsOff: o['leader'] === 'off',
       };
+    case 'hold':
+      return { kind: 'hold', forMs: asDuration(Number(o['for'] ?? 60_000)), by };
+    case 'end-hold':
+      return { kind: 'endHold', by };
     case 'maintenance':
       return { kind: 'maintenance', member: o['member'] ?? 'b', on: o['on'] !== 'no', by };
     case 'policy':
@@ -362,6 +369,10 @@ function showAnswer(answer: OperatorAnswer): string {
       const { from, to, epoch } = answer.handover;
       return `handed over from ${from} to ${to} at epoch ${epoch}`;
     }
+    case 'held': {
+      const { leader, awayMs, promiseMs } = answer.held;
+      return `${leader} may be away for ${awayMs ?? 'ever, in'} ms, is honoured for ${promiseMs} ms`;
+    }
     case 'forecast': {
       const { candidate = 'nobody', behindBytes, loss, refused, others, waitMs } = answer.forecast;
       const rest = others.map(({ member, reason }) => `${member} ${reason.code}`).join(', ');
@@ -379,6 +390,10 @@ const marksOf = (text: string | undefined): readonly Mark[] =>
   (text ?? '')
     .split(',')
     .flatMap((epoch) => (epoch === '' ? [] : [{ epoch: asEpoch(BigInt(epoch)), mark: `mark-${epoch}` }]));
+
+/** What the leader answers when it has given up the rest of a hold. */
+const questionOf = (hold: Hold | undefined): bigint | undefined =>
+  hold?.stage === 'ending' ? hold.question : undefined;
 
 /** `4@1:100<1@50` is epoch 4 at the position behind the first `@`. */
 function firstAt(text: string): readonly [string, string | undefined] {
@@ -401,7 +416,8 @@ function show(effect: Effect): string {
         .map(([a, b]) => ` ${a}>${b}`)
         .join('');
       const kept = plan.maintenance.length === 0 ? '' : ` maintenance [${plan.maintenance.join(' ')}]`;
-      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}`;
+      const held = plan.holdMs === 0 ? '' : ` hold ${plan.holdMs}`;
+      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}${held}`;
       const why =
         entry === undefined ? '' : ` as ${entry.kind} because ${entry.reason.code}, loss ${entry.loss.kind}`;
       return `write epoch ${plan.epoch} version ${plan.version} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.electionRevision}${why}`;
@@ -435,6 +451,8 @@ function showDirective({ directive }: Effect & { kind: 'send' }): string {
       return `take the tail from ${directive.from}`;
     case 'prepare':
       return `prepare for a stop at epoch ${directive.epoch}`;
+    case 'endHold':
+      return `end the hold of epoch ${directive.epoch}`;
     case 'stepDown':
       return `step down from epoch ${directive.epoch}`;
     case 'probe':

@@ -85,6 +85,7 @@ export const plan: fc.Arbitrary<Plan> = record({
   joining: fc.array(name, { maxLength: 3 }),
   care: fc.constantFrom(...CARE),
   maintenance: fc.array(name, { maxLength: 3 }),
+  holdMs: duration,
   upstreams: fc.dictionary(name, name, { maxKeys: 3, noNullPrototype: true }),
   opening,
   openings: fc.array(

@@ -4,6 +4,7 @@ import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TanistError } from '#core/errors.js';
+import type { OperatorAnswer } from '#core/operator.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { answerFromJson } from '#proto/codec/operator.js';
 import { controllersThat, type FakeControllers, planned, tanist } from '#test/unit/cli-support.js';
@@ -98,6 +99,51 @@ describe('commands that another one takes back ask nothing', () => {
         'error MEMBER_UNKNOWN: the cluster has no such member: x is no member of orders\n' +
         '  what to do: check the name: tanist status CLUSTER shows the members\n',
     });
+  });
+});
+
+describe('tanist hold', () => {
+  const held = (awayMs: number | undefined, promiseMs: number): OperatorAnswer => ({
+    kind: 'held',
+    held: { leader: 'orders-1', awayMs, promiseMs },
+  });
+
+  it('tells for how long the agent may be away, never longer than it is; what that costs, and what comes next', async () => {
+    const controllers = answering(held(59_999, 73_001));
+    expect(await tanist(['hold', 'orders', '--for', '60s'])).toEqual({
+      status: 0,
+      err: '',
+      out:
+        'the agent of orders-1 may be away for 59 s from now\n' +
+        '  cost      if orders-1 is lost meanwhile, nobody is appointed for up to 74 s, unless you state that it is off\n' +
+        '  next      stop its agent, start it again in time, then: tanist hold orders --end\n',
+    });
+    expect(controllers.commands).toEqual([{ kind: 'hold', forMs: 60_000, by }]);
+    expect(controllers.limits).toEqual([20_000]);
+  });
+
+  it('tells that nothing bounds it where nobody may be appointed', async () => {
+    answering(held(undefined, 0));
+    expect((await tanist(['hold', 'orders', '--for', '1m'])).out).toContain(
+      'may be away for as long as you like: nobody may be appointed\n',
+    );
+  });
+
+  it('--end tells how long a silent leader is still waited for', async () => {
+    const controllers = answering(held(1900, 3056));
+    expect(await tanist(['hold', 'orders', '--end'])).toEqual({
+      status: 0,
+      err: '',
+      out: 'cluster orders is held no more: if orders-1 falls silent, it is replaced after 4 s at the most\n',
+    });
+    expect(controllers.commands).toEqual([{ kind: 'endHold', by }]);
+    const json = await tanist(['hold', 'orders', '--end', '--json']);
+    expect(answerFromJson(json.out)).toEqual(held(1900, 3056));
+  });
+
+  it('tells what is refused', async () => {
+    callOperator.mockRejectedValue(new TanistError('OPERATION_REFUSED', 'HOLD_BOUNDS: too short'));
+    expect((await tanist(['hold', 'orders', '--for', '1s'])).err).toContain('HOLD_BOUNDS: too short');
   });
 });
 

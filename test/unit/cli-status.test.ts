@@ -48,6 +48,7 @@ const cluster: ClusterStatus = {
   version: 7,
   leader: 'orders-1',
   profile: 'balanced',
+  heldMs: null,
   reason: null,
   members: [leader, replica],
 };
@@ -97,6 +98,15 @@ describe('the picture', () => {
       '  MEMBER    ROLE     STATE   APPOINTABLE  STREAMING  BEHIND   POSITION              HEARD       PROBLEM',
       '  orders-1  leader   open    -            -          -        timeline 1 0/3000148  120 ms ago  -',
       '  orders-2  replica  closed  eligible     yes        1.5 KiB  timeline 1 0/3000148  120 ms ago  -',
+      '',
+    ]);
+  });
+
+  it('of a cluster under a hold', () => {
+    const held: StatusDocument = { ...active, clusters: [{ ...cluster, heldMs: 72_500 }] };
+    expect(picture(held).slice(-3)).toEqual([
+      '  held: a leader that falls silent is not replaced for up to 73 s',
+      '  as soon as its agent is back: tanist hold orders --end',
       '',
     ]);
   });

@@ -1,5 +1,5 @@
 // What the tests of operators' commands share: a command line whose words are recorded, and controllers that answer as they are told.
-import { asEpoch, asVersion } from '#core/brand.js';
+import { asDuration, asEpoch, asVersion } from '#core/brand.js';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -92,6 +92,7 @@ export const PLAN: Plan = {
   joining: [],
   care: 'automatic',
   maintenance: [],
+  holdMs: asDuration(0),
   upstreams: {},
   opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted' },
   openings: [],

@@ -32,6 +32,7 @@ const example: Plan = {
   joining: ['pg-1'],
   care: 'automatic',
   maintenance: [],
+  holdMs: asDuration(0),
   upstreams: { 'pg-3': 'pg-1' },
   opening: { state: 'pending', atLeast: undefined, oldLeader: 'lapsed' },
   openings: [
@@ -100,6 +101,7 @@ describe('stored JSON', () => {
         ],
         "care": "automatic",
         "maintenance": [],
+        "holdMs": 0,
         "upstreams": {
           "pg-3": "pg-1"
         },

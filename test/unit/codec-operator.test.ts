@@ -1,7 +1,7 @@
 // Commands and their answers come back from JSON as they were: a field that is lost between the two is a command half carried out.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asEpoch } from '#core/brand.js';
+import { asDuration, asEpoch } from '#core/brand.js';
 import type { Forecast, OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { SEVERITIES } from '#core/report.js';
@@ -24,6 +24,8 @@ const command: fc.Arbitrary<OperatorCommand> = fc.oneof(
   record({ kind: kind('switchover'), to, by }),
   record({ kind: kind('failover'), to, by, acceptLoss: fc.boolean(), leaderIsOff: fc.boolean() }),
   record({ kind: fc.constantFrom('pause', 'resume'), by }),
+  record({ kind: kind('hold'), forMs: fc.nat().map(asDuration), by }),
+  record({ kind: kind('endHold'), by }),
   record({ kind: kind('maintenance'), member: name, on: fc.boolean(), by }),
   record({ kind: kind('setPolicy'), policy, by }),
 );
@@ -74,6 +76,10 @@ const answer: fc.Arbitrary<OperatorAnswer> = fc.oneof(
     kind: kind('handedOver'),
     handover: record({ from: name, to: name, epoch: counter.map(asEpoch), closedMs: fc.nat() }),
   }),
+  record({
+    kind: kind('held'),
+    held: record({ leader: name, awayMs: maybe(fc.nat()), promiseMs: fc.nat() }),
+  }),
 );
 
 describe('on the wire', () => {
@@ -96,6 +102,7 @@ describe('on the wire', () => {
   it.each<[string, object]>([
     ['is of a newer version', { kind: 'hibernate', by: 'a' }],
     ['says more than this version knows', { kind: 'pause', by: 'a', untilMs: 5 }],
+    ['does not say for how long', { kind: 'hold', by: 'a' }],
     ['does not say by whom', { kind: 'pause' }],
     ['says by whom at length', { kind: 'pause', by: 'a'.repeat(257) }],
     ['leaves out what may be nobody', { kind: 'switchover', by: 'a' }],

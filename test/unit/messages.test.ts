@@ -85,6 +85,7 @@ const report: fc.Arbitrary<Report> = fc.record({
     tailReadable: fc.boolean(),
   }),
   guarded: fc.boolean(),
+  guardedForMs: fc.oneof(fc.nat(), fc.constant(Number.POSITIVE_INFINITY)),
   probe: maybe(
     fc.record({
       member: someText,
@@ -94,6 +95,7 @@ const report: fc.Arbitrary<Report> = fc.record({
     }),
   ),
   prepared: maybe(uint64),
+  heldBack: maybe(uint64),
   inspection: maybe(
     fc.record({
       request: uint64,
@@ -148,6 +150,7 @@ const directive: fc.Arbitrary<Directive> = fc.oneof(
     timeoutMs: milliseconds,
   }),
   fc.record({ kind: fc.constant('prepare'), term, epoch, request: uint64 }),
+  fc.record({ kind: fc.constant('endHold'), term, epoch, request: uint64 }),
   fc.record({ kind: fc.constant('stepDown'), term, epoch }),
   fc.record({ kind: fc.constant('probe'), term, member }),
   fc.record({
@@ -250,6 +253,17 @@ describe('numbers that a field cannot hold', () => {
     const message = { kind: 'report' as const, report: { ...example, probe } };
     const read = readAgentMessage(session.requestDeserialize(overAgentWire(message)));
     expect(read).toMatchObject({ report: { probe: { ...probe, ageMs: 13 } } });
+  });
+
+  it('a guard never seems to hold longer than it does; without end it stays without end', () => {
+    for (const [told, heard] of [
+      [1999.9, 1999],
+      [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
+    ] as const) {
+      const message = { kind: 'report' as const, report: { ...example, guardedForMs: told } };
+      const read = readAgentMessage(session.requestDeserialize(overAgentWire(message)));
+      expect(read).toMatchObject({ report: { guardedForMs: heard } });
+    }
   });
 
   it('a hold is never longer than it was granted', () => {
@@ -374,6 +388,7 @@ describe('what is no message of ours', () => {
       'directive.take_tail.agent_address',
       { directive: { term: {}, takeTail: { from: 'a', agentAddress: 'nowhere' } } },
     ],
+    ['directive.end_hold.epoch', { directive: { term: {}, endHold: { epoch: '18446744073709551615' } } }],
     ['directive.step_down.epoch', { directive: { term: {}, stepDown: { epoch: '18446744073709551615' } } }],
     ['directive.probe.name', { directive: { term: {}, probe: {} } }],
     ['directive.probe.agent_address', { directive: { term: {}, probe: { name: 'b' } } }],

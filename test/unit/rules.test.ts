@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { asDuration, asEpoch, asMonotonic, asRevision, asVersion } from '#core/brand.js';
-import { A3_shouldHandOver, A4_heldPromise } from '#core/rules/authority.js';
+import { A3_shouldHandOver } from '#core/rules/authority.js';
 import { rules } from '#core/rules/index.js';
 import { S6_changeOrder, sealEpoch } from '#core/rules/sealing.js';
+import { LONGEST_HOLD, PROFILES, timingsOf } from '#core/timings.js';
 import { opening, plan, position, TERM } from '#test/scenarios/build.js';
 
 const e = asEpoch;
@@ -66,8 +67,23 @@ describe('A', () => {
     expect(A3_shouldHandOver('h1', new Set(['h1']), ['h1', undefined])).toBe(false);
     expect(A3_shouldHandOver('h2', new Set(['h1']), ['h3'])).toBe(false);
   });
-  it('A4 honours the hold as it honours the lease', () => {
-    expect(A4_heldPromise(asDuration(10_000), asDuration(500))).toBeGreaterThanOrEqual(10_500 * (1.1 / 0.9));
+  it('A4 honours a hold as it honours a lease, and never for less than D_G', () => {
+    for (const profile of PROFILES) {
+      const timings = timingsOf(profile);
+      const { fenceMs, holdMs, promiseMs } = timings;
+      const held = rules.A4(timings, LONGEST_HOLD);
+      expect(held).toBeGreaterThanOrEqual((LONGEST_HOLD + fenceMs) * (1.1 / 0.9));
+      expect([rules.A4(timings, asDuration(0)), rules.A4(timings, holdMs)]).toEqual([promiseMs, promiseMs]);
+    }
+  });
+  it('A4 grants no more than D_H, or than the hold that the plan carries', () => {
+    const timings = timingsOf('balanced');
+    const lease = (planned: number, wished: number): number =>
+      rules.A4_lease(timings, { holdMs: asDuration(planned) }, asDuration(wished));
+    expect(lease(0, 60_000)).toBe(2000);
+    expect(lease(60_000, 60_000)).toBe(60_000);
+    expect(lease(30_000, 60_000)).toBe(30_000);
+    expect(lease(60_000, 1500)).toBe(1500);
   });
 });
 

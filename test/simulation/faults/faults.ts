@@ -4,6 +4,7 @@ import { CLUSTER } from '#test/simulation/world.js';
 import type { Member } from '#test/simulation/nodes/member.js';
 import type { Host, Process } from '#test/simulation/world/host.js';
 import type { Random } from '#test/simulation/world/random.js';
+import { asDuration } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 
@@ -79,7 +80,11 @@ function operator(world: World, random: Random): string | undefined {
   const to = random.chance(0.5) ? random.pick(world.members).name : undefined;
   const by = 'ops';
   const member = random.pick(world.members).name;
+  const forMs = asDuration(random.pick([1500, 4000, 10_000]));
   const command = random.pick<OperatorCommand>([
+    { kind: 'hold', forMs, by },
+    { kind: 'hold', forMs, by },
+    { kind: 'endHold', by },
     { kind: 'switchover', to, by },
     { kind: 'switchover', to, by },
     { kind: 'switchover', to, by },
