@@ -5,6 +5,7 @@ import type { Directive } from '#core/directive.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { compareTerms } from '#core/term.js';
 import { leaseHeld, rightUntil } from '#agent/decide/right.js';
+import { renewedBy } from '#agent/decide/vouch.js';
 import type { AgentState, Context } from '#agent/decide/state.js';
 
 export function takeDirective(state: AgentState, directive: Directive, context: Context): AgentState {
@@ -97,6 +98,7 @@ function takeGrant(state: AgentState, grant: Directive & { kind: 'grant' }, cont
       epoch: grant.epoch,
       expiry: context.rules.L3(state.lease.expiry, answered.sentAt, grant.holdMs),
     },
+    vouching: renewedBy(state.vouching, answered.sentAt),
   };
 }
 

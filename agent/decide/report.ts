@@ -7,6 +7,7 @@ import { isReleased } from '#core/plan.js';
 import type { DatabaseReport, DatabaseState, Report } from '#core/report.js';
 import type { AgentState, Context, Observed, Transmission } from '#agent/decide/state.js';
 import { isDown } from '#agent/decide/observe.js';
+import { vouchedReport } from '#agent/decide/promise.js';
 
 /** Grants older than this many heartbeats per controller are of no use to anybody. */
 const REMEMBERED = 64;
@@ -52,6 +53,7 @@ function compose(state: AgentState, context: Context): Omit<Report, 'nonce'> {
     prepared: state.prepare?.done === true ? state.prepare.request : undefined,
     inspection: state.inspection,
     releasedEpoch: durable.releasedEpoch,
+    vouched: vouchedReport(state, context),
     problem: state.problem,
   };
 }

@@ -122,6 +122,7 @@ function forgetPlans(clusters: ControllerState['clusters'], context: Context): C
       ...cluster,
       stored: undefined,
       promise: LONG_AGO,
+      vouchedUntil: LONG_AGO,
       suspicion: undefined,
       attempt: undefined,
       order: undefined,

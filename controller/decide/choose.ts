@@ -108,6 +108,7 @@ export function mayAppoint(
     planEpoch: plan.epoch,
     // `async` acknowledges without any replica: k is 0 and the lossless rule never holds.
     lossless: context.rules.S5(0, 0, 0),
+    vouchedUntil: cluster.vouchedUntil,
     // Said of this leader and of no later one, and worth nothing once it is heard.
     statedOff: wish?.off === plan.leader && !isAnswering(cluster, plan, plan.leader, context),
   });

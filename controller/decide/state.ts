@@ -57,6 +57,8 @@ export interface ClusterState {
   readonly members: Readonly<Record<string, MemberPicture>>;
   /** L2: until when no other member may be appointed. */
   readonly promise: MonotonicMs;
+  /** L5: until when a leader before the plan's own may be open on its replicas' vouches. */
+  readonly vouchedUntil: MonotonicMs;
   /** Why the leader is suspected, and since when. */
   readonly suspicion: Suspicion | undefined;
   readonly attempt: Attempt | undefined;
@@ -87,6 +89,7 @@ export function emptyCluster(name: string): ClusterState {
     stored: undefined,
     members: {},
     promise: LONG_AGO,
+    vouchedUntil: LONG_AGO,
     suspicion: undefined,
     attempt: undefined,
     order: undefined,

@@ -83,6 +83,7 @@ export function report(
     prepared: undefined,
     inspection: undefined,
     releasedEpoch: asEpoch(0n),
+    vouched: undefined,
     problem: undefined,
     ...rest,
     database: {
