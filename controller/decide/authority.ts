@@ -123,6 +123,7 @@ function forgetPlans(clusters: ControllerState['clusters'], context: Context): C
       stored: undefined,
       promise: LONG_AGO,
       vouchedUntil: LONG_AGO,
+      wellSince: undefined,
       suspicion: undefined,
       attempt: undefined,
       order: undefined,

@@ -8,6 +8,7 @@ import { type Reason, reason } from '#core/reasons.js';
 import { excluded } from '#controller/decide/candidates.js';
 import type { Attempt, Choice, ClusterState, Context, Wish } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
+import { promiseLeft } from '#controller/decide/vouched.js';
 
 type Choosing =
   | { readonly kind: 'chosen'; readonly choice: Choice }
@@ -80,6 +81,9 @@ export function choose(
   if (ahead !== undefined && patience.forAhead) {
     return { kind: 'wait', reason: reason('WAITING_FOR_AHEAD', { member: ahead }) };
   }
+  // Its agent waits by itself (V2); waited for here, the time that it has to open is not spent on that.
+  if (proof === 'lapsed' && promiseLeft(cluster.members[candidate.member], context.now) > 0)
+    return { kind: 'wait', reason: reason('VOUCH_RUNS', { member: candidate.member }) };
   return {
     kind: 'chosen',
     choice: {

@@ -12,6 +12,7 @@ import {
   type Role,
   type Stored,
 } from '#controller/decide/state.js';
+import { vouchedUntil } from '#controller/decide/vouched.js';
 import { reason } from '#core/reasons.js';
 
 export function loadClusters(
@@ -46,6 +47,7 @@ function takeOver(
     ...cluster,
     stored,
     attempt: openingOf(plan, why, context.now),
+    vouchedUntil: vouchedUntil(plan, cluster.vouchedUntil, context.now),
     promise: latest(cluster.promise, inheritedPromise(plan.cluster, stored, role, context)),
   };
 }
