@@ -9,6 +9,7 @@ import { isReleased, type PlanMember } from '#core/plan.js';
 import type { Answering } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
+import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
 import { grantedUntil } from '#agent/decide/right.js';
@@ -24,16 +25,21 @@ import type { Engine, EngineAction } from '#agent/ports/engine.js';
 import type { Guard, GuardOrder } from '#agent/ports/guard.js';
 import type { Log } from '#agent/ports/log.js';
 import type { StateFile } from '#agent/ports/state-file.js';
+import type { Vouches } from '#agent/ports/vouches.js';
 
 export interface AgentPorts {
   readonly controllers: Controllers;
   readonly engine: Engine;
   readonly stateFile: StateFile;
   readonly guard: Guard;
+  readonly vouches: Vouches;
   /** Whether another agent answers on a new connection from here. Never rejects. */
   readonly probeAgent: (address: string, timeoutMs: DurationMs) => Promise<Answering>;
   readonly log: Log;
+  /** Of expiries. */
   readonly now: () => MonotonicMs;
+  /** Of promises and waits. */
+  readonly waitNow: () => MonotonicMs;
   /** A fresh random word each time, for marks. */
   readonly random: () => string;
 }
@@ -43,6 +49,8 @@ export interface AgentLoop {
   /** An open database that a guard watches over stays open for the next agent; any other is closed. */
   stop(): Promise<void>;
   state(): AgentState;
+  /** Another agent's question; rejects once this one ends. */
+  vouch(question: VouchQuestion): Promise<VouchAnswer>;
   /** Settles when the agent cannot go on: rejects with the error to exit with. */
   readonly ended: Promise<never>;
 }
@@ -62,12 +70,15 @@ export function createAgentLoop(
     incarnation,
     controllers: ports.controllers.names,
     now: ports.now(),
+    waitNow: ports.waitNow(),
     guard,
   });
   const queue: Input[] = [];
   let draining = false;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
+  const asking = new Map<number, (answer: VouchAnswer) => void>();
+  let asked = 0;
   let fail: (error: unknown) => void = () => undefined;
   const ended = new Promise<never>((_, reject) => {
     fail = reject;
@@ -93,7 +104,11 @@ export function createAgentLoop(
 
   async function step(input: Input): Promise<void> {
     const profile = state.durable.plan?.policy.profile;
-    const decision = decide(state, { ...input, at: ports.now(), random: ports.random() }, rules);
+    const decision = decide(
+      state,
+      { ...input, at: ports.now(), waitAt: ports.waitNow(), random: ports.random() },
+      rules,
+    );
     state = decision.state;
     // A fence needs no memory of it before it acts; everything else waits until what it rests on is durable.
     const [fences, others] = partition(decision.effects, isFence);
@@ -120,6 +135,12 @@ export function createAgentLoop(
         return void ports.guard.dismiss();
       case 'probe':
         return void probe(effect.member);
+      case 'askVouch':
+        return void askVouch(effect);
+      case 'answerVouch':
+        asking.get(effect.id)?.(effect.answer);
+        asking.delete(effect.id);
+        return;
       case 'inspect':
         return void inspect(effect.request, effect.peers);
       case 'log':
@@ -142,6 +163,11 @@ export function createAgentLoop(
       ports.probeAgent(member.agentAddress, PROBE_WITHIN),
     ]);
     take({ kind: 'probed', member: member.name, database, agent });
+  }
+
+  async function askVouch({ member, question, withinMs }: Effect & { kind: 'askVouch' }): Promise<void> {
+    const answer = await ports.vouches.ask(member.agentAddress, question, withinMs);
+    if (answer !== undefined) take({ kind: 'vouched', member: member.name, ...answer });
   }
 
   async function inspect(request: bigint, peers: readonly PlanMember[]): Promise<void> {
@@ -196,9 +222,19 @@ export function createAgentLoop(
       const isLeft = plan !== undefined && isLeftGuarded(state, plan, ports.now());
       if (!isLeft) await fenceIfOpen();
       // All at once: the next agent may be waiting to take over before the lease ends.
+      ports.vouches.stop();
       await Promise.all([ports.guard.leave(), ports.controllers.stop(), ports.engine.stop()]);
     },
     state: () => state,
+    vouch(question) {
+      if (stopped) return Promise.reject(new Error('this agent is ending'));
+      asked += 1;
+      const id = asked;
+      return new Promise((resolve) => {
+        asking.set(id, resolve);
+        take({ kind: 'vouch-asked', id, question });
+      });
+    },
     ended,
   };
 }

@@ -4,9 +4,10 @@ import pino from 'pino';
 import { NO_EPOCH } from '#core/brand.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { timingsOf } from '#core/timings.js';
-import { createClock } from '#agent/adapters/clock.js';
+import { createClock, waitClock } from '#agent/adapters/clock.js';
 import { createControllers } from '#agent/adapters/grpc/controllers.js';
 import { createPeerServer, createTailSource } from '#agent/adapters/grpc/peers.js';
+import { createVouches } from '#agent/adapters/grpc/vouches.js';
 import { createGuard } from '#agent/adapters/guard/guard.js';
 import { probeAgent } from '#agent/adapters/probe-agent.js';
 import { openStateFile } from '#agent/adapters/state-file/state-file.js';
@@ -74,15 +75,20 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       engine,
       stateFile,
       guard,
+      vouches: createVouches(),
       probeAgent,
       log,
       now,
+      waitNow: waitClock,
       random: randomUUID,
     });
     loop = started;
     const peers = await createPeerServer({
       ...config.listen,
-      handler: { readTail: (request) => answerTail(request, started.state().durable, engine) },
+      handler: {
+        readTail: (request) => answerTail(request, started.state().durable, engine),
+        vouch: (question) => started.vouch(question),
+      },
     });
     started.start();
     log('info', 'STARTED', { incarnation, dataId: identity.dataId, epoch: Number(durable.highestEpoch) });

@@ -19,6 +19,8 @@ export const REASONS = {
   AGENT_SILENT: "nothing is heard from the leader's agent",
   MEMBER_LOST:
     "nothing is heard from the leader's agent, and no replica's machine gets an answer from its database either",
+  LEADER_VOUCHED:
+    'nothing is heard from the leader, but replicas vouch for it: it is open, and nobody takes over',
   OPENING_FAILED: 'the appointed member did not prove writable in time',
   PAUSED: 'the cluster is paused: nobody else is appointed before it is resumed',
   HELD: "an operator asked for a hold: the leader's agent may be away, and nobody is appointed meanwhile",
@@ -58,6 +60,7 @@ export const REASONS = {
   AGENT_BEHIND_PLAN:
     'a member is writable under an older plan than etcd has: it is sent the plan and closes itself',
   PROMISE_RUNS: 'the old leader may still accept writes: its lease is waited out',
+  VOUCH_RUNS: 'the candidate vouched for the old leader: what it promised is waited out',
   WAITING_FOR_SEALS: 'replicas are being sealed',
   WAITING_FOR_AHEAD: 'a replica that was last known to be ahead has not answered yet',
   WAITING_FOR_TAIL: "the old leader's agent answers but its log cannot be read yet",
@@ -76,6 +79,7 @@ export const REASONS = {
   APPOINTED: 'appointed',
   PROVED: 'the new leader wrote its mark',
   JOINING: 'a replica follows the leader and is to become eligible',
+  LEFT_OUT: 'a replica is not heard, or has no guard: it is not eligible until it is back',
   ELIGIBLE: 'a joining replica may now be appointed',
   WRITE_REFUSED: 'etcd refused the write: the plan or the election changed meanwhile',
   WRITE_UNKNOWN: 'the outcome of a write to etcd is unknown: it is settled by overwriting (rule E2)',

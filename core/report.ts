@@ -41,8 +41,19 @@ export interface Report {
   readonly inspection: Inspection | undefined;
   /** Highest epoch whose release is done here: nothing of ours is left in the database. */
   readonly releasedEpoch: Epoch;
+  /** What it promised to a leader as a replica, while that binds it (rules V2, V3). */
+  readonly vouched: VouchedReport | undefined;
   /** What keeps this member from its plan. */
   readonly problem: Problem | undefined;
+}
+
+export interface VouchedReport {
+  /** That the newest promise was given to; NO_EPOCH: none was, one is assumed since the agent's start (V3). */
+  readonly epoch: Epoch;
+  /** Since then, on the agent's clock. */
+  readonly ageMs: number;
+  /** Until this member may open after a leader that merely lapsed. */
+  readonly leftMs: number;
 }
 
 /** How somebody answers on a new connection. `refuses`: its machine answers that nobody is there. `silent`: nothing came in time. */

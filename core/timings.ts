@@ -24,6 +24,8 @@ export interface Timings {
   readonly promiseMs: DurationMs;
   /** A leader whose agent is silent for so long is suspected. */
   readonly silenceMs: DurationMs;
+  /** An eligible replica that is silent, or has no guard, for so long is left out of the eligible set (rule V4). */
+  readonly absenceMs: DurationMs;
   /** A leader whose canary has not come back for so long is hung. */
   readonly canaryTimeoutMs: DurationMs;
 }
@@ -32,6 +34,9 @@ export interface Timings {
 export function promiseFor(holdMs: DurationMs, fenceMs: DurationMs): DurationMs {
   return asDuration(Math.ceil((holdMs + fenceMs) * DRIFT));
 }
+
+/** An agent that is restarted, or a network that blinks, is no absence. */
+const LEAST_ABSENCE_MS = 5000;
 
 function timings(heartbeat: number, hold: number, fence: number, silence: number, canary: number): Timings {
   const holdMs = asDuration(hold);
@@ -42,6 +47,7 @@ function timings(heartbeat: number, hold: number, fence: number, silence: number
     fenceMs,
     promiseMs: promiseFor(holdMs, fenceMs),
     silenceMs: asDuration(silence),
+    absenceMs: asDuration(Math.max(LEAST_ABSENCE_MS, 4 * silence)),
     canaryTimeoutMs: asDuration(canary),
   };
 }
@@ -51,6 +57,11 @@ const PROFILE_TIMINGS: Readonly<Record<ProfileName, Timings>> = {
   balanced: timings(250, 2000, 500, 1000, 1000),
   patient: timings(1000, 12_000, 1000, 4000, 6000),
 };
+
+/** The longest D_G of any profile: what an agent that starts assumes to have promised (rule V3). */
+export const LONGEST_PROMISE: DurationMs = asDuration(
+  Math.max(...PROFILES.map((profile) => PROFILE_TIMINGS[profile].promiseMs)),
+);
 
 export const timingsOf = (profile: ProfileName): Timings => PROFILE_TIMINGS[profile];
 

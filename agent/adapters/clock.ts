@@ -1,10 +1,14 @@
-/** The agent's clock: it holds a lease, so it counts what the machine slept. */
+/** The agent's clocks (`core/clock.ts`). */
 import { uptime } from 'node:os';
-import type { MonotonicMs } from '#core/brand.js';
+import { asMonotonic, type MonotonicMs } from '#core/brand.js';
 import { createExpiryClock } from '#core/clock.js';
 
+/** It holds a lease, so it counts what the machine slept. */
 export const createClock = (): (() => MonotonicMs) =>
   createExpiryClock(
     () => performance.now(),
     () => uptime() * 1000,
   );
+
+/** It keeps promises (V2), so it counts nothing of that. */
+export const waitClock = (): MonotonicMs => asMonotonic(performance.now());

@@ -13,19 +13,22 @@ import { takeDirective } from '#agent/decide/directives.js';
 import { hearGuard, keepGuard } from '#agent/decide/guard.js';
 import { nextAction } from '#agent/decide/next-action.js';
 import { report } from '#agent/decide/report.js';
+import { answerVouch, promiseEndsAt } from '#agent/decide/promise.js';
 import { takeResult } from '#agent/decide/results.js';
+import { keepVouches, takeVouched, vouchAt } from '#agent/decide/vouch.js';
 import type { AgentState, Context, Decision, Effect, Event } from '#agent/decide/state.js';
 
 export function decide(state: AgentState, event: Event, rules: Rules): Decision {
   const effects: Effect[] = [];
   const context: Context = {
     now: event.at,
+    waitNow: event.waitAt,
     random: event.random,
     rules,
     timings: timingsOf(state.durable.plan?.policy.profile ?? 'balanced'),
     emit: (effect) => effects.push(effect),
   };
-  const taken = take(state, event, context);
+  const taken = keepVouches(take(state, event, context), context);
   const guarded = keepGuard(taken, context);
   const acting = nextAction(guarded, context);
   // A step that ends a right (a fence begun, an epoch closed) is the guard's to know as well.
@@ -58,6 +61,10 @@ function take(state: AgentState, event: Event, context: Context): AgentState {
       return hearGuard(state, event, context);
     case 'probed':
       return probed(state, event);
+    case 'vouch-asked':
+      return answerVouch(state, event, context);
+    case 'vouched':
+      return takeVouched(state, event);
     case 'inspected': {
       const { request, findings } = event;
       return { ...state, inspection: { request, findings } };
@@ -85,11 +92,15 @@ function withSession(state: AgentState, controller: string, connected: boolean):
   return { ...state, controllers: { ...state.controllers, [controller]: { connected } } };
 }
 
-/** The next heartbeat, the end of the lease, or the time to try a failed step again. */
+/** The next heartbeat, the end of the lease or of a promise, the next question to replicas, or the time to try a failed step again. */
 function wakeAt(state: AgentState, context: Context): MonotonicMs {
   let wake = state.nextHeartbeatAt;
   if (state.lease.expiry > context.now) wake = earliest(wake, state.lease.expiry);
   if (state.fenceAgainAt > context.now) wake = earliest(wake, state.fenceAgainAt);
   if (state.retryAt > context.now) wake = earliest(wake, state.retryAt);
+  if (state.durable.plan?.leader === state.member) {
+    for (const due of [vouchAt(state, context), promiseEndsAt(state, context)])
+      if (due > context.now) wake = earliest(wake, due);
+  }
   return wake > context.now ? wake : after(context.now, asDuration(1));
 }

@@ -5,6 +5,7 @@ import type { Directive } from '#core/directive.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { compareTerms } from '#core/term.js';
 import { leaseHeld, leaseUntil, rightUntil } from '#agent/decide/right.js';
+import { renewedBy } from '#agent/decide/vouch.js';
 import type { AgentState, Context, Lease } from '#agent/decide/state.js';
 
 export function takeDirective(state: AgentState, directive: Directive, context: Context): AgentState {
@@ -118,6 +119,7 @@ function takeGrant(state: AgentState, grant: Directive & { kind: 'grant' }, cont
         holdMs,
       ),
     },
+    vouching: renewedBy(state.vouching, answered.sentAt),
   };
 }
 

@@ -7,6 +7,7 @@ import { isReleased, type Plan } from '#core/plan.js';
 import { followStep } from '#agent/decide/follow.js';
 import { isGuarded } from '#agent/decide/guard.js';
 import { isDown } from '#agent/decide/observe.js';
+import { keepsPromise } from '#agent/decide/promise.js';
 import { grantedUntil, mayBeOpen, mayOpen } from '#agent/decide/right.js';
 import type { Action, ActionUnderWay, AgentState, Context, Observed } from '#agent/decide/state.js';
 
@@ -161,6 +162,7 @@ function leadStep(state: AgentState, plan: Plan, database: Observed, context: Co
   if (!mayOpen(state, plan, context) || !isGuarded(state, plan, context)) return undefined;
   const replicas = plan.members.map((member) => member.name).filter((name) => name !== state.member);
   if (state.opened === undefined) {
+    if (!keepsPromise(state, plan, context)) return undefined;
     return {
       kind: 'open',
       epoch: plan.epoch,

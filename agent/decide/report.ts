@@ -8,6 +8,7 @@ import type { DatabaseReport, DatabaseState, Report } from '#core/report.js';
 import { guardedForMs, isTold } from '#agent/decide/guard.js';
 import type { AgentState, Context, Observed, Transmission } from '#agent/decide/state.js';
 import { isDown } from '#agent/decide/observe.js';
+import { vouchedReport } from '#agent/decide/promise.js';
 
 /** Grants older than this many heartbeats per controller are of no use to anybody. */
 const REMEMBERED = 64;
@@ -56,6 +57,7 @@ function compose(state: AgentState, context: Context): Omit<Report, 'nonce'> {
     heldBack: isTold(state) ? state.holdEnd?.request : undefined,
     inspection: state.inspection,
     releasedEpoch: durable.releasedEpoch,
+    vouched: vouchedReport(state, context),
     problem: state.problem,
   };
 }

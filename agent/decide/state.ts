@@ -27,13 +27,17 @@ import type {
 } from '#core/report.js';
 import type { Rules } from '#core/rules/index.js';
 import type { Term } from '#core/term.js';
-import type { Timings } from '#core/timings.js';
+import { type Timings, timingsOf } from '#core/timings.js';
+import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 
 export interface AgentState {
   readonly cluster: string;
   readonly member: string;
   readonly incarnation: string;
   readonly startedAt: MonotonicMs;
+  /** The same instant on the clock of waits, and whether an earlier incarnation had stored a plan: what V3 assumes. */
+  readonly startedWaitAt: MonotonicMs;
+  readonly knewPlan: boolean;
   readonly durable: DurableState;
   readonly controllers: Readonly<Record<string, Session>>;
   /** Highest term heard from any controller; directives of a lower one are not followed. */
@@ -42,6 +46,10 @@ export interface AgentState {
   /** Heartbeats sent and not too old: which of them a grant answers, and when it left (L1, L3). */
   readonly sent: readonly Transmission[];
   readonly nonce: bigint;
+  /** As leader: what replicas promised (V1). */
+  readonly vouching: Vouching;
+  /** As replica: what it promised itself (V2); `at` and `until` on the clock of waits. */
+  readonly vouched: Vouched | undefined;
   readonly nextHeartbeatAt: MonotonicMs;
   /** What was said last, to say it again at once when it changes. */
   readonly lastSaid: string;
@@ -152,6 +160,31 @@ export interface Transmission {
   readonly sentAt: MonotonicMs;
 }
 
+/** A leader's rounds of questions while its grants are overdue. */
+export interface Vouching {
+  /** Of the plan that they are asked under. */
+  readonly epoch: Epoch;
+  /** When the newest heartbeat that was granted was sent, or else when controllers were last known to be well. */
+  readonly renewedAt: MonotonicMs;
+  readonly nonce: bigint;
+  readonly rounds: readonly Transmission[];
+  /** Per member: when the newest round that it answered with a promise was sent. */
+  readonly answered: Readonly<Record<string, MonotonicMs>>;
+  /** Per member: why it last refused. */
+  readonly refused: Readonly<Record<string, string>>;
+  readonly nextAt: MonotonicMs;
+  readonly askingSince: MonotonicMs | undefined;
+  /** Who was last said to be missing. */
+  readonly said: string;
+}
+
+/** The newest promise, and until when the longest lasts. */
+export interface Vouched {
+  readonly epoch: Epoch;
+  readonly at: MonotonicMs;
+  readonly until: MonotonicMs;
+}
+
 export interface Observed extends DatabaseReport {
   readonly at: MonotonicMs;
   readonly canaryAt: MonotonicMs | undefined;
@@ -244,11 +277,22 @@ export type Input =
       readonly database: Answering;
       readonly agent: Answering;
     }
+  /** Another agent's question; `id` names it for the answer. */
+  | { readonly kind: 'vouch-asked'; readonly id: number; readonly question: VouchQuestion }
+  /** `member` answered a question of this one. */
+  | ({ readonly kind: 'vouched'; readonly member: string } & VouchAnswer)
   | { readonly kind: 'inspected'; readonly request: bigint; readonly findings: readonly Finding[] }
   | { readonly kind: 'done'; readonly id: number; readonly endedAt: MonotonicMs; readonly result: Result };
 
-/** `random`: a fresh random word drawn by the loop, for marks; decide draws nothing itself. */
-export type Event = Input & { readonly at: MonotonicMs; readonly random: string };
+/**
+ * `at` is read on the clock of expiries, `waitAt` on that of waits (`core/clock.ts`). `random`: a fresh random word drawn by the loop, for
+ * marks; decide draws nothing itself.
+ */
+export type Event = Input & {
+  readonly at: MonotonicMs;
+  readonly waitAt: MonotonicMs;
+  readonly random: string;
+};
 
 export type Effect =
   | { readonly kind: 'send'; readonly controller: string; readonly report: Report }
@@ -257,6 +301,14 @@ export type Effect =
   | { readonly kind: 'arm'; readonly order: GuardOrder }
   | { readonly kind: 'dismissGuard' }
   | { readonly kind: 'probe'; readonly member: PlanMember }
+  /** An answer that comes later than `withinMs` is of no use; none at all is no event. */
+  | {
+      readonly kind: 'askVouch';
+      readonly member: PlanMember;
+      readonly question: VouchQuestion;
+      readonly withinMs: DurationMs;
+    }
+  | { readonly kind: 'answerVouch'; readonly id: number; readonly answer: VouchAnswer }
   | { readonly kind: 'inspect'; readonly request: bigint; readonly peers: readonly PlanMember[] }
   | {
       readonly kind: 'log';
@@ -277,6 +329,7 @@ export interface Decision {
 
 export interface Context {
   readonly now: MonotonicMs;
+  readonly waitNow: MonotonicMs;
   readonly random: string;
   readonly rules: Rules;
   readonly timings: Timings;
@@ -288,6 +341,8 @@ export function startState(start: {
   readonly incarnation: string;
   readonly controllers: readonly string[];
   readonly now: MonotonicMs;
+  /** On the clock of waits. */
+  readonly waitNow: MonotonicMs;
   /** What the guard of an earlier agent holds: until then its lease runs on. */
   readonly guard: GuardOrder | undefined;
 }): AgentState {
@@ -296,12 +351,16 @@ export function startState(start: {
     member: start.durable.member,
     incarnation: start.incarnation,
     startedAt: start.now,
+    startedWaitAt: start.waitNow,
+    knewPlan: start.durable.plan !== undefined,
     durable: start.durable,
     controllers: Object.fromEntries(start.controllers.map((name) => [name, { connected: false }])),
     term: undefined,
     lease: inheritedLease(start.guard),
     sent: [],
     nonce: 0n,
+    vouching: noVouches(start.durable.plan?.epoch ?? NO_EPOCH, renewedAt(start), 0n),
+    vouched: undefined,
     nextHeartbeatAt: start.now,
     lastSaid: '',
     database: undefined,
@@ -328,6 +387,26 @@ export function startState(start: {
     slotsAt: LONG_AGO,
     fenceAgainAt: LONG_AGO,
   };
+}
+
+/** Of this epoch nobody was asked yet. */
+export function noVouches(epoch: Epoch, renewedAt: MonotonicMs, nonce: bigint): Vouching {
+  return {
+    ...{ epoch, renewedAt, nonce },
+    rounds: [],
+    answered: {},
+    refused: {},
+    nextAt: LONG_AGO,
+    askingSince: undefined,
+    said: '',
+  };
+}
+
+/** A lease that was inherited tells how old its newest grant is; without one, controllers have yet to be heard. */
+function renewedAt({ durable, guard, now }: Parameters<typeof startState>[0]): MonotonicMs {
+  const { expiry } = inheritedLease(guard);
+  if (durable.plan === undefined || expiry === LONG_AGO) return now;
+  return asMonotonic(expiry - timingsOf(durable.plan.policy.profile).holdMs);
 }
 
 /** A guard without a deadline inherits no lease: then the plan says why none is needed (V6), or the leader is being adopted. */

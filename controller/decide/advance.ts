@@ -6,6 +6,7 @@ import { isBeingAdopted } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
 import { continueInspection } from '#controller/decide/adopt.js';
 import { storeIsBehind } from '#controller/decide/agents.js';
+import { leaveOut } from '#controller/decide/absence.js';
 import { growEligible } from '#controller/decide/eligibility.js';
 import { continueAttempt } from '#controller/decide/failover.js';
 import { clearHold, tendHold } from '#controller/decide/hold.js';
@@ -49,14 +50,18 @@ function lookAfter(cluster: ClusterState, context: Context): ClusterState {
   if (plan === undefined) return cluster;
   const suspicion = suspect(cluster, plan, context.role, context.now);
   const isCalm = suspicion === undefined && cluster.attempt === undefined && cluster.order === undefined;
+  const wellSince = suspicion === undefined ? (cluster.wellSince ?? context.now) : undefined;
   const said = isCalm ? undefined : cluster.said;
   const seen =
-    suspicion === cluster.suspicion && said === cluster.said ? cluster : { ...cluster, suspicion, said };
+    suspicion === cluster.suspicion && said === cluster.said && wellSince === cluster.wellSince
+      ? cluster
+      : { ...cluster, suspicion, said, wellSince };
   if (seen.order !== undefined) return continueOrder(seen, plan, seen.order, context);
   if (seen.attempt !== undefined) return continueAttempt(seen, seen.attempt, context);
   if (suspicion !== undefined) return react(seen, plan, suspicion, context);
   return (
     renew(seen, context) ??
+    leaveOut(seen, plan, context) ??
     clearHold(seen, plan, context) ??
     tendMembers(seen, plan, context) ??
     tendUpstreams(seen, plan, context) ??

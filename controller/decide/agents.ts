@@ -23,6 +23,7 @@ export function agentConnected(
     // INV-3: what an earlier incarnation reported is nothing that this one has done.
     report: sameProcess ? known.report : undefined,
     receivedAt: sameProcess ? known.receivedAt : (known?.receivedAt ?? context.now),
+    guardedAt: known?.guardedAt ?? context.now,
   });
 }
 
@@ -46,6 +47,7 @@ export function agentReported(
     ...known,
     report: event.report,
     receivedAt: event.receivedAt,
+    guardedAt: event.report.guarded ? event.receivedAt : known.guardedAt,
   });
   return answer(heard, event.member, event.report, context);
 }

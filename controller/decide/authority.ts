@@ -126,6 +126,8 @@ function forgetPlans(
       ...cluster,
       stored: context.rules.E4(cluster.stored?.readIn, term) ? cluster.stored : undefined,
       promise: LONG_AGO,
+      vouchedUntil: LONG_AGO,
+      wellSince: undefined,
       suspicion: undefined,
       attempt: undefined,
       order: undefined,

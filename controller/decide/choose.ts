@@ -9,6 +9,7 @@ import { excluded } from '#controller/decide/candidates.js';
 import { onTheLine } from '#controller/decide/line.js';
 import type { Attempt, Choice, ClusterState, Context, Wish } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
+import { promiseLeft } from '#controller/decide/vouched.js';
 
 type Choosing =
   | { readonly kind: 'chosen'; readonly choice: Choice }
@@ -83,6 +84,9 @@ export function choose(
   if (ahead !== undefined && patience.forAhead) {
     return { kind: 'wait', reason: reason('WAITING_FOR_AHEAD', { member: ahead }) };
   }
+  // Its agent waits by itself (V2); waited for here, the time that it has to open is not spent on that.
+  if (proof === 'lapsed' && promiseLeft(cluster.members[candidate.member], context.now) > 0)
+    return { kind: 'wait', reason: reason('VOUCH_RUNS', { member: candidate.member }) };
   return {
     kind: 'chosen',
     choice: {
@@ -111,6 +115,7 @@ export function mayAppoint(
     planEpoch: plan.epoch,
     // `async` acknowledges without any replica: k is 0 and the lossless rule never holds.
     lossless: context.rules.S5(0, 0, 0),
+    vouchedUntil: cluster.vouchedUntil,
     // Said of this leader and of no later one, and worth nothing once it is heard.
     statedOff: wish?.off === plan.leader && !isAnswering(cluster, plan, plan.leader, context),
   });

@@ -16,6 +16,7 @@ import { inWords, replyError } from '#controller/decide/reply.js';
 import { say } from '#controller/decide/say.js';
 import type { Attempt, ClusterState, Context } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
+import { vouchedBy } from '#controller/decide/vouched.js';
 
 /** How long the sealed are waited for before those that answered are chosen from. */
 const SEAL_GRACE = asDuration(300);
@@ -270,6 +271,7 @@ function opening(cluster: ClusterState, plan: Plan, attempt: Attempt, context: C
   const dead = isFenced(picture, plan) || (picture?.report?.highestEpoch ?? plan.epoch) > plan.epoch;
   const silent =
     isSilent(picture, plan, context.now) &&
+    vouchedBy(cluster, plan, context.now).length === 0 &&
     since(attempt.stageAt, context.now) > timingsOf(plan.policy.profile).silenceMs;
   if (!late && !dead && !silent) return cluster;
   // A silent one may have opened: its lease is waited out before anybody else is sealed.

@@ -6,6 +6,7 @@ import { type Reason, reason } from '#core/reasons.js';
 import { behind, byPromise, unfit } from '#controller/decide/candidates.js';
 import type { ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
+import { promiseLeft } from '#controller/decide/vouched.js';
 
 export function forecast(
   cluster: ClusterState,
@@ -27,7 +28,7 @@ export function forecast(
     candidate,
     behindBytes: candidate === undefined ? undefined : behind(cluster, plan, candidate),
     loss: expectedLoss(cluster, plan, context),
-    waitMs: leaderIsOff ? 0 : leaseLeft(cluster, plan, context),
+    waitMs: leaderIsOff ? 0 : leaseLeft(cluster, plan, candidate, context),
     refused: refused ?? candidateUnfit(cluster, plan, asked, candidate, willClose, context),
     others: names
       .filter((name) => name !== candidate)
@@ -92,9 +93,15 @@ function expectedLoss(cluster: ClusterState, plan: Plan, context: Context): Fore
   return { kind: 'possible', text };
 }
 
-/** L5: nothing to wait for where the leader confirms that it is closed. */
-function leaseLeft(cluster: ClusterState, plan: Plan, context: Context): DurationMs {
+/** L5, V2: nothing to wait for where the leader confirms that it is closed. */
+function leaseLeft(
+  cluster: ClusterState,
+  plan: Plan,
+  candidate: string | undefined,
+  context: Context,
+): DurationMs {
   const picture = cluster.members[plan.leader];
   if (isFenced(picture, plan) || answers(picture, plan, context)) return asDuration(0);
-  return asDuration(Math.max(0, Math.round(cluster.promise - context.now)));
+  const own = candidate === undefined ? 0 : promiseLeft(cluster.members[candidate], context.now);
+  return asDuration(Math.max(own, Math.round(cluster.promise - context.now)));
 }

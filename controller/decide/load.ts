@@ -12,6 +12,7 @@ import {
   type Role,
   type Stored,
 } from '#controller/decide/state.js';
+import { vouchedUntil } from '#controller/decide/vouched.js';
 import { reason } from '#core/reasons.js';
 
 export function loadClusters(
@@ -47,6 +48,7 @@ function takeOver(
     ...cluster,
     stored,
     attempt: openingOf(plan, why, context.now),
+    vouchedUntil: vouchedUntil(plan, cluster.vouchedUntil, context.now),
     promise,
     // A4: what a predecessor granted under the hold this controller neither knows nor goes on with.
     heldPromise: plan.holdMs > 0 ? promise : cluster.heldPromise,

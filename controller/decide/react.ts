@@ -15,6 +15,8 @@ export function react(
   context: Context,
 ): ClusterState {
   const { code, evidence } = suspicion.reason;
+  // Open and well, by all that its replicas know; a seal would end that.
+  if (code === 'LEADER_VOUCHED') return say(cluster, 'warn', suspicion.reason, context);
   if (plan.care === 'paused') {
     // Nobody else is appointed; the same leader, once it is back and closed, is opened again.
     return isBackClosed(cluster, plan, context)

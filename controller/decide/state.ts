@@ -57,6 +57,10 @@ export interface ClusterState {
   readonly members: Readonly<Record<string, MemberPicture>>;
   /** L2: until when no other member may be appointed. */
   readonly promise: MonotonicMs;
+  /** L5: until when a leader before the plan's own may be open on its replicas' vouches. */
+  readonly vouchedUntil: MonotonicMs;
+  /** Since when the leader is heard and well without a break. */
+  readonly wellSince: MonotonicMs | undefined;
   /** Why the leader is suspected, and since when. */
   readonly suspicion: Suspicion | undefined;
   readonly attempt: Attempt | undefined;
@@ -91,6 +95,8 @@ export function emptyCluster(name: string): ClusterState {
     stored: undefined,
     members: {},
     promise: LONG_AGO,
+    vouchedUntil: LONG_AGO,
+    wellSince: undefined,
     suspicion: undefined,
     attempt: undefined,
     order: undefined,
@@ -122,6 +128,8 @@ export interface MemberPicture {
   readonly connected: boolean;
   readonly report: Report | undefined;
   readonly receivedAt: MonotonicMs;
+  /** When it was last heard to have a guard (V4). */
+  readonly guardedAt: MonotonicMs;
 }
 
 export interface Suspicion {

@@ -5,6 +5,7 @@ import type { Plan } from '#core/plan.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
 import { probesOf } from '#controller/decide/probes.js';
+import { vouchedBy } from '#controller/decide/vouched.js';
 import type { ClusterState, MemberPicture, Role, Suspicion } from '#controller/decide/state.js';
 
 /** Undefined: the leader is well, or an administrator shut it down and is waited for (`PLANNED_STOP`). */
@@ -18,6 +19,8 @@ export function suspect(
   const found = evidence(cluster, picture, plan, role, now);
   if (found === undefined) return undefined;
   const known = cluster.suspicion;
+  // As long as it is vouched for there is no trouble yet.
+  if (found.reason.code === 'LEADER_VOUCHED') return found;
   // One trouble may show several faces: it lasts since the first.
   return known === undefined ? found : { ...found, since: known.since };
 }
@@ -41,6 +44,11 @@ function evidence(
     const heardAt = picture?.receivedAt ?? (role.kind === 'active' ? role.electedAt : now);
     const silentMs = Math.round(since(heardAt, now));
     if (silentMs < timingsOf(plan.policy.profile).silenceMs) return undefined;
+    const vouching = vouchedBy(cluster, plan, now);
+    if (vouching.length > 0) {
+      const by = vouching.join(' ');
+      return { reason: reason('LEADER_VOUCHED', { leader: plan.leader, silentMs, by }), since: now };
+    }
     const probes = probesOf(cluster, plan, { now });
     const found = { leader: plan.leader, silentMs, ...(probes === undefined ? {} : { probes: probes.text }) };
     return {

@@ -7,6 +7,7 @@ import { asEpoch, asRevision, LONG_AGO } from '#core/brand.js';
 import { isEqual } from '#core/equal.js';
 import { reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
+import { vouchedUntil } from '#controller/decide/vouched.js';
 import { answerEverybody, replyDone, replyError } from '#controller/decide/reply.js';
 import {
   type ClusterState,
@@ -113,6 +114,7 @@ export function reread(
   return {
     ...abandon(cluster, under.settling ? 'OUTCOME_UNKNOWN' : 'OPERATION_REFUSED', CHANGED, context),
     stored,
+    vouchedUntil: vouchedUntil(stored.plan, cluster.vouchedUntil, context.now),
     attempt: undefined,
     order: undefined,
     hold: undefined,
@@ -175,6 +177,7 @@ function adopt(
     write: undefined,
     entry: cluster.write?.write.entry ?? cluster.entry,
     stored: { plan, revision: committed.revision, policy: plan.policy, readIn: context.role.term },
+    vouchedUntil: vouchedUntil(plan, cluster.vouchedUntil, context.now),
     ...promisesUnder(plan, cluster, context),
     attempt: appointed
       ? {

@@ -1,6 +1,6 @@
 /**
- * V4 to V7: who may be appointed. The other rules of vouching come with it; these keep the set of eligible
- * replicas honest from the first plan on.
+ * V4 to V7: who may be appointed, and so whose vouch a leader needs (V1): a set that is too small is unsafe, one with a dead member in it
+ * disarms vouching.
  */
 import { after, type DurationMs, type MonotonicMs } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
@@ -12,6 +12,11 @@ export function V4_mayBecomeEligible(
   now: MonotonicMs,
 ): boolean {
   return acknowledgedAt !== undefined && now >= after(acknowledgedAt, promiseMs);
+}
+
+/** V4: a member that has not been heard with a guard for this long, by a controller that hears the leader, is left out. */
+export function V4_mustLeave(unwellMs: DurationMs, absenceMs: DurationMs): boolean {
+  return unwellMs >= absenceMs;
 }
 
 /** V5: eligible at a new epoch are those that were eligible before and are sealed for it, less the new leader. */

@@ -5,6 +5,7 @@ import * as epochs from '#core/rules/epochs.js';
 import * as fencing from '#core/rules/fencing.js';
 import * as lease from '#core/rules/lease.js';
 import * as sealing from '#core/rules/sealing.js';
+import * as vouching from '#core/rules/vouching.js';
 
 export const rules = {
   E1: epochs.E1_guardWrite,
@@ -33,7 +34,12 @@ export const rules = {
   S5: sealing.S5_isLossless,
   F1: fencing.F1_mayOpen,
   F2: fencing.F2_isFenced,
+  V1: vouching.V1_vouchedFrom,
+  V2: vouching.V2_mayPromise,
+  V2_open: vouching.V2_mayOpen,
+  V3: vouching.V3_assumedUntil,
   V4: eligibility.V4_mayBecomeEligible,
+  V4_leave: eligibility.V4_mustLeave,
   V5: eligibility.V5_firstEligible,
   V6: eligibility.V6_runsWithoutGrants,
   V7: eligibility.V7_mayBeAppointed,

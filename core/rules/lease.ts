@@ -32,19 +32,27 @@ export function L4_mayAcceptWrites(now: MonotonicMs, expiry: MonotonicMs): boole
   return now < expiry;
 }
 
-/** L5: another member is appointed only when the old leader can accept no write any more, by one of three proofs, or by an operator's word. */
+/**
+ * L5: another member is appointed only when the old leader can accept no write any more, by one of three proofs, or by an operator's word.
+ * Each speaks of the plan's own leader. Where that one took over from a leader that had merely lapsed, and never proved itself, the one
+ * before may still be open on its replicas' vouches: until those have run out the plan must say `lapsed`, by which an heir keeps its own
+ * promise (V2) and only the eligible are appointed (V7).
+ */
 export function L5_mayAppoint(proof: {
   readonly now: MonotonicMs;
   readonly promise: MonotonicMs;
   readonly fencedEpoch: Epoch;
   readonly planEpoch: Epoch;
   readonly lossless: boolean;
+  /** Until when a leader before the plan's own may be open on vouches. */
+  readonly vouchedUntil: MonotonicMs;
   /** An operator states that the old leader's machine is off. */
   readonly statedOff: boolean;
 }): 'fenced' | 'lapsed' | 'lossless' | 'stated' | undefined {
-  if (proof.fencedEpoch >= proof.planEpoch) return 'fenced';
+  const overBefore = proof.now >= proof.vouchedUntil;
+  if (proof.fencedEpoch >= proof.planEpoch) return overBefore ? 'fenced' : 'lapsed';
   if (proof.lossless) return 'lossless';
-  if (proof.statedOff) return 'stated';
+  if (proof.statedOff) return overBefore ? 'stated' : 'lapsed';
   if (proof.now >= proof.promise) return 'lapsed';
   return undefined;
 }

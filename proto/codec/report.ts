@@ -13,6 +13,7 @@ import {
   type Sealed,
   SEVERITIES,
   type TailReport,
+  type VouchedReport,
 } from '#core/report.js';
 import type { Database, Database__Output } from '#proto/generated/tanist/v1/Database.js';
 import type { Finding__Output } from '#proto/generated/tanist/v1/Finding.js';
@@ -26,6 +27,7 @@ import type { Problem__Output } from '#proto/generated/tanist/v1/Problem.js';
 import type { Report as WireReport, Report__Output } from '#proto/generated/tanist/v1/Report.js';
 import type { Sealed as WireSealed, Sealed__Output } from '#proto/generated/tanist/v1/Sealed.js';
 import type { TailReport as WireTail, TailReport__Output } from '#proto/generated/tanist/v1/TailReport.js';
+import type { Vouched, Vouched__Output } from '#proto/generated/tanist/v1/Vouched.js';
 import {
   MalformedMessage,
   optional,
@@ -63,6 +65,7 @@ export function readReport(wire: Report__Output): Report {
     heldBack: optional(wire.heldBack, ({ request }) => readUint64('report.held_back.request', request)),
     inspection: optional(wire.inspection, readInspection),
     releasedEpoch: readEpoch('report.released_epoch', wire.releasedEpoch),
+    vouched: optional(wire.vouched, readVouched),
     problem: optional(wire.problem, readProblem),
   };
 }
@@ -88,6 +91,7 @@ export function writeReport(report: Report): WireReport {
     heldBack: report.heldBack === undefined ? null : { request: report.heldBack.toString() },
     inspection: report.inspection === undefined ? null : writeInspection(report.inspection),
     releasedEpoch: report.releasedEpoch.toString(),
+    vouched: report.vouched === undefined ? null : writeVouched(report.vouched),
     problem: report.problem ?? null,
   };
 }
@@ -198,6 +202,19 @@ function readFinding(field: string, { severity, code, text, remedy }: Finding__O
 
 function writeInspection({ request, findings }: Inspection): WireInspection {
   return { request: request.toString(), findings: findings.map((finding) => ({ ...finding })) };
+}
+
+function readVouched({ epoch, ageMs, leftMs }: Vouched__Output): VouchedReport {
+  return { epoch: readEpoch('report.vouched.epoch', epoch), ageMs, leftMs };
+}
+
+function writeVouched({ epoch, ageMs, leftMs }: VouchedReport): Vouched {
+  return {
+    epoch: epoch.toString(),
+    // Rounded up, both: a vouch must never look fresher than it is, nor a promise shorter.
+    ageMs: writeMilliseconds(ageMs, Math.ceil),
+    leftMs: writeMilliseconds(leftMs, Math.ceil),
+  };
 }
 
 function readProblem({ code, text }: Problem__Output): Problem {

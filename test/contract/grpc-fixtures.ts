@@ -104,6 +104,9 @@ export const HELLO: Hello = {
   host: 'host-1',
 };
 
+/** What another agent must not ask for. */
+export const notAskedFor = (): Promise<never> => Promise.reject(new Error('must not be asked'));
+
 export const POSITION: Position = {
   engine: 'postgres',
   dataId: '7301234567890123456',
@@ -144,6 +147,7 @@ export function report(nonce: number, changes: Partial<Report> = {}): Report {
     heldBack: undefined,
     inspection: undefined,
     releasedEpoch: asEpoch(0n),
+    vouched: undefined,
     problem: undefined,
     ...changes,
   };
@@ -230,12 +234,16 @@ export async function startFrozenServer(): Promise<FrozenServer> {
 /** Passes bytes on until it is told to keep them: connections stay open and nothing arrives any more, as in a partition. */
 export interface Wire {
   readonly address: string;
+  /** How many connections were ever made. */
+  connections(): number;
   cut(): void;
 }
 
 export async function startWire(targetPort: number): Promise<Wire> {
   const sockets = new Set<Socket>();
+  let connections = 0;
   const server = createServer((near) => {
+    connections += 1;
     const far = connect(targetPort, '127.0.0.1');
     for (const [from, to] of [
       [near, far],
@@ -250,6 +258,7 @@ export async function startWire(targetPort: number): Promise<Wire> {
   const address = await listenOn(server);
   return {
     address,
+    connections: () => connections,
     cut() {
       server.close();
       for (const socket of sockets) {

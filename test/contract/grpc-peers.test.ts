@@ -9,7 +9,7 @@ import { createPeerServer, createTailSource, type PeerHandler } from '#agent/ada
 import type { TailAnswer, TailChunk } from '#agent/ports/engine.js';
 import type { ReadTailResponse } from '#proto/generated/tanist/v1/ReadTailResponse.js';
 import { wire } from '#proto/load.js';
-import { POSITION, startFrozenServer } from '#test/contract/grpc-fixtures.js';
+import { POSITION, startFrozenServer, notAskedFor } from '#test/contract/grpc-fixtures.js';
 
 const source = createTailSource({ cluster: 'orders', member: 'pg-2', epoch: () => asEpoch(4n) });
 const LONG = asDuration(5000);
@@ -17,7 +17,11 @@ const AT_LEAST: Position = { ...POSITION, timeline: 4 };
 const MIB = 1024 * 1024;
 
 async function startPeer(readTail: PeerHandler['readTail']): Promise<string> {
-  const peer = await createPeerServer({ host: '127.0.0.1', port: 0, handler: { readTail } });
+  const peer = await createPeerServer({
+    host: '127.0.0.1',
+    port: 0,
+    handler: { readTail, vouch: notAskedFor },
+  });
   onTestFinished(() => peer.stop());
   return `127.0.0.1:${peer.port}`;
 }
@@ -207,6 +211,7 @@ it('a peer server stops while a tail is being read', async () => {
             for (;;) yield { name: 'a', size: MIB, offset: 0, data: Buffer.alloc(MIB) };
           })(),
         ),
+      vouch: notAskedFor,
     },
   });
   const { files } = await fetchFrom(`127.0.0.1:${peer.port}`);

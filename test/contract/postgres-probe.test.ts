@@ -95,7 +95,8 @@ describe('a database', { timeout: 30_000 }, () => {
 
 describe('an agent', { timeout: 30_000 }, () => {
   it('that listens for others answers', async () => {
-    const handler = { readTail: () => Promise.reject(new Error('nobody asks')) };
+    const unasked = (): Promise<never> => Promise.reject(new Error('nobody asks'));
+    const handler = { readTail: unasked, vouch: unasked };
     const peer = await createPeerServer({ host: HOST, port: 0, handler });
     onTestFinished(() => peer.stop());
     expect(await probeAgent(`${HOST}:${peer.port}`, PATIENCE_MS)).toBe('answers');

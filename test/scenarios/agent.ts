@@ -1,5 +1,13 @@
 /** Plays one agent's `decide` from text. */
-import { asDuration, asEpoch, asMonotonic, asVersion, type MonotonicMs, NO_EPOCH } from '#core/brand.js';
+import {
+  asDuration,
+  asEpoch,
+  asMonotonic,
+  asVersion,
+  LONG_AGO,
+  type MonotonicMs,
+  NO_EPOCH,
+} from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { OldLeader, Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -52,6 +60,7 @@ export function agentScenario(): Scenario {
       incarnation: 'one',
       controllers: ['k'],
       now: asMonotonic(now),
+      waitNow: asMonotonic(now),
       guard: undefined,
     });
   }
@@ -68,7 +77,11 @@ export function agentScenario(): Scenario {
     readonly lines: readonly string[];
     readonly orders: readonly (GuardOrder | undefined)[];
   } {
-    const decision = decide(begin, { ...input, at: asMonotonic(now), random: 'random' }, rules);
+    const decision = decide(
+      begin,
+      { ...input, at: asMonotonic(now), waitAt: asMonotonic(now), random: 'random' },
+      rules,
+    );
     const before = begin.durable;
     begin = decision.state;
     // A heartbeat that says what the one before it said is not shown.
@@ -258,6 +271,30 @@ export function agentScenario(): Scenario {
             database: (o['database'] ?? 'answers') as 'answers',
             agent: (o['agent'] ?? 'answers') as 'answers',
           });
+        case 'asked':
+          return take({
+            kind: 'vouch-asked',
+            id: 1,
+            question: {
+              cluster: 'demo',
+              from: o['by'] ?? 'a',
+              to: o['to'] ?? name,
+              epoch: asEpoch(BigInt(o['epoch'] ?? '1')),
+              nonce: 1n,
+              incarnation: 'one',
+              promiseMs: timingsOf(DEFAULT_POLICY.profile).promiseMs,
+            },
+          });
+        case 'vouched':
+          return take({
+            kind: 'vouched',
+            member: o['0'] ?? 'b',
+            incarnation: o['incarnation'] ?? begin.incarnation,
+            nonce: o['round'] === undefined ? begin.vouching.nonce : BigInt(o['round']),
+            epoch: asEpoch(BigInt(o['epoch'] ?? '1')),
+            promised: o['because'] === undefined,
+            because: o['because'] ?? '',
+          });
         case 'guard-lost':
           guarded = false;
           return take({ kind: 'guard-lost', text: 'killed' });
@@ -279,11 +316,16 @@ export function agentScenario(): Scenario {
               incarnation: 'two',
               controllers: ['k'],
               now: asMonotonic(now),
+              waitNow: asMonotonic(now),
               guard: o['0'] === 'guarded' ? told : undefined,
             }),
           };
           return [];
         }
+        case 'promise':
+          return [
+            `promised to epoch ${begin.vouched?.epoch ?? 0} until ${shown(begin.vouched?.until ?? LONG_AGO)}, it is ${now}`,
+          ];
         case 'lease':
           return [`lease of epoch ${begin.lease.epoch} until ${shown(begin.lease.expiry)}, it is ${now}`];
         case 'guard':
@@ -297,7 +339,11 @@ export function agentScenario(): Scenario {
   };
 }
 
-const OLD_LEADERS: Readonly<Record<string, OldLeader>> = { adopted: 'adopted', renewed: 'none' };
+const OLD_LEADERS: Readonly<Record<string, OldLeader>> = {
+  adopted: 'adopted',
+  renewed: 'none',
+  lapsed: 'lapsed',
+};
 
 const shown = (at: MonotonicMs): string =>
   at === Number.POSITIVE_INFINITY ? 'for ever' : Number.isFinite(at) ? String(Math.round(at)) : 'never held';
@@ -319,6 +365,7 @@ function show(effect: Effect): string {
         r.heldBack === undefined ? '' : `gave the hold back as asked by ${r.heldBack}`,
         r.releasedEpoch === 0n ? '' : `released ${r.releasedEpoch}`,
         r.probe === undefined ? '' : `probed ${r.probe.member} ${r.probe.database}/${r.probe.agent}`,
+        r.vouched === undefined ? '' : `vouched ${r.vouched.epoch}`,
         r.problem === undefined ? '' : `problem ${r.problem.code}`,
       ];
       return `report ${parts.filter((p) => p !== '').join(' ')}`;
@@ -333,6 +380,12 @@ function show(effect: Effect): string {
       return 'dismiss the guard';
     case 'probe':
       return `knock at ${effect.member.name}`;
+    case 'askVouch':
+      return `ask ${effect.member.name} to vouch at epoch ${effect.question.epoch} for ${effect.question.promiseMs} ms, round ${effect.question.nonce}`;
+    case 'answerVouch':
+      return effect.answer.promised
+        ? `vouch at epoch ${effect.answer.epoch}`
+        : `refuse to vouch: ${effect.answer.because}`;
     case 'inspect':
       return `inspect ${effect.request}`;
     case 'log':

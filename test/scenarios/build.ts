@@ -86,6 +86,7 @@ export function report(
     heldBack: undefined,
     inspection: undefined,
     releasedEpoch: asEpoch(0n),
+    vouched: undefined,
     problem: undefined,
     ...rest,
     database: {

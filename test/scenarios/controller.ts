@@ -127,6 +127,7 @@ export function controllerScenario(): Scenario {
               agent: (o['probe'].split('/')[2] ?? 'silent') as 'silent',
               ageMs: 0,
             },
+      vouched: o['vouched'] === undefined ? old.vouched : vouchedOf(o['vouched']),
       prepared: o['prepared'] === 'yes' ? state.clusters['demo']?.order?.question : old.prepared,
       inspection:
         o['inspected'] === undefined
@@ -383,6 +384,13 @@ function showAnswer(answer: OperatorAnswer): string {
       return `inspected, leader ${leader}: ${findings.map((f) => `${f.member ?? 'all'} ${f.severity} ${f.code}`).join(', ')}`;
     }
   }
+}
+
+/** `3/100/2900`: vouched for epoch 3, 100 ms ago, for 2900 ms yet; `no`: under no promise. */
+function vouchedOf(text: string): Report['vouched'] {
+  const [epoch = '', ageMs, leftMs] = text.split('/');
+  if (ageMs === undefined) return undefined;
+  return { epoch: asEpoch(BigInt(epoch)), ageMs: Number(ageMs), leftMs: Number(leftMs) };
 }
 
 /** `1,3`: the marks of openings 1 and 3. */

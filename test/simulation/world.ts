@@ -1,6 +1,8 @@
 /** One cluster with all that it runs on, built from a seed. */
 import type { Rules } from '#core/rules/index.js';
 import type { ProfileName } from '#core/timings.js';
+import type { PlanMember } from '#core/plan.js';
+import type { VouchQuestion } from '#core/vouch.js';
 import type { Append } from '#test/history/append-history.js';
 import { Trace } from '#test/simulation/checks/trace.js';
 import { Truth } from '#test/simulation/checks/truth.js';
@@ -142,6 +144,7 @@ export class World {
         this.truth.saysFenced(from.member.db, report.fencedEpoch);
         this.#sessions.report(from, controller, report);
       },
+      askVouch: (from, of, question, withinMs) => this.#askVouch(from, of, question, withinMs),
       findPeer: (address) => this.#findPeer(address),
     });
   }
@@ -187,6 +190,26 @@ export class World {
     }
     for (const member of this.members) this.startAgent(member);
     for (const index of this.controllerHosts.keys()) this.startController(index);
+  }
+
+  /** Agent to agent: one question, one answer, or none in time. */
+  #askVouch(from: AgentNode, of: PlanMember, question: VouchQuestion, withinMs: number): void {
+    const other = this.members.find(({ planMember }) => planMember.agentAddress === of.agentAddress);
+    if (other === undefined) return;
+    let isOver = false;
+    from.process.after(withinMs, () => (isOver = true));
+    this.network.send(from.process.host, other.host, () => {
+      const { agent } = other;
+      agent?.process.receive(() =>
+        agent.vouch(question, (answer) =>
+          this.network.send(other.host, from.process.host, () =>
+            from.process.receive(() => {
+              if (!isOver) from.take({ kind: 'vouched', member: of.name, ...answer });
+            }),
+          ),
+        ),
+      );
+    });
   }
 
   #findPeer(address: string): Peer | undefined {

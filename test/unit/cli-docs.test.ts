@@ -136,10 +136,11 @@ describe('docs/configuration.md', () => {
   });
 
   it('has the timings of every profile', () => {
-    const documented = rows(sections(text, '###').get('Profiles') ?? '').map((cells) => cells.slice(0, 7));
+    const documented = rows(sections(text, '###').get('Profiles') ?? '').map((cells) => cells.slice(0, 8));
     const timings = PROFILES.map((profile) => {
-      const { heartbeatMs, holdMs, fenceMs, silenceMs, canaryTimeoutMs, promiseMs } = timingsOf(profile);
-      return [profile, ...[heartbeatMs, holdMs, fenceMs, silenceMs, canaryTimeoutMs, promiseMs].map(String)];
+      const t = timingsOf(profile);
+      const lease = [t.heartbeatMs, t.holdMs, t.fenceMs, t.silenceMs, t.canaryTimeoutMs, t.promiseMs];
+      return [profile, ...[...lease, t.absenceMs].map(String)];
     });
     expect(documented).toEqual(timings);
   });

@@ -6,6 +6,7 @@ import { asDuration, asEpoch, asRevision, asVersion } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { Position } from '#core/position.js';
 import { ANSWERING, DATABASE_ROLES, DATABASE_STATES, type Report, SEVERITIES } from '#core/report.js';
+import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import {
   type AgentMessage,
   type ControllerMessage,
@@ -23,11 +24,18 @@ import {
   writeTailMessage,
   writeTailQuestion,
 } from '#proto/codec/tail.js';
+import {
+  readVouchAnswer,
+  readVouchQuestion,
+  writeVouchAnswer,
+  writeVouchQuestion,
+} from '#proto/codec/vouch.js';
 import { wire } from '#proto/load.js';
 import { plan } from '#test/unit/arbitraries.js';
 
 const session = wire.AgentSession.service.Connect;
 const readTail = wire.AgentToAgent.service.ReadTail;
+const vouch = wire.AgentToAgent.service.Vouch;
 
 const text = fc.string({ unit: 'binary', maxLength: 40 });
 const someText = text.filter((value) => value !== '');
@@ -106,6 +114,7 @@ const report: fc.Arbitrary<Report> = fc.record({
     }),
   ),
   releasedEpoch: epoch,
+  vouched: maybe(fc.record({ epoch, ageMs: uint32, leftMs: uint32 })),
   problem: maybe(fc.record({ code: someText, text })),
 });
 
@@ -184,6 +193,23 @@ const tailMessage: fc.Arbitrary<TailMessage> = fc.oneof(
   text.map((value) => ({ kind: 'refused' as const, text: value })),
 );
 
+const vouchQuestion: fc.Arbitrary<VouchQuestion> = fc.record({
+  cluster: name,
+  from: name,
+  to: name,
+  epoch,
+  nonce: uint64,
+  incarnation: someText,
+  promiseMs: milliseconds,
+});
+const vouchAnswer: fc.Arbitrary<VouchAnswer> = fc
+  .tuple(someText, uint64, epoch, maybe(someText))
+  .map(([incarnation, nonce, asked, because]) => ({
+    ...{ incarnation, nonce, epoch: asked },
+    promised: because === undefined,
+    because: because ?? '',
+  }));
+
 const overAgentWire = (message: AgentMessage): Buffer => session.requestSerialize(writeAgentMessage(message));
 const overControllerWire = (message: ControllerMessage): Buffer =>
   session.responseSerialize(writeControllerMessage(message));
@@ -214,6 +240,17 @@ describe('messages survive the wire unchanged', () => {
         expect(readTailQuestion(request)).toEqual(asked);
         const response = readTail.responseDeserialize(readTail.responseSerialize(writeTailMessage(answered)));
         expect(readTailMessage(response)).toEqual(answered);
+      }),
+    );
+  });
+
+  it('between the agent of a leader and that of a replica', () => {
+    fc.assert(
+      fc.property(vouchQuestion, vouchAnswer, (asked, answered) => {
+        const request = vouch.requestDeserialize(vouch.requestSerialize(writeVouchQuestion(asked)));
+        expect(readVouchQuestion(request)).toEqual(asked);
+        const response = vouch.responseDeserialize(vouch.responseSerialize(writeVouchAnswer(answered)));
+        expect(readVouchAnswer(response)).toEqual(answered);
       }),
     );
   });
@@ -266,6 +303,15 @@ describe('numbers that a field cannot hold', () => {
     }
   });
 
+  it('a vouch never looks fresher than it is, nor a promise shorter', () => {
+    const vouched = { epoch: asEpoch(3n), ageMs: 12.1, leftMs: 99.1 };
+    const message = { kind: 'report' as const, report: { ...example, vouched } };
+    const read = readAgentMessage(session.requestDeserialize(overAgentWire(message)));
+    expect(read).toMatchObject({ report: { vouched: { ...vouched, ageMs: 13, leftMs: 100 } } });
+    const asked = fc.sample(vouchQuestion, { numRuns: 1, seed: 1 })[0]!;
+    expect(writeVouchQuestion({ ...asked, promiseMs: asDuration(3055.1) }).promiseMs).toBe(3056);
+  });
+
   it('a hold is never longer than it was granted', () => {
     const sent: ControllerMessage = {
       kind: 'directive',
@@ -307,6 +353,8 @@ describe('what is no message of ours', () => {
     door(session.responseDeserialize, readControllerMessage),
     door(readTail.requestDeserialize, readTailQuestion),
     door(readTail.responseDeserialize, readTailMessage),
+    door(vouch.requestDeserialize, readVouchQuestion),
+    door(vouch.responseDeserialize, readVouchAnswer),
   ];
 
   it('random bytes', () => {
@@ -324,6 +372,8 @@ describe('what is no message of ours', () => {
       controllerMessage.map(overControllerWire),
       question.map((asked) => readTail.requestSerialize(writeTailQuestion(asked))),
       tailMessage.map((answered) => readTail.responseSerialize(writeTailMessage(answered))),
+      vouchQuestion.map((asked) => vouch.requestSerialize(writeVouchQuestion(asked))),
+      vouchAnswer.map((answered) => vouch.responseSerialize(writeVouchAnswer(answered))),
     );
     const edits = fc.array(fc.tuple(fc.nat(), fc.nat(3), fc.uint8Array({ maxLength: 3 })), {
       minLength: 1,
@@ -400,6 +450,17 @@ describe('what is no message of ours', () => {
   ])('%s is named: %j', (field, message) => {
     const bytes = session.responseSerialize(message);
     expect(() => readControllerMessage(session.responseDeserialize(bytes))).toThrow(
+      expect.objectContaining({ field }) as Error,
+    );
+  });
+
+  it.each<[field: string, message: Parameters<typeof vouch.responseSerialize>[0]]>([
+    ['refused', { incarnation: 'i' }],
+    ['refused', { incarnation: 'i', promised: true, refused: 'superseded' }],
+    ['incarnation', { promised: true }],
+  ])('of an answer to a vouch %s is named: %j', (field, message) => {
+    const bytes = vouch.responseSerialize(message);
+    expect(() => readVouchAnswer(vouch.responseDeserialize(bytes))).toThrow(
       expect.objectContaining({ field }) as Error,
     );
   });

@@ -94,6 +94,7 @@ describe('L5', () => {
     fencedEpoch: e(2n),
     planEpoch: e(3n),
     lossless: false,
+    vouchedUntil: asMonotonic(0),
     statedOff: false,
   };
   it('appoints on the end of the promise, a fence at this epoch, or the lossless rule, and on nothing else', () => {

@@ -1,8 +1,11 @@
-/** Answers what other agents ask of this one: the tail of its database's log (DESIGN 6.4). */
-import { type ServerWritableStream, status } from '@grpc/grpc-js';
+/** Answers what other agents ask of this one: the tail of its database's log (DESIGN 6.4), and to vouch for its leader (DESIGN 5). */
+import { type sendUnaryData, type ServerUnaryCall, type ServerWritableStream, status } from '@grpc/grpc-js';
+import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import type { TailAnswer, TailChunk } from '#agent/ports/engine.js';
 import type { ReadTailRequest__Output } from '#proto/generated/tanist/v1/ReadTailRequest.js';
 import type { ReadTailResponse } from '#proto/generated/tanist/v1/ReadTailResponse.js';
+import type { VouchRequest__Output } from '#proto/generated/tanist/v1/VouchRequest.js';
+import type { VouchResponse } from '#proto/generated/tanist/v1/VouchResponse.js';
 import {
   MalformedMessage,
   readTailQuestion,
@@ -10,6 +13,7 @@ import {
   type TailQuestion,
   writeTailMessage,
 } from '#proto/codec/tail.js';
+import { readVouchQuestion, writeVouchAnswer } from '#proto/codec/vouch.js';
 import { wire } from '#proto/load.js';
 import { createServer, type ListenAddress } from '#proto/server.js';
 
@@ -17,6 +21,7 @@ export { createTailSource } from '#agent/adapters/grpc/tail-source.js';
 
 export interface PeerHandler {
   readTail(question: TailQuestion): Promise<TailAnswer>;
+  vouch(question: VouchQuestion): Promise<VouchAnswer>;
 }
 
 export interface PeerServer {
@@ -24,6 +29,7 @@ export interface PeerServer {
   stop(): Promise<void>;
 }
 
+type VouchCall = ServerUnaryCall<VouchRequest__Output, VouchResponse>;
 type TailCall = ServerWritableStream<ReadTailRequest__Output, ReadTailResponse>;
 
 /** A piece of a file on the wire; a WAL segment is 64 of them. */
@@ -38,6 +44,8 @@ export async function createPeerServer(
   const server = createServer(LIMITS, (services) => {
     services.addService(wire.AgentToAgent.service, {
       ReadTail: (call: TailCall) => void answer(call, options.handler),
+      Vouch: (call: VouchCall, done: sendUnaryData<VouchResponse>) =>
+        void answerVouch(call, done, options.handler),
     });
   });
   const port = await server.listen(options);
@@ -54,10 +62,26 @@ async function answer(call: TailCall, handler: PeerHandler): Promise<void> {
     }
     call.end();
   } catch (error) {
-    const code = error instanceof MalformedMessage ? status.INVALID_ARGUMENT : status.UNAVAILABLE;
-    const details = error instanceof Error ? error.message : String(error);
-    call.emit('error', Object.assign(new Error(details), { code, details })); // how grpc-js sends a status
+    call.emit('error', failure(error)); // how grpc-js sends a status
   }
+}
+
+async function answerVouch(
+  call: VouchCall,
+  done: sendUnaryData<VouchResponse>,
+  handler: PeerHandler,
+): Promise<void> {
+  try {
+    done(null, writeVouchAnswer(await handler.vouch(readVouchQuestion(call.request))));
+  } catch (error) {
+    done(failure(error));
+  }
+}
+
+function failure(error: unknown): Error & { readonly code: status; readonly details: string } {
+  const code = error instanceof MalformedMessage ? status.INVALID_ARGUMENT : status.UNAVAILABLE;
+  const details = error instanceof Error ? error.message : String(error);
+  return Object.assign(new Error(details), { code, details });
 }
 
 async function* messagesOf(tail: TailAnswer): AsyncGenerator<TailMessage, void, void> {

@@ -5,7 +5,8 @@
 import { assertNever } from '#core/assert.js';
 import { NEVER, since } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
-import { isReleased } from '#core/plan.js';
+import { isReleased, type PlanMember } from '#core/plan.js';
+import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import type { Report } from '#core/report.js';
 import type { Rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
@@ -36,6 +37,7 @@ export interface AgentDeps {
   readonly trace: Trace;
   readonly random: Random;
   readonly send: (agent: AgentNode, controller: string, report: Report) => void;
+  readonly askVouch: (agent: AgentNode, of: PlanMember, question: VouchQuestion, withinMs: number) => void;
   readonly findPeer: (agentAddress: string) => Peer | undefined;
 }
 
@@ -50,6 +52,8 @@ export class AgentNode implements RunningAgent {
   #isBusy = false;
   #isEnding = false;
   #timer: Timer | undefined;
+  #asked = 0;
+  readonly #asking = new Map<number, (answer: VouchAnswer) => void>();
 
   constructor(member: Member, durable: DurableState, deps: AgentDeps) {
     this.member = member;
@@ -68,6 +72,7 @@ export class AgentNode implements RunningAgent {
       incarnation: this.incarnation,
       controllers: deps.controllers,
       now: member.host.now(),
+      waitNow: member.host.waitingNow(),
       guard: member.takeOverGuard(),
     });
     member.agent = this;
@@ -88,6 +93,14 @@ export class AgentNode implements RunningAgent {
     if (!this.process.isAlive || this.#isEnding) return;
     this.#queue.push(input);
     if (!this.#isBusy) this.#drain();
+  }
+
+  /** Another agent asks (V1). */
+  vouch(question: VouchQuestion, answered: (answer: VouchAnswer) => void): void {
+    if (this.#isEnding) return;
+    this.#asked += 1;
+    this.#asking.set(this.#asked, answered);
+    this.take({ kind: 'vouch-asked', id: this.#asked, question });
   }
 
   /** As on SIGTERM: what a guard watches over stays open for the next agent. */
@@ -125,7 +138,12 @@ export class AgentNode implements RunningAgent {
     const profile = this.#state.durable.plan?.policy.profile;
     const decision = decide(
       this.#state,
-      { ...input, at: this.process.host.now(), random: this.#deps.random.word() },
+      {
+        ...input,
+        at: this.process.host.now(),
+        waitAt: this.process.host.waitingNow(),
+        random: this.#deps.random.word(),
+      },
       this.#deps.rules,
     );
     this.#state = decision.state;
@@ -222,6 +240,15 @@ export class AgentNode implements RunningAgent {
       }
       case 'inspect':
         return this.take({ kind: 'inspected', request: effect.request, findings: [] });
+      case 'askVouch': {
+        const { member: other, question, withinMs } = effect;
+        return this.#deps.askVouch(this, other, question, withinMs);
+      }
+      case 'answerVouch': {
+        const answered = this.#asking.get(effect.id);
+        this.#asking.delete(effect.id);
+        return answered?.(effect.answer);
+      }
       case 'log':
         return trace.log(member.name, () => `${effect.code} ${JSON.stringify(effect.fields)}`);
       case 'exit':

@@ -1,6 +1,7 @@
 /** One member: its machine, its disk with the agent's memory, its database, and the guard and agent that stand beside it now. */
 import { NO_EPOCH } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
+import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import type { PlanMember } from '#core/plan.js';
 import type { AgentState, DurableState, Input } from '#agent/decide/state.js';
 import type { GuardOrder } from '#agent/ports/guard.js';
@@ -30,6 +31,7 @@ export interface RunningAgent {
   take(input: Input): void;
   hear(controller: string, directive: Directive): void;
   readTail(from: Database, epoch: bigint): readonly Entry[] | undefined;
+  vouch(question: VouchQuestion, answered: (answer: VouchAnswer) => void): void;
   shutDown(): void;
 }
 
