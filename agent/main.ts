@@ -13,7 +13,7 @@ import { openStateFile } from '#agent/adapters/state-file/state-file.js';
 import type { AgentConfig } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { type AgentLoop, createAgentLoop } from '#agent/loop.js';
-import { readMemory, remember } from '#agent/memory.js';
+import { memoryAtHand, recall } from '#agent/memory.js';
 import type { Engine, EngineIdentity } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
 import type { Durable } from '#agent/ports/state-file.js';
@@ -42,7 +42,8 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       now,
       log,
     });
-    const known = await readMemory(stateFile);
+    const found = await stateFile.read();
+    const known = memoryAtHand(found, config);
     const plan = (): Plan | undefined => (loop?.state().durable ?? known)?.plan;
     const guard = createGuard({
       stateDir: config.stateDir,
@@ -53,14 +54,16 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     });
     const inherited = await guard.takeOver();
     const isGuarded = inherited !== undefined && inherited.until > now();
-    const identity = await checkOrFence(engine, known, isGuarded);
-    const durable = remember(known, config, identity);
+    const data = await checkOrFence(engine, known, isGuarded);
+    const memory = await recall(stateFile, found, config, data, randomUUID(), log);
+    const { identity, dataId, highestEpoch } = memory.durable;
     const incarnation = randomUUID();
     const controllers = createControllers(config.controllers, {
       hello: {
         cluster: config.cluster,
         member: config.member,
         incarnation,
+        identity,
         agentAddress: config.advertise.agent,
         databaseHost: config.advertise.database.host,
         databasePort: config.advertise.database.port,
@@ -69,7 +72,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       now,
       log,
     });
-    const started = createAgentLoop(durable, incarnation, inherited, {
+    const started = createAgentLoop(memory, incarnation, inherited, {
       controllers,
       engine,
       stateFile,
@@ -85,7 +88,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       handler: { readTail: (request) => answerTail(request, started.state().durable, engine) },
     });
     started.start();
-    log('info', 'STARTED', { incarnation, dataId: identity.dataId, epoch: Number(durable.highestEpoch) });
+    log('info', 'STARTED', { incarnation, identity, dataId, epoch: Number(highestEpoch) });
     try {
       log('info', 'STOPPING', { signal: await Promise.race([stopped, started.ended]) });
     } finally {

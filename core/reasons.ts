@@ -19,6 +19,8 @@ export const REASONS = {
   AGENT_SILENT: "nothing is heard from the leader's agent",
   MEMBER_LOST:
     "nothing is heard from the leader's agent, and no replica's machine gets an answer from its database either",
+  MEMBER_REPLACED:
+    'an agent reports under the name of a member and does not remember what that member promised: it begins anew',
   OPENING_FAILED: 'the appointed member did not prove writable in time',
   PAUSED: 'the cluster is paused: nobody else is appointed before it is resumed',
   RESUMED: 'an operator resumed the cluster: a leader that fails is replaced again',

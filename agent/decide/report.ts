@@ -7,6 +7,7 @@ import { isReleased } from '#core/plan.js';
 import type { DatabaseReport, DatabaseState, Report } from '#core/report.js';
 import type { AgentState, Context, Observed, Transmission } from '#agent/decide/state.js';
 import { isDown } from '#agent/decide/observe.js';
+import { replacedProblem } from '#agent/decide/replaced.js';
 
 /** Grants older than this many heartbeats per controller are of no use to anybody. */
 const REMEMBERED = 64;
@@ -52,7 +53,7 @@ function compose(state: AgentState, context: Context): Omit<Report, 'nonce'> {
     prepared: state.prepare?.done === true ? state.prepare.request : undefined,
     inspection: state.inspection,
     releasedEpoch: durable.releasedEpoch,
-    problem: state.problem,
+    problem: replacedProblem(state) ?? state.problem,
   };
 }
 
@@ -61,6 +62,7 @@ export function wantsLease(state: AgentState, context: Context): boolean {
   const { plan } = state.durable;
   const { database } = state;
   if (plan?.leader !== state.member || database === undefined) return false;
+  if (state.replacedBy !== undefined) return false;
   if (!context.rules.F1(state.durable, plan.epoch) || state.stepDownEpoch === plan.epoch) return false;
   // INV-6: without a guard there is nobody to end the lease when this process cannot.
   if (!state.guard.standing || isReleased(plan)) return false;

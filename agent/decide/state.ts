@@ -35,6 +35,10 @@ export interface AgentState {
   readonly incarnation: string;
   readonly startedAt: MonotonicMs;
   readonly durable: DurableState;
+  /** An earlier agent's promises about this database are not known any more (E5). */
+  readonly hasForgotten: boolean;
+  /** The newest plan that names this member by another identity than its own (E5). */
+  readonly replacedBy: Plan | undefined;
   readonly controllers: Readonly<Record<string, Session>>;
   /** Highest term heard from any controller; directives of a lower one are not followed. */
   readonly term: Term | undefined;
@@ -80,7 +84,10 @@ export interface AgentState {
 export interface DurableState {
   readonly cluster: string;
   readonly member: string;
+  readonly identity: string;
+  readonly hostId: string | undefined;
   readonly dataId: string;
+  readonly copyId: string | undefined;
   readonly highestEpoch: Epoch;
   readonly plan: Plan | undefined;
   readonly sealedEpoch: Epoch;
@@ -277,6 +284,7 @@ export interface Context {
 
 export function startState(start: {
   readonly durable: DurableState;
+  readonly hasForgotten: boolean;
   readonly incarnation: string;
   readonly controllers: readonly string[];
   readonly now: MonotonicMs;
@@ -289,9 +297,11 @@ export function startState(start: {
     incarnation: start.incarnation,
     startedAt: start.now,
     durable: start.durable,
+    hasForgotten: start.hasForgotten,
+    replacedBy: undefined,
     controllers: Object.fromEntries(start.controllers.map((name) => [name, { connected: false }])),
     term: undefined,
-    lease: inheritedLease(start.guard),
+    lease: inheritedLease(start.durable, start.guard),
     sent: [],
     nonce: 0n,
     nextHeartbeatAt: start.now,
@@ -321,8 +331,12 @@ export function startState(start: {
   };
 }
 
-/** A guard without a deadline inherits no lease: then the plan says why none is needed (V6), or the leader is being adopted. */
-function inheritedLease(guard: GuardOrder | undefined): Lease {
-  if (guard === undefined || guard.until === NEVER) return { epoch: NO_EPOCH, expiry: LONG_AGO };
+/**
+ * A guard without a deadline inherits no lease: then the plan says why none is needed (V6), or the leader is being adopted. Nor does one
+ * whose plan is not known any more: that lease was another identity's (E5).
+ */
+function inheritedLease({ plan }: DurableState, guard: GuardOrder | undefined): Lease {
+  if (guard === undefined || guard.until === NEVER || plan === undefined)
+    return { epoch: NO_EPOCH, expiry: LONG_AGO };
   return { epoch: guard.epoch, expiry: guard.until };
 }

@@ -28,6 +28,11 @@ export interface Engine {
 export interface EngineIdentity {
   readonly engine: 'postgres';
   readonly dataId: string;
+  /**
+   * Tells this copy of the data from every other one: a clone or a backup that was put in its place has another. Undefined: nothing here
+   * tells.
+   */
+  readonly copyId: string | undefined;
 }
 
 export interface EngineTimings {

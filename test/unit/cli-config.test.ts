@@ -19,7 +19,7 @@ let surroundings: Surroundings;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tanist-config-'));
   warnings = [];
-  surroundings = { env: {}, hostname: 'this-machine', warn: (text) => warnings.push(text) };
+  surroundings = { env: {}, hostname: 'this-machine', machineId: 'm-1', warn: (text) => warnings.push(text) };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -193,6 +193,7 @@ describe("the agent's file", () => {
       cluster: 'orders',
       member: 'orders-1',
       host: 'this-machine',
+      hostId: 'm-1',
       controllers: ['10.0.0.1:7400', '10.0.0.2:7500'],
       listen: { host: '127.0.0.1', port: 7401 },
       advertise: { agent: '127.0.0.1:7401', database: { host: '127.0.0.1', port: 5432 } },
