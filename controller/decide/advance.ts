@@ -8,6 +8,7 @@ import { continueInspection } from '#controller/decide/adopt.js';
 import { storeIsBehind } from '#controller/decide/agents.js';
 import { growEligible } from '#controller/decide/eligibility.js';
 import { continueAttempt } from '#controller/decide/failover.js';
+import { decideAsPlanned, takeInReplaced } from '#controller/decide/identity.js';
 import { tendMembers } from '#controller/decide/members.js';
 import { continueOrder } from '#controller/decide/order.js';
 import { probeSilentLeader } from '#controller/decide/probes.js';
@@ -17,7 +18,7 @@ import { continueRelease, isLetGo } from '#controller/decide/release.js';
 import { answerEverybody } from '#controller/decide/reply.js';
 import { renew } from '#controller/decide/renew.js';
 import { say } from '#controller/decide/say.js';
-import type { ClusterState, Context } from '#controller/decide/state.js';
+import type { ClusterState, Context, Stored } from '#controller/decide/state.js';
 import { isFenced, suspect } from '#controller/decide/suspect.js';
 import { tendUpstreams } from '#controller/decide/upstreams.js';
 
@@ -33,7 +34,10 @@ export function advance(before: ClusterState, context: Context): ClusterState {
     return say(idle, 'error', reason('STORE_BEHIND'), context);
   }
   if (isLetGo(cluster)) return continueRelease(cluster, stored.plan, context);
+  return decideAsPlanned(cluster, stored.plan, context, (seen) => inCare(seen, stored, context));
+}
 
+function inCare(cluster: ClusterState, stored: Stored, context: Context): ClusterState {
   const proved = proveOpening(cluster, context);
   if (proved !== undefined) return proved;
   // Adoption: the running leader had no lease before its plan, so only its own word that it is closed ends its first epoch.
@@ -50,6 +54,8 @@ function lookAfter(cluster: ClusterState, context: Context): ClusterState {
   const said = isCalm ? undefined : cluster.said;
   const seen =
     suspicion === cluster.suspicion && said === cluster.said ? cluster : { ...cluster, suspicion, said };
+  const takenIn = takeInReplaced(seen, plan, context);
+  if (takenIn !== undefined) return takenIn;
   if (seen.order !== undefined) return continueOrder(seen, plan, seen.order, context);
   if (seen.attempt !== undefined) return continueAttempt(seen, seen.attempt, context);
   if (suspicion !== undefined) return react(seen, plan, suspicion, context);

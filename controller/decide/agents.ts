@@ -98,6 +98,7 @@ function mayGrant(
   return (
     report.wantsLease &&
     member === plan.leader &&
+    isNamed(cluster, plan, member, context) &&
     report.planEpoch === plan.epoch &&
     role.kind === 'active' &&
     rules.E4(cluster.stored?.readIn, role.term) &&
@@ -109,6 +110,12 @@ function mayGrant(
     // Once replicas are sealed for the next epoch this leader is on its way out: its lease is left to end.
     (cluster.attempt === undefined || cluster.attempt.epoch === plan.epoch)
   );
+}
+
+/** E5: it is whom the plan names, by identity. */
+function isNamed({ members }: ClusterState, plan: Plan, name: string, { rules }: Context): boolean {
+  const picture = members[name];
+  return picture !== undefined && rules.E5_member(plan, picture.member);
 }
 
 function grant(

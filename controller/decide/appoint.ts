@@ -6,6 +6,7 @@ import { bytesAhead } from '#core/position.js';
 import { reason } from '#core/reasons.js';
 import { formatTerm } from '#core/term.js';
 import { mayAppoint } from '#controller/decide/choose.js';
+import { returned, withIdentities } from '#controller/decide/identity.js';
 import { say } from '#controller/decide/say.js';
 import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
 import { submit } from '#controller/decide/writes.js';
@@ -19,12 +20,14 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
   if (proof === undefined)
     return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: stored.plan.leader }), context);
   const old = stored.plan;
+  // E5: whoever came back without its memory begins anew with this epoch; the old leader too, of whom nobody waits for anything now.
+  const known = withIdentities(old, returned(cluster, old));
   const plan: Plan = {
-    ...old,
+    ...known,
     epoch: attempt.epoch,
     version: nextVersion(old.version),
     leader: choice.member,
-    eligible: context.rules.V5(old.eligible, choice.sealed, choice.member),
+    eligible: context.rules.V5(known.eligible, choice.sealed, choice.member),
     joining: [],
     opening: { state: 'pending', atLeast: choice.atLeast, oldLeader: proof },
     policy: stored.policy,

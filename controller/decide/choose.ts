@@ -84,6 +84,7 @@ export function choose(
     kind: 'chosen',
     choice: {
       member: candidate.member,
+      incarnation: cluster.members[candidate.member]?.incarnation ?? '',
       position: candidate.position,
       atLeast: candidate.position,
       candidates: table(cluster, plan, attempt, sealed, pool, chosen),

@@ -55,6 +55,8 @@ export interface ClusterState {
   readonly name: string;
   readonly stored: Stored | undefined;
   readonly members: Readonly<Record<string, MemberPicture>>;
+  /** While something is decided: who reports under a member's name with another identity than the plan has, set aside (E5). */
+  readonly replaced: Readonly<Record<string, MemberPicture>>;
   /** L2: until when no other member may be appointed. */
   readonly promise: MonotonicMs;
   /** Why the leader is suspected, and since when. */
@@ -86,6 +88,7 @@ export function emptyCluster(name: string): ClusterState {
     name,
     stored: undefined,
     members: {},
+    replaced: {},
     promise: LONG_AGO,
     suspicion: undefined,
     attempt: undefined,
@@ -199,6 +202,8 @@ export function openingOf(plan: Plan, why: Reason, now: MonotonicMs): Attempt | 
 
 export interface Choice {
   readonly member: string;
+  /** Of its agent, which read the position (INV-3). */
+  readonly incarnation: string;
   readonly position: Position;
   readonly candidates: readonly Candidate[];
   readonly sealed: readonly string[];

@@ -1,0 +1,76 @@
+/** An agent's state file is lost (rule E5): who comes back under its name is not the member that promised. */
+import { readFileSync, rmSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { MemberStatus } from '#core/status.js';
+import { stopAll, waitFor } from '#test/cluster/processes.js';
+import { type Member, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
+import { missing, prepareLoad, startLoad } from '#test/load/writers.js';
+
+describe('a state file is lost', () => {
+  afterEach(stopAll);
+
+  it('of a replica: it is out of the eligible set, follows on, and is eligible again; nobody else is touched', async () => {
+    const cluster = await startTanist({ label: 'forgets' });
+    const leader = await cluster.leader();
+    const replica = cluster.members.find((m) => m !== leader) ?? leader;
+    await loseMemory(replica);
+    await waitFor(async () => !(await shown(cluster, replica)).eligible, {
+      ...{ timeoutMs: 20_000, everyMs: 20, what: 'the replica to be out of the eligible set' },
+    });
+    await cluster.waitUntilWell({ timeoutMs: 40_000 });
+    expect((await cluster.leader()).name).toBe(leader.name);
+    expect(await cluster.history()).toHaveLength(1);
+    expect(codesOf(replica.agent.logFile)).toContain('STATE_LOST');
+    expect(cluster.controllers.flatMap(({ logFile }) => codesOf(logFile))).toContain('MEMBER_REPLACED');
+    await replica.server.waitUntilCaughtUpWith(leader.server);
+  });
+
+  it('of the leader: it accepts nothing once its heir does, no acknowledged write is missing, and it comes back as a replica', async () => {
+    const cluster = await startTanist({ label: 'forgets', synchronous: true });
+    const old = await cluster.leader();
+    await prepareLoad(old.server);
+    const load = startLoad(
+      cluster.members.map((m) => m.server),
+      'forgot',
+      { writers: 4, pauseMs: 2 },
+    );
+    const by = (isOld: boolean): readonly number[] =>
+      load.acknowledged.filter((a) => (a.server === old.name) === isOld).map((a) => a.at);
+    try {
+      await waitFor(() => by(true).length > 200, { timeoutMs: 20_000, what: 'writes before' });
+      await loseMemory(old);
+      await waitFor(() => by(false).length > 200, { timeoutMs: 30_000, what: 'writes on the heir' });
+    } finally {
+      await load.stop();
+    }
+    expect(Math.max(...by(true))).toBeLessThan(Math.min(...by(false)));
+    await cluster.waitUntilWell({ epoch: 2, timeoutMs: 60_000 });
+    const heir = await cluster.leader();
+    expect(heir.name).not.toBe(old.name);
+    expect(await missing(heir.server, 'forgot', load.acknowledged)).toEqual([]);
+    expect(await cluster.history()).toMatchObject([
+      { kind: 'failover', previousLeader: old.name, reason: { code: 'MEMBER_REPLACED' } },
+      { kind: 'adopt' },
+    ]);
+    await old.server.waitUntilCaughtUpWith(heir.server);
+  });
+});
+
+/** The agent is killed, its file goes, and another agent is started in its place. */
+async function loseMemory({ agent, server }: Member): Promise<void> {
+  agent.kill('SIGKILL');
+  await agent.process()?.exited;
+  rmSync(`${server.dir}.tanist/state.json`);
+  agent.start();
+}
+
+async function shown(cluster: TanistCluster, { name }: Member): Promise<MemberStatus> {
+  const found = (await cluster.status()).clusters[0]?.members.find((m) => m.name === name);
+  if (found === undefined) throw new Error(`no ${name} in the status`);
+  return found;
+}
+
+const codesOf = (logFile: string): readonly string[] =>
+  readFileSync(logFile, 'utf8')
+    .split('\n')
+    .flatMap((line) => /"code":"(\w+)"/.exec(line)?.[1] ?? []);
