@@ -41,6 +41,8 @@ export function agentReported(
 ): ClusterState {
   const known = cluster.members[event.member];
   if (known?.incarnation !== event.report.incarnation) return cluster;
+  // Old news, from a session that a newer one has replaced: it was true once, and is evidence of nothing now.
+  if (known.report !== undefined && event.report.nonce <= known.report.nonce) return cluster;
   const heard = withMember(cluster, event.member, {
     ...known,
     report: event.report,
