@@ -77,9 +77,15 @@ function kindOf(plan: Plan, old: Plan, { failed, wish }: Attempt): LedgerKind {
 function lossOf(cluster: ClusterState, old: Plan, choice: Choice): LossAccount {
   const before = lossBefore(cluster, old);
   if (before.kind === 'unknown') return before;
+  if (choice.member === old.leader && !choice.sealed.includes(choice.member)) {
+    const text =
+      'the leader lost its memory, and nobody sealed it: its database may lack what it acknowledged';
+    return { kind: 'unknown', text, atLeastBytes: 0n };
+  }
   if (choice.member === old.leader || choice.tail.kind === 'taken') return { kind: 'none' };
   const known = cluster.members[old.leader]?.report?.database.position;
-  const ahead = known === undefined ? undefined : bytesAhead(known, choice.position);
+  const ahead =
+    known === undefined || choice.position === undefined ? undefined : bytesAhead(known, choice.position);
   const text =
     ahead === undefined || ahead <= 0n
       ? "the old leader's log could not be read: writes after its last report may be missing"

@@ -6,6 +6,7 @@ import { memberPolicy } from '#core/policy.js';
 import { comparePositions, formatPosition } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { excluded } from '#controller/decide/candidates.js';
+import { choiceOfItself, leaderItself } from '#controller/decide/leader-itself.js';
 import type { Attempt, Choice, ClusterState, Context, Wish } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 
@@ -57,7 +58,9 @@ export function choose(
   const chosen =
     asBefore(sealed, attempt) ?? asWished(cluster, sealed, pool, plan, attempt) ?? chooseMostAdvanced(pool);
   switch (chosen.kind) {
-    case 'none':
+    case 'none': {
+      const itself = proof === 'stated' ? leaderItself(cluster, plan) : undefined;
+      if (itself !== undefined) return { kind: 'chosen', choice: choiceOfItself(plan, itself) };
       return {
         kind: 'stuck',
         reason: reason('NO_CANDIDATE', {
@@ -66,6 +69,7 @@ export function choose(
           oldLeaderFenced,
         }),
       };
+    }
     case 'diverged':
       return { kind: 'stuck', reason: reason('DIVERGED', { one: chosen.pair[0], other: chosen.pair[1] }) };
     case 'stuck':

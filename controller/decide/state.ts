@@ -204,11 +204,12 @@ export interface Choice {
   readonly member: string;
   /** Of its agent, which read the position (INV-3). */
   readonly incarnation: string;
-  readonly position: Position;
+  /** Undefined: it could not be asked (`leader-itself.ts`). */
+  readonly position: Position | undefined;
   readonly candidates: readonly Candidate[];
   readonly sealed: readonly string[];
   readonly tail: TailAccount;
-  readonly atLeast: Position;
+  readonly atLeast: Position | undefined;
 }
 
 /** One guarded write at a time per cluster, until its outcome is known (E2, E3). */

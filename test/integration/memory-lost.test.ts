@@ -2,6 +2,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MemberStatus } from '#core/status.js';
+import { succeed } from '#test/cluster/command-line.js';
+import { CLUSTER } from '#test/cluster/configuration.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
 import { type Member, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
 import { missing, prepareLoad, startLoad } from '#test/load/writers.js';
@@ -53,6 +55,26 @@ describe('a state file is lost', () => {
       { kind: 'adopt' },
     ]);
     await old.server.waitUntilCaughtUpWith(heir.server);
+  });
+
+  it('of the only member: it stays closed until an operator says that nobody else has its memory, and leads again', async () => {
+    const cluster = await startTanist({ label: 'forgets', members: 1, controllers: 1 });
+    const only = await cluster.leader();
+    await only.server.query('create table kept as select 1 as n');
+    await loseMemory(only);
+    const { problem } = await waitFor(
+      async () => {
+        const seen = await shown(cluster, only);
+        return seen.state === 'fenced' && seen;
+      },
+      { timeoutMs: 20_000, what: 'its database to be closed' },
+    );
+    expect(problem?.code).toBe('MEMBER_REPLACED');
+    await succeed(cluster.tanist, ['failover', CLUSTER, '--leader-is-off', '--yes']);
+    await cluster.waitUntilWell({ epoch: 2 });
+    expect(await only.server.query('select n from kept')).toEqual([{ n: 1 }]);
+    await only.server.query('insert into kept values (2)');
+    expect((await cluster.history())[0]).toMatchObject({ kind: 'reopen', loss: { kind: 'unknown' } });
   });
 });
 
