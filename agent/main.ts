@@ -13,7 +13,7 @@ import { openStateFile } from '#agent/adapters/state-file/state-file.js';
 import type { AgentConfig } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { type AgentLoop, createAgentLoop } from '#agent/loop.js';
-import { memoryAtHand, recall } from '#agent/memory.js';
+import { hasForgotten, memoryAtHand, recall } from '#agent/memory.js';
 import type { Engine, EngineIdentity } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
 import type { Durable } from '#agent/ports/state-file.js';
@@ -54,7 +54,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     });
     const inherited = await guard.takeOver();
     const isGuarded = inherited !== undefined && inherited.until > now();
-    const data = await checkOrFence(engine, known, isGuarded);
+    const data = await checkOrFence(engine, known, hasForgotten(found, known), isGuarded);
     const memory = await recall(stateFile, found, config, data, randomUUID(), log);
     const { identity, dataId, highestEpoch } = memory.durable;
     const incarnation = randomUUID();
@@ -106,14 +106,19 @@ export async function runAgent(config: AgentConfig): Promise<void> {
 async function checkOrFence(
   engine: Engine,
   known: Durable | undefined,
+  forgotten: boolean,
   isGuarded: boolean,
 ): Promise<EngineIdentity> {
   try {
     return await engine.check();
   } catch (error) {
-    const isOpen = known?.plan !== undefined && known.openedEpoch > known.fencedEpoch;
-    if (isOpen && !isGuarded && !isReleased(known.plan)) {
-      await engine.run({ kind: 'fence', withinMs: timingsOf(known.plan.policy.profile).fenceMs });
+    const plan = known?.plan;
+    const isOpen =
+      plan === undefined
+        ? forgotten && engine.isLeftOpen()
+        : known !== undefined && known.openedEpoch > known.fencedEpoch && !isReleased(plan);
+    if (isOpen && !isGuarded) {
+      await engine.run({ kind: 'fence', withinMs: timingsOf(plan?.policy.profile ?? 'balanced').fenceMs });
     }
     throw error;
   }

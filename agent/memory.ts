@@ -40,6 +40,10 @@ export function memoryAtHand(
   return isOther(durable.hostId, hostId) ? undefined : durable;
 }
 
+/** An earlier agent's memory of this database is gone, as far as can be told before the database is asked which data it is. */
+export const hasForgotten = (found: Found, atHand: Durable | undefined): boolean =>
+  atHand === undefined && !(found.kind === 'nothing' && !found.isLost);
+
 /** `drawn`: a fresh random word, the identity of a memory that begins. What cannot be used is kept under another name, and said. */
 export async function recall(
   stateFile: StateFile,

@@ -1,10 +1,13 @@
 /** An agent's state file is lost (rule E5): who comes back under its name is not the member that promised. */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MemberStatus } from '#core/status.js';
 import { succeed } from '#test/cluster/command-line.js';
 import { CLUSTER } from '#test/cluster/configuration.js';
+import { killTogether } from '#test/cluster/kill-together.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
+import { lotOf } from '#test/cluster/programs.js';
 import { type Member, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
 import { missing, prepareLoad, startLoad } from '#test/load/writers.js';
 
@@ -75,6 +78,21 @@ describe('a state file is lost', () => {
     expect(await only.server.query('select n from kept')).toEqual([{ n: 1 }]);
     await only.server.query('insert into kept values (2)');
     expect((await cluster.history())[0]).toMatchObject({ kind: 'reopen', loss: { kind: 'unknown' } });
+  });
+
+  it('and nobody is left who could close the open database: an agent that cannot even log in does', async () => {
+    const cluster = await startTanist({ label: 'forgets', members: 1, controllers: 1 });
+    const { agent, server } = await cluster.leader();
+    const stateDir = `${server.dir}.tanist`;
+    await killTogether([{ groups: lotOf(agent).groups, folders: [stateDir] }]);
+    truncateSync(join(stateDir, 'state.json'), 100);
+    const config = readFileSync(agent.configFile, 'utf8');
+    writeFileSync(agent.configFile, config.replace('\n  user: postgres\n', '\n  user: nobody_such\n'));
+    expect(await server.query('select pg_is_in_recovery() as closed')).toEqual([{ closed: false }]);
+    agent.start();
+    expect((await agent.process()?.exited)?.code).toBe(1);
+    expect(readFileSync(agent.logFile, 'utf8')).toContain('DATABASE_REFUSED');
+    expect(server.processes()).toEqual([]);
   });
 });
 
