@@ -43,7 +43,7 @@ const NEW: Durable = {
   identity: 'drawn-1',
   hostId: 'host-1',
   dataId: '7301234567890123456',
-  copyId: '12.1700000000000000001',
+  copyId: 'born-1700000000000000001',
   highestEpoch: asEpoch(0n),
   plan: undefined,
   sealedEpoch: asEpoch(0n),
@@ -255,7 +255,7 @@ describe('whose memory it is (rule E5)', () => {
     [
       'beside another copy of the data',
       {},
-      { copyId: '99.1' },
+      { copyId: 'born-1' },
       true,
       'the data directory was replaced by another copy of the data',
     ],
@@ -287,7 +287,7 @@ describe('whose memory it is (rule E5)', () => {
       hasForgotten: false,
       said: [],
     });
-    expect((await startAgent({}, { copyId: '99.1' })).durable.identity).toBe('drawn-2');
+    expect((await startAgent({}, { copyId: 'born-1' })).durable.identity).toBe('drawn-2');
   });
 
   it('of another version: nothing is thrown away, and the agent does not start', async () => {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 
 /** Undefined where the file system keeps no such time. */
 export async function copyIdOf(dataDir: string): Promise<string | undefined> {
-  const { birthtimeNs, ino } = await stat(join(dataDir, 'global'), { bigint: true });
-  return birthtimeNs > 0n ? `${ino}.${birthtimeNs}` : undefined;
+  const { birthtimeNs } = await stat(join(dataDir, 'global'), { bigint: true });
+  // Not its inode as well: stacked file systems number anew with every mount.
+  return birthtimeNs > 0n ? `born-${birthtimeNs}` : undefined;
 }
