@@ -188,6 +188,13 @@ logLevel: verbose`;
 });
 
 describe("the agent's file", () => {
+  it('tells its machine by the machine id, unless it names it', () => {
+    expect(agent(SMALLEST_AGENT).hostId).toBe('m-1');
+    expect(agent(`${SMALLEST_AGENT}\nhostId: orders-1\n`).hostId).toBe('orders-1');
+    surroundings = { ...surroundings, machineId: undefined };
+    expect(agent(SMALLEST_AGENT).hostId).toBeUndefined();
+  });
+
   it('takes from its surroundings what it does not say', () => {
     expect(agent(SMALLEST_AGENT)).toEqual({
       cluster: 'orders',
