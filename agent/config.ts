@@ -5,6 +5,8 @@ export interface AgentConfig {
   readonly member: string;
   /** Name of the machine it runs on (rule A3). */
   readonly host: string | undefined;
+  /** What tells that machine from every other one, for good: a memory that was written on another is a copy (rule E5). Undefined: nothing. */
+  readonly hostId: string | undefined;
   /** `host:port` of every controller. */
   readonly controllers: readonly string[];
   /** Where this agent answers other agents. */

@@ -24,7 +24,7 @@ import type { Controllers } from '#agent/ports/controllers.js';
 import type { Engine, EngineAction } from '#agent/ports/engine.js';
 import type { Guard, GuardOrder } from '#agent/ports/guard.js';
 import type { Log } from '#agent/ports/log.js';
-import type { StateFile } from '#agent/ports/state-file.js';
+import type { Memory, StateFile } from '#agent/ports/state-file.js';
 import type { Vouches } from '#agent/ports/vouches.js';
 
 export interface AgentPorts {
@@ -60,13 +60,14 @@ const PROBE_WITHIN = asDuration(500);
 
 /** `guard`: what the guard holds that an earlier agent left. */
 export function createAgentLoop(
-  durable: DurableState,
+  { durable, hasForgotten }: Memory,
   incarnation: string,
   guard: GuardOrder | undefined,
   ports: AgentPorts,
 ): AgentLoop {
   let state = startState({
     durable,
+    hasForgotten,
     incarnation,
     controllers: ports.controllers.names,
     now: ports.now(),

@@ -14,7 +14,7 @@ import { openStateFile } from '#agent/adapters/state-file/state-file.js';
 import type { AgentConfig } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { type AgentLoop, createAgentLoop } from '#agent/loop.js';
-import { readMemory, remember } from '#agent/memory.js';
+import { hasForgotten, memoryAtHand, recall } from '#agent/memory.js';
 import type { Engine, EngineIdentity } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
 import type { Durable } from '#agent/ports/state-file.js';
@@ -43,7 +43,8 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       now,
       log,
     });
-    const known = await readMemory(stateFile);
+    const found = await stateFile.read();
+    const known = memoryAtHand(found, config);
     const plan = (): Plan | undefined => (loop?.state().durable ?? known)?.plan;
     const guard = createGuard({
       stateDir: config.stateDir,
@@ -54,14 +55,16 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     });
     const inherited = await guard.takeOver();
     const isGuarded = inherited !== undefined && inherited.until > now();
-    const identity = await checkOrFence(engine, known, isGuarded);
-    const durable = remember(known, config, identity);
+    const data = await checkOrFence(engine, known, hasForgotten(found, known), isGuarded);
+    const memory = await recall(stateFile, found, config, data, randomUUID(), log);
+    const { identity, dataId, highestEpoch } = memory.durable;
     const incarnation = randomUUID();
     const controllers = createControllers(config.controllers, {
       hello: {
         cluster: config.cluster,
         member: config.member,
         incarnation,
+        identity,
         agentAddress: config.advertise.agent,
         databaseHost: config.advertise.database.host,
         databasePort: config.advertise.database.port,
@@ -70,7 +73,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       now,
       log,
     });
-    const started = createAgentLoop(durable, incarnation, inherited, {
+    const started = createAgentLoop(memory, incarnation, inherited, {
       controllers,
       engine,
       stateFile,
@@ -91,7 +94,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       },
     });
     started.start();
-    log('info', 'STARTED', { incarnation, dataId: identity.dataId, epoch: Number(durable.highestEpoch) });
+    log('info', 'STARTED', { incarnation, identity, dataId, epoch: Number(highestEpoch) });
     try {
       log('info', 'STOPPING', { signal: await Promise.race([stopped, started.ended]) });
     } finally {
@@ -109,14 +112,19 @@ export async function runAgent(config: AgentConfig): Promise<void> {
 async function checkOrFence(
   engine: Engine,
   known: Durable | undefined,
+  forgotten: boolean,
   isGuarded: boolean,
 ): Promise<EngineIdentity> {
   try {
     return await engine.check();
   } catch (error) {
-    const isOpen = known?.plan !== undefined && known.openedEpoch > known.fencedEpoch;
-    if (isOpen && !isGuarded && !isReleased(known.plan)) {
-      await engine.run({ kind: 'fence', withinMs: timingsOf(known.plan.policy.profile).fenceMs });
+    const plan = known?.plan;
+    const isOpen =
+      plan === undefined
+        ? forgotten && engine.isLeftOpen()
+        : known !== undefined && known.openedEpoch > known.fencedEpoch && !isReleased(plan);
+    if (isOpen && !isGuarded) {
+      await engine.run({ kind: 'fence', withinMs: timingsOf(plan?.policy.profile ?? 'balanced').fenceMs });
     }
     throw error;
   }

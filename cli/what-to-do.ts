@@ -29,7 +29,10 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
   NOT_A_MEMBER: "check cluster and member in the agent's file; tanist status shows the members of the plan",
   STATE_CORRUPT:
     'put the file back as it was; if that cannot be done, move it away: the agent then joins as a new member',
+  STATE_LOST: 'nothing: the agent joins as a new member; find out who removed the file',
   STATE_FOREIGN: 'give every agent a stateDir of its own, or move away what another member left there',
+  MEMBER_REPLACED:
+    'nothing, if it passes; of a leader of which nobody else can lead, put its state.json back or ask for a failover',
   AGENT_BEHIND_PLAN:
     'put the newest state.json back; if there is none, move the old one away: the agent then joins as a new member',
   PLAN_STALE: 'nothing, if it passes; if etcd was restored from a backup, raise the generation in etcd',

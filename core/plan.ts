@@ -45,6 +45,8 @@ export type Care = (typeof CARE)[number];
 
 export interface PlanMember {
   readonly name: string;
+  /** Whose memory this is (rule E5): drawn when the agent's file is first written, another one once that is lost. */
+  readonly identity: string;
   /** Where its agent answers other agents, `host:port`. */
   readonly agentAddress: string;
   readonly databaseHost: string;

@@ -21,6 +21,8 @@ export const REASONS = {
     "nothing is heard from the leader's agent, and no replica's machine gets an answer from its database either",
   LEADER_VOUCHED:
     'nothing is heard from the leader, but replicas vouch for it: it is open, and nobody takes over',
+  MEMBER_REPLACED:
+    'an agent reports under the name of a member and does not remember what that member promised: it begins anew',
   OPENING_FAILED: 'the appointed member did not prove writable in time',
   PAUSED: 'the cluster is paused: nobody else is appointed before it is resumed',
   HELD: "an operator asked for a hold: the leader's agent may be away, and nobody is appointed meanwhile",

@@ -4,6 +4,7 @@ import { after, type DurationMs, earliest, highest, LONG_AGO, NEVER, NO_EPOCH } 
 import type { Directive } from '#core/directive.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { compareTerms } from '#core/term.js';
+import { isOfAnother, isOvertaken, replaced } from '#agent/decide/replaced.js';
 import { leaseHeld, leaseUntil, rightUntil } from '#agent/decide/right.js';
 import { renewedBy } from '#agent/decide/vouch.js';
 import type { AgentState, Context, Lease } from '#agent/decide/state.js';
@@ -48,12 +49,13 @@ function takePlan(state: AgentState, { plan }: Directive & { kind: 'plan' }, con
     });
     return state;
   }
-  if (verdict === 'known') return state;
+  if (verdict === 'known' || isOvertaken(state, plan)) return state;
   if (plan.dataId !== state.durable.dataId) {
     const text = `the plan of ${plan.cluster} is of data ${plan.dataId}, this member holds ${state.durable.dataId}`;
     context.emit({ kind: 'exit', code: 'DATA_IDENTITY_MISMATCH', text });
     return state;
   }
+  if (isOfAnother(state, plan, context)) return replaced(state, plan, context);
   if (endsV6WithoutLease(state, plan, context)) return state;
   context.emit({
     kind: 'log',
@@ -65,6 +67,8 @@ function takePlan(state: AgentState, { plan }: Directive & { kind: 'plan' }, con
   return {
     ...state,
     durable: { ...state.durable, plan, highestEpoch: highest(state.durable.highestEpoch, plan.epoch) },
+    replacedBy: undefined,
+    hasForgotten: false,
     opened: sameEpoch ? state.opened : undefined,
     tailWanted: undefined,
     problem: sameEpoch ? state.problem : undefined,
@@ -105,6 +109,7 @@ function takeGrant(state: AgentState, grant: Directive & { kind: 'grant' }, cont
   const plan = state.durable.plan;
   const answered = state.sent.find((transmission) => transmission.nonce === grant.nonce);
   if (grant.incarnation !== state.incarnation || answered === undefined) return state;
+  if (state.replacedBy !== undefined) return state;
   if (plan?.leader !== state.member || plan.epoch !== grant.epoch) return state;
   if (!context.rules.F1(state.durable, grant.epoch)) return state;
   const holdMs = mayCount(state, plan, grant, context);
@@ -152,7 +157,7 @@ function takeEndHold(
 function takeSeal(state: AgentState, { epoch }: Directive & { kind: 'seal' }, context: Context): AgentState {
   const verdict = context.rules.S1(state.durable, epoch);
   if (verdict !== 'accept') return verdict === 'again' ? { ...state, lastSaid: '' } : state;
-  if (state.durable.plan === undefined) return state;
+  if (state.durable.plan === undefined || state.replacedBy !== undefined) return state;
   context.emit({ kind: 'log', level: 'info', code: 'SEALING', fields: { epoch: Number(epoch) } });
   return {
     ...state,

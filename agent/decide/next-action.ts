@@ -2,12 +2,13 @@
  * The next step toward the plan, from whatever the database is now. Safety first: a database that may not be open is fenced,
  * whatever else is under way. Then the seal, the tail, and only then what the plan wants.
  */
-import { after, asDuration, type DurationMs, type Epoch, highest, since } from '#core/brand.js';
+import { after, asDuration, type DurationMs, type Epoch, highest, NO_EPOCH, since } from '#core/brand.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { followStep } from '#agent/decide/follow.js';
 import { isGuarded } from '#agent/decide/guard.js';
 import { isDown } from '#agent/decide/observe.js';
 import { keepsPromise } from '#agent/decide/promise.js';
+import { closeWithin, mustCloseAsAnother } from '#agent/decide/replaced.js';
 import { grantedUntil, mayBeOpen, mayOpen } from '#agent/decide/right.js';
 import type { Action, ActionUnderWay, AgentState, Context, Observed } from '#agent/decide/state.js';
 
@@ -22,12 +23,13 @@ export const SLOTS_EVERY = asDuration(5000);
 export function nextAction(state: AgentState, context: Context): AgentState {
   const { plan } = state.durable;
   const { database } = state;
-  // Without a plan the database is not in care: hands off.
-  if (plan === undefined || database === undefined) return state;
+  if (database === undefined) return state;
+  // Without a plan the database is not in care, or not in this agent's: hands off.
+  if (plan === undefined || state.replacedBy !== undefined) return closeAsAnother(state, database, context);
   if (isReleased(plan)) return release(state, plan, database, context);
   if (mustFence(state, plan, database, context)) {
     if (state.action?.action.kind === 'fence' || context.now < state.fenceAgainAt) return state;
-    return run(state, plan, { kind: 'fence', withinMs: fenceWithin(state, plan, context) }, context);
+    return run(state, plan.epoch, { kind: 'fence', withinMs: fenceWithin(state, plan, context) }, context);
   }
   const sealing = state.durable.sealedEpoch > plan.epoch;
   if (state.action !== undefined && !givesWay(state.action, plan, sealing)) return state;
@@ -35,7 +37,7 @@ export function nextAction(state: AgentState, context: Context): AgentState {
   const wanted = sealing
     ? sealStep(state, plan, database, context)
     : planStep(state, plan, database, context);
-  return wanted === undefined ? state : run(state, plan, wanted, context);
+  return wanted === undefined ? state : run(state, plan.epoch, wanted, context);
 }
 
 /** S1 waits for no step that only serves the old plan; and nobody goes on following one who leads no more. */
@@ -44,10 +46,11 @@ function givesWay({ action: { kind }, epoch }: ActionUnderWay, plan: Plan, seali
   return sealing && (kind === 'keepSlots' || kind === 'checkpoint');
 }
 
-function run(state: AgentState, plan: Plan, action: Action, context: Context): AgentState {
+/** `epoch`: of the plan that it serves. */
+function run(state: AgentState, epoch: Epoch, action: Action, context: Context): AgentState {
   const id = state.actions + 1;
   context.emit({ kind: 'run', id, action });
-  const next = { ...state, actions: id, action: { id, epoch: plan.epoch, action, startedAt: context.now } };
+  const next = { ...state, actions: id, action: { id, epoch, action, startedAt: context.now } };
   switch (action.kind) {
     case 'open':
       return { ...next, durable: { ...next.durable, openingEpoch: action.epoch } };
@@ -64,7 +67,14 @@ function release(state: AgentState, plan: Plan, database: Observed, context: Con
   if (state.durable.releasedEpoch >= plan.epoch || state.action !== undefined) return state;
   if (database.state !== 'running' || context.now < state.retryAt) return state;
   const peers = plan.members.filter(({ name }) => name !== state.member);
-  return run(state, plan, { kind: 'release', epoch: plan.epoch, peers, timeoutMs: RELEASE_WITHIN }, context);
+  const { epoch } = plan;
+  return run(state, epoch, { kind: 'release', epoch, peers, timeoutMs: RELEASE_WITHIN }, context);
+}
+
+function closeAsAnother(state: AgentState, database: Observed, context: Context): AgentState {
+  if (!mustCloseAsAnother(state, database, isPromoting(state) || mayAccept(state, database))) return state;
+  if (state.action?.action.kind === 'fence' || context.now < state.fenceAgainAt) return state;
+  return run(state, NO_EPOCH, { kind: 'fence', withinMs: closeWithin(state, context) }, context);
 }
 
 /** L4 gives a fence F after the expiry; a stop that was asked for ends by then as well. */

@@ -9,6 +9,7 @@ import { guardedForMs, isTold } from '#agent/decide/guard.js';
 import type { AgentState, Context, Observed, Transmission } from '#agent/decide/state.js';
 import { isDown } from '#agent/decide/observe.js';
 import { vouchedReport } from '#agent/decide/promise.js';
+import { replacedProblem } from '#agent/decide/replaced.js';
 
 /** Grants older than this many heartbeats per controller are of no use to anybody. */
 const REMEMBERED = 64;
@@ -58,7 +59,7 @@ function compose(state: AgentState, context: Context): Omit<Report, 'nonce'> {
     inspection: state.inspection,
     releasedEpoch: durable.releasedEpoch,
     vouched: vouchedReport(state, context),
-    problem: state.problem,
+    problem: replacedProblem(state) ?? state.problem,
   };
 }
 
@@ -67,6 +68,7 @@ export function wantsLease(state: AgentState, context: Context): boolean {
   const { plan } = state.durable;
   const { database } = state;
   if (plan?.leader !== state.member || database === undefined) return false;
+  if (state.replacedBy !== undefined) return false;
   if (!context.rules.F1(state.durable, plan.epoch) || state.stepDownEpoch === plan.epoch) return false;
   // INV-6: without a guard there is nobody to end the lease when this process cannot.
   if (!state.guard.standing || isReleased(plan)) return false;

@@ -39,6 +39,10 @@ export interface AgentState {
   readonly startedWaitAt: MonotonicMs;
   readonly knewPlan: boolean;
   readonly durable: DurableState;
+  /** An earlier agent's promises about this database are not known any more (E5). */
+  readonly hasForgotten: boolean;
+  /** The newest plan that names this member by another identity than its own (E5). */
+  readonly replacedBy: Plan | undefined;
   readonly controllers: Readonly<Record<string, Session>>;
   /** Highest term heard from any controller; directives of a lower one are not followed. */
   readonly term: Term | undefined;
@@ -90,7 +94,10 @@ export interface AgentState {
 export interface DurableState {
   readonly cluster: string;
   readonly member: string;
+  readonly identity: string;
+  readonly hostId: string | undefined;
   readonly dataId: string;
+  readonly copyId: string | undefined;
   readonly highestEpoch: Epoch;
   readonly plan: Plan | undefined;
   readonly sealedEpoch: Epoch;
@@ -338,6 +345,7 @@ export interface Context {
 
 export function startState(start: {
   readonly durable: DurableState;
+  readonly hasForgotten: boolean;
   readonly incarnation: string;
   readonly controllers: readonly string[];
   readonly now: MonotonicMs;
@@ -354,9 +362,11 @@ export function startState(start: {
     startedWaitAt: start.waitNow,
     knewPlan: start.durable.plan !== undefined,
     durable: start.durable,
+    hasForgotten: start.hasForgotten,
+    replacedBy: undefined,
     controllers: Object.fromEntries(start.controllers.map((name) => [name, { connected: false }])),
     term: undefined,
-    lease: inheritedLease(start.guard),
+    lease: inheritedLease(start.durable, start.guard),
     sent: [],
     nonce: 0n,
     vouching: noVouches(start.durable.plan?.epoch ?? NO_EPOCH, renewedAt(start), 0n),
@@ -404,13 +414,17 @@ export function noVouches(epoch: Epoch, renewedAt: MonotonicMs, nonce: bigint): 
 
 /** A lease that was inherited tells how old its newest grant is; without one, controllers have yet to be heard. */
 function renewedAt({ durable, guard, now }: Parameters<typeof startState>[0]): MonotonicMs {
-  const { expiry } = inheritedLease(guard);
+  const { expiry } = inheritedLease(durable, guard);
   if (durable.plan === undefined || expiry === LONG_AGO) return now;
   return asMonotonic(expiry - timingsOf(durable.plan.policy.profile).holdMs);
 }
 
-/** A guard without a deadline inherits no lease: then the plan says why none is needed (V6), or the leader is being adopted. */
-function inheritedLease(guard: GuardOrder | undefined): Lease {
-  if (guard === undefined || guard.until === NEVER) return { epoch: NO_EPOCH, expiry: LONG_AGO };
+/**
+ * A guard without a deadline inherits no lease: then the plan says why none is needed (V6), or the leader is being adopted. Nor does one
+ * whose plan is not known any more: that lease was another identity's (E5).
+ */
+function inheritedLease({ plan }: DurableState, guard: GuardOrder | undefined): Lease {
+  if (guard === undefined || guard.until === NEVER || plan === undefined)
+    return { epoch: NO_EPOCH, expiry: LONG_AGO };
   return { epoch: guard.epoch, expiry: guard.until };
 }

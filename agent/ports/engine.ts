@@ -10,6 +10,11 @@ import type { Answering, DatabaseReport, Finding, OpenedReport } from '#core/rep
 export interface Engine {
   /** Checks the configuration against the real thing (data directory, credentials); rejects with TanistError. */
   check(): Promise<EngineIdentity>;
+  /**
+   * Open, and yet to come up closed at its next start: an agent opened it, and none has closed it or let it go since. Asks no session, so it
+   * can be told also when `check` rejects.
+   */
+  isLeftOpen(): boolean;
   /** Watches the database until `stop` and tells every change at once, and the whole at least every heartbeat. */
   start(emit: (event: EngineEvent) => void): void;
   stop(): Promise<void>;
@@ -28,6 +33,11 @@ export interface Engine {
 export interface EngineIdentity {
   readonly engine: 'postgres';
   readonly dataId: string;
+  /**
+   * Tells this copy of the data from every other one: a clone or a backup that was put in its place has another. Undefined: nothing here
+   * tells.
+   */
+  readonly copyId: string | undefined;
 }
 
 export interface EngineTimings {

@@ -15,6 +15,7 @@ export const agentSchema = section({
   cluster: name(),
   member: name(),
   host: text().optional(),
+  hostId: text().optional(),
   controllers: list(address(PORTS.controller), 'addresses of controllers'),
   listen: listen(PORTS.agent),
   advertise: section({
@@ -41,6 +42,7 @@ export function readAgentConfig(file: string, surroundings: Surroundings): Agent
     cluster: value.cluster,
     member: value.member,
     host: value.host ?? surroundings.hostname,
+    hostId: value.hostId ?? surroundings.machineId,
     controllers: [...new Set(value.controllers)],
     listen: value.listen,
     advertise: advertised(read, surroundings),

@@ -5,7 +5,7 @@
 import { asDuration, asEpoch, asVersion, nextEpoch, nextVersion, since } from '#core/brand.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { ClusterInspection, OperatorCommand } from '#core/operator.js';
-import { databaseAddress, isReleased, type Plan } from '#core/plan.js';
+import { databaseAddress, isReleased, memberOf, type Plan } from '#core/plan.js';
 import { DEFAULT_MEMBER_POLICY, memberPolicy, type Policy } from '#core/policy.js';
 import { reason } from '#core/reasons.js';
 import type { Finding } from '#core/report.js';
@@ -157,7 +157,10 @@ function stillHeld(
   leaderIsOff: boolean,
 ): string | undefined {
   if (before === undefined || leaderIsOff) return undefined;
-  const leader = members[before.leader];
+  const known = members[before.leader];
+  // E5: another identity under its name says nothing of it.
+  const isSame = known?.member.identity === memberOf(before, before.leader)?.identity;
+  const leader = isSame ? known : undefined;
   const hasLetGo = (leader?.report?.releasedEpoch ?? 0n) >= before.epoch;
   return hasLetGo || leader?.connected === true ? undefined : before.leader;
 }

@@ -10,6 +10,7 @@ import { leaveOut } from '#controller/decide/absence.js';
 import { growEligible } from '#controller/decide/eligibility.js';
 import { continueAttempt } from '#controller/decide/failover.js';
 import { clearHold, tendHold } from '#controller/decide/hold.js';
+import { decideAsPlanned, takeInReplaced } from '#controller/decide/identity.js';
 import { tendMembers } from '#controller/decide/members.js';
 import { continueOrder } from '#controller/decide/order.js';
 import { probeSilentLeader } from '#controller/decide/probes.js';
@@ -19,7 +20,7 @@ import { continueRelease, isLetGo } from '#controller/decide/release.js';
 import { answerEverybody } from '#controller/decide/reply.js';
 import { renew } from '#controller/decide/renew.js';
 import { say } from '#controller/decide/say.js';
-import type { ClusterState, Context } from '#controller/decide/state.js';
+import type { ClusterState, Context, Stored } from '#controller/decide/state.js';
 import { isFenced, suspect } from '#controller/decide/suspect.js';
 import { tendUpstreams } from '#controller/decide/upstreams.js';
 
@@ -36,7 +37,10 @@ export function advance(before: ClusterState, context: Context): ClusterState {
   }
   const cluster = tendHold(inspected, stored.plan, context);
   if (isLetGo(cluster)) return continueRelease(cluster, stored.plan, context);
+  return decideAsPlanned(cluster, stored.plan, context, (seen) => inCare(seen, stored, context));
+}
 
+function inCare(cluster: ClusterState, stored: Stored, context: Context): ClusterState {
   const proved = proveOpening(cluster, context);
   if (proved !== undefined) return proved;
   // Adoption: the running leader had no lease before its plan, so only its own word that it is closed ends its first epoch.
@@ -56,6 +60,8 @@ function lookAfter(cluster: ClusterState, context: Context): ClusterState {
     suspicion === cluster.suspicion && said === cluster.said && wellSince === cluster.wellSince
       ? cluster
       : { ...cluster, suspicion, said, wellSince };
+  const takenIn = takeInReplaced(seen, plan, context);
+  if (takenIn !== undefined) return takenIn;
   if (seen.order !== undefined) return continueOrder(seen, plan, seen.order, context);
   if (seen.attempt !== undefined) return continueAttempt(seen, seen.attempt, context);
   if (suspicion !== undefined) return react(seen, plan, suspicion, context);

@@ -43,6 +43,8 @@ export function agentReported(
 ): ClusterState {
   const known = cluster.members[event.member];
   if (known?.incarnation !== event.report.incarnation) return cluster;
+  // Old news, from a session that a newer one has replaced: it was true once, and is evidence of nothing now.
+  if (known.report !== undefined && event.report.nonce <= known.report.nonce) return cluster;
   const heard = withMember(cluster, event.member, {
     ...known,
     report: event.report,
@@ -101,6 +103,7 @@ function mayGrant(
   return (
     report.wantsLease &&
     member === plan.leader &&
+    isNamed(cluster, plan, member, context) &&
     report.planEpoch === plan.epoch &&
     role.kind === 'active' &&
     rules.E4(cluster.stored?.readIn, role.term) &&
@@ -112,6 +115,12 @@ function mayGrant(
     // Once replicas are sealed for the next epoch this leader is on its way out: its lease is left to end.
     (cluster.attempt === undefined || cluster.attempt.epoch === plan.epoch)
   );
+}
+
+/** E5: it is whom the plan names, by identity. */
+function isNamed({ members }: ClusterState, plan: Plan, name: string, { rules }: Context): boolean {
+  const picture = members[name];
+  return picture !== undefined && rules.E5_member(plan, picture.member);
 }
 
 function grant(

@@ -6,6 +6,7 @@ import { bytesAhead } from '#core/position.js';
 import { reason } from '#core/reasons.js';
 import { formatTerm } from '#core/term.js';
 import { mayAppoint } from '#controller/decide/choose.js';
+import { returned, withIdentities } from '#controller/decide/identity.js';
 import { say } from '#controller/decide/say.js';
 import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
 import { submit } from '#controller/decide/writes.js';
@@ -19,12 +20,14 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
   if (proof === undefined)
     return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: stored.plan.leader }), context);
   const old = stored.plan;
+  // E5: whoever came back without its memory begins anew with this epoch; the old leader too, of whom nobody waits for anything now.
+  const known = withIdentities(old, returned(cluster, old));
   const plan: Plan = {
-    ...old,
+    ...known,
     epoch: attempt.epoch,
     version: nextVersion(old.version),
     leader: choice.member,
-    eligible: context.rules.V5(old.eligible, choice.sealed, choice.member),
+    eligible: context.rules.V5(known.eligible, choice.sealed, choice.member),
     joining: [],
     // A4: L5's proof, just asked, ends whatever was granted under a hold.
     holdMs: asDuration(0),
@@ -76,9 +79,15 @@ function kindOf(plan: Plan, old: Plan, { failed, wish }: Attempt): LedgerKind {
 function lossOf(cluster: ClusterState, old: Plan, choice: Choice): LossAccount {
   const before = lossBefore(cluster, old);
   if (before.kind === 'unknown') return before;
+  if (choice.member === old.leader && !choice.sealed.includes(choice.member)) {
+    const text =
+      'the leader lost its memory, and nobody sealed it: its database may lack what it acknowledged';
+    return { kind: 'unknown', text, atLeastBytes: 0n };
+  }
   if (choice.member === old.leader || choice.tail.kind === 'taken') return { kind: 'none' };
   const known = cluster.members[old.leader]?.report?.database.position;
-  const ahead = known === undefined ? undefined : bytesAhead(known, choice.position);
+  const ahead =
+    known === undefined || choice.position === undefined ? undefined : bytesAhead(known, choice.position);
   const text =
     ahead === undefined || ahead <= 0n
       ? "the old leader's log could not be read: writes after its last report may be missing"

@@ -6,6 +6,7 @@ import { memberPolicy } from '#core/policy.js';
 import { comparePositions, formatPosition } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { excluded } from '#controller/decide/candidates.js';
+import { choiceOfItself, leaderItself } from '#controller/decide/leader-itself.js';
 import { onTheLine } from '#controller/decide/line.js';
 import type { Attempt, Choice, ClusterState, Context, Wish } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
@@ -61,7 +62,9 @@ export function choose(
   const chosen =
     asBefore(standing, attempt) ?? asWished(cluster, sealed, pool, plan, attempt) ?? chooseMostAdvanced(pool);
   switch (chosen.kind) {
-    case 'none':
+    case 'none': {
+      const itself = proof === 'stated' ? leaderItself(cluster, plan) : undefined;
+      if (itself !== undefined) return { kind: 'chosen', choice: choiceOfItself(plan, itself) };
       return {
         kind: 'stuck',
         reason: reason('NO_CANDIDATE', {
@@ -70,6 +73,7 @@ export function choose(
           oldLeaderFenced,
         }),
       };
+    }
     case 'diverged':
       return { kind: 'stuck', reason: reason('DIVERGED', { one: chosen.pair[0], other: chosen.pair[1] }) };
     case 'stuck':
@@ -91,6 +95,7 @@ export function choose(
     kind: 'chosen',
     choice: {
       member: candidate.member,
+      incarnation: cluster.members[candidate.member]?.incarnation ?? '',
       position: candidate.position,
       atLeast: candidate.position,
       candidates: table(cluster, plan, attempt, sealed, pool, chosen),

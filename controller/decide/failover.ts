@@ -232,7 +232,11 @@ function askForTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
 
 function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): ClusterState {
   if (attempt.choice === undefined) return cluster;
-  const report = cluster.members[attempt.choice.member]?.report;
+  const { member, incarnation } = attempt.choice;
+  // INV-3: the position that was chosen by is no longer what anybody there has read.
+  const picture = cluster.members[member];
+  if (picture?.incarnation !== incarnation) return sealAll(cluster, attempt, context);
+  const { report } = picture;
   const result = report?.tail?.epoch === attempt.epoch ? report.tail.result : undefined;
   const from = plan.leader;
   const ended = { ...attempt, phases: withPhase(attempt, 'tail', context) };

@@ -5,6 +5,7 @@ import { isProved, type Plan } from '#core/plan.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { behind, byPromise, unfit } from '#controller/decide/candidates.js';
 import type { ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
+import { leaderItself } from '#controller/decide/leader-itself.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 import { promiseLeft } from '#controller/decide/vouched.js';
 
@@ -20,7 +21,8 @@ export function forecast(
   const names = plan.members.map(({ name }) => name).filter((name) => name !== plan.leader);
   const fit = names.filter((name) => unfit(cluster, plan, name, willClose, context) === undefined);
   const [best] = byPromise(cluster, plan, fit);
-  const candidate = to === undefined ? best : fit.includes(to) ? to : undefined;
+  const itself = leaderIsOff && of === 'failover' ? leaderItself(cluster, plan)?.member.name : undefined;
+  const candidate = to === undefined ? (best ?? itself) : fit.includes(to) ? to : undefined;
   const refused = busy(cluster, plan, of) ?? leaderUnfit(cluster, plan, of, context);
   return {
     of,

@@ -7,6 +7,7 @@ import { mayAct } from '#controller/decide/authority.js';
 import { changePolicy, setCare, setMaintenance } from '#controller/decide/care.js';
 import { forecast } from '#controller/decide/forecast.js';
 import { beginHold, endHold } from '#controller/decide/hold.js';
+import { decideAsPlanned } from '#controller/decide/identity.js';
 import { beginOrder } from '#controller/decide/order.js';
 import { release } from '#controller/decide/release.js';
 import { replyDone, replyError } from '#controller/decide/reply.js';
@@ -30,7 +31,9 @@ export function operate(
     replyError(request, 'NOT_ADOPTED', `cluster ${cluster.name} is not in care`, context);
     return cluster;
   }
-  return inCare(cluster, stored, command, request, context);
+  return decideAsPlanned(cluster, stored.plan, context, (seen) =>
+    inCare(seen, stored, command, request, context),
+  );
 }
 
 function inCare(

@@ -54,7 +54,8 @@ function answerWish(attempt: Attempt | undefined, plan: Plan, context: Context):
   const { goBack, wish } = attempt;
   const from = plan.openings.at(-1)?.leader ?? '';
   const { epoch, leader: to } = plan;
-  if (to !== from && (wish.to === undefined || wish.to === to)) {
+  const isItself = attempt.choice?.sealed.length === 0;
+  if ((to !== from || isItself) && (wish.to === undefined || wish.to === to)) {
     const closedMs = Math.round(since(wish.closedAt ?? attempt.suspectedAt, context.now));
     replyDone(wish.request, { kind: 'handedOver', handover: { from, to, epoch, closedMs } }, context);
     return;

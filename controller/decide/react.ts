@@ -1,12 +1,15 @@
 /** From a suspicion to an attempt: at once, after a wait that the policy or the lease asks for, or not at all while paused. */
 import { since } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
-import { type Reason, reason } from '#core/reasons.js';
+import { type Reason, type ReasonCode, reason } from '#core/reasons.js';
 import { sealAll } from '#controller/decide/failover.js';
 import { answers } from '#controller/decide/forecast.js';
 import { say } from '#controller/decide/say.js';
 import type { ClusterState, Context, Suspicion } from '#controller/decide/state.js';
 import { isFenced } from '#controller/decide/suspect.js';
+
+/** Nothing is heard of the leader itself, so its promise is waited out. */
+const SILENT: readonly ReasonCode[] = ['AGENT_SILENT', 'MEMBER_LOST', 'MEMBER_REPLACED'];
 
 export function react(
   cluster: ClusterState,
@@ -29,7 +32,7 @@ export function react(
     return begin(cluster, suspicion, undefined, context, reason('DATABASE_STOPPED', evidence));
   }
   // A seal ends a replica's vouching, so it comes as late as possible: not before the promise to a silent leader has run out.
-  const isSilent = code === 'AGENT_SILENT' || code === 'MEMBER_LOST';
+  const isSilent = SILENT.includes(code);
   if (isSilent && !isFenced(cluster.members[plan.leader], plan)) {
     // A4: away by intention, as far as anybody can tell.
     if (context.now < cluster.heldPromise)

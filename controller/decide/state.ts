@@ -55,6 +55,8 @@ export interface ClusterState {
   readonly name: string;
   readonly stored: Stored | undefined;
   readonly members: Readonly<Record<string, MemberPicture>>;
+  /** While something is decided: who reports under a member's name with another identity than the plan has, set aside (E5). */
+  readonly replaced: Readonly<Record<string, MemberPicture>>;
   /** L2: until when no other member may be appointed. */
   readonly promise: MonotonicMs;
   /** L5: until when a leader before the plan's own may be open on its replicas' vouches. */
@@ -94,6 +96,7 @@ export function emptyCluster(name: string): ClusterState {
     name,
     stored: undefined,
     members: {},
+    replaced: {},
     promise: LONG_AGO,
     vouchedUntil: LONG_AGO,
     wellSince: undefined,
@@ -235,11 +238,14 @@ export function openingOf(plan: Plan, why: Reason, now: MonotonicMs): Attempt | 
 
 export interface Choice {
   readonly member: string;
-  readonly position: Position;
+  /** Of its agent, which read the position (INV-3). */
+  readonly incarnation: string;
+  /** Undefined: it could not be asked (`leader-itself.ts`). */
+  readonly position: Position | undefined;
   readonly candidates: readonly Candidate[];
   readonly sealed: readonly string[];
   readonly tail: TailAccount;
-  readonly atLeast: Position;
+  readonly atLeast: Position | undefined;
 }
 
 /** One guarded write at a time per cluster, until its outcome is known (E2, E3). */

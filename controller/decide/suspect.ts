@@ -4,6 +4,7 @@ import { since } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
+import { replacedReason } from '#controller/decide/identity.js';
 import { probesOf } from '#controller/decide/probes.js';
 import { vouchedBy } from '#controller/decide/vouched.js';
 import type { ClusterState, MemberPicture, Role, Suspicion } from '#controller/decide/state.js';
@@ -40,6 +41,8 @@ function evidence(
   role: Role,
   now: MonotonicMs,
 ): Suspicion | undefined {
+  const other = cluster.replaced[plan.leader];
+  if (other !== undefined) return { reason: replacedReason(plan, other.member), since: now };
   if (picture?.report === undefined || isSilent(picture, plan, now)) {
     const heardAt = picture?.receivedAt ?? (role.kind === 'active' ? role.electedAt : now);
     const silentMs = Math.round(since(heardAt, now));

@@ -3,7 +3,7 @@
  * the epoch it durably knows. Without these, a controller that lost its election or misread an answer appoints twice.
  */
 import { type Epoch, nextVersion, type Revision, type Version } from '#core/brand.js';
-import { comparePlans, type Plan } from '#core/plan.js';
+import { comparePlans, memberOf, type Plan, type PlanMember } from '#core/plan.js';
 import type { Term } from '#core/term.js';
 
 /** What etcd must still find for a write to happen. */
@@ -64,6 +64,16 @@ export function E5_acceptsPlan(
   if (known.plan === undefined) return 'accept';
   const order = comparePlans(offered, known.plan);
   return order > 0 ? 'accept' : order === 0 ? 'known' : 'stale';
+}
+
+/**
+ * E5, second half: what was promised under a name was promised by the identity that the plan has for it. Whoever answers under that name
+ * with another one has lost that memory, or was handed a copy of it: it takes up no such plan, and nothing that it says counts as that
+ * member's. A name that the plan does not know has promised nothing.
+ */
+export function E5_isMember(plan: Plan, who: Pick<PlanMember, 'name' | 'identity'>): boolean {
+  const named = memberOf(plan, who.name);
+  return named === undefined || named.identity === who.identity;
 }
 
 /**

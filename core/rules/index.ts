@@ -14,6 +14,7 @@ export const rules = {
   E3: epochs.E3_mayGrant,
   E4: epochs.E4_isCurrent,
   E5: epochs.E5_acceptsPlan,
+  E5_member: epochs.E5_isMember,
   E6: epochs.E6_storeIsBehind,
   L1: lease.L1_mayAsk,
   L2: lease.L2_promise,

@@ -177,6 +177,7 @@ function readMember(field: string, wire: Member__Output): PlanMember {
     agentAddress: readAddress(`${field}.agent_address`, wire.agentAddress),
     databaseHost: readText(`${field}.database_host`, wire.databaseHost),
     databasePort: readPort(`${field}.database_port`, wire.databasePort),
+    identity: readText(`${field}.identity`, wire.identity),
   };
 }
 

@@ -41,6 +41,8 @@ export interface Hello {
   readonly member: string;
   /** Random per start of the agent. */
   readonly incarnation: string;
+  /** Random, kept in the agent's durable file (rule E5). */
+  readonly identity: string;
   /** Where other agents reach this one, `host:port`. */
   readonly agentAddress: string;
   /** Where other members and clients reach the database. */
@@ -118,6 +120,7 @@ function readHello(wire: Hello__Output): Hello {
     cluster: readName('hello.cluster', wire.cluster),
     member: readName('hello.member', wire.member),
     incarnation: readText('hello.incarnation', wire.incarnation),
+    identity: readText('hello.identity', wire.identity),
     agentAddress: readAddress('hello.agent_address', wire.agentAddress),
     databaseHost: readText('hello.database_host', wire.databaseHost),
     databasePort: readPort('hello.database_port', wire.databasePort),

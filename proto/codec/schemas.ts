@@ -80,7 +80,13 @@ export const planSchema = z
     members: z
       .array(
         z
-          .strictObject({ name, agentAddress: z.string(), databaseHost: z.string(), databasePort: port })
+          .strictObject({
+            name,
+            identity: z.string().min(1),
+            agentAddress: z.string(),
+            databaseHost: z.string(),
+            databasePort: port,
+          })
           .readonly(),
       )
       .readonly(),

@@ -28,7 +28,9 @@ function planOf(cluster: string, epoch: bigint, version = 1n): Plan {
     epoch: asEpoch(epoch),
     version: asVersion(version),
     leader: 'pg-1',
-    members: [{ name: 'pg-1', agentAddress: 'pg-1:7400', databaseHost: 'pg-1', databasePort: 5432 }],
+    members: [
+      { name: 'pg-1', identity: 'i-1', agentAddress: 'pg-1:7400', databaseHost: 'pg-1', databasePort: 5432 },
+    ],
     eligible: [],
     joining: [],
     care: 'automatic',

@@ -98,6 +98,7 @@ export const HELLO: Hello = {
   cluster: 'orders',
   member: 'pg-1',
   incarnation: 'first',
+  identity: 'pg-1 of old',
   agentAddress: '127.0.0.1:7401',
   databaseHost: '127.0.0.1',
   databasePort: 5432,
@@ -173,6 +174,7 @@ export function operatorsDirectives(): readonly Directive[] {
   const epoch = asEpoch(3n);
   const peer = {
     name: 'pg-2',
+    identity: 'pg-2 of old',
     agentAddress: '127.0.0.1:7402',
     databaseHost: '127.0.0.1',
     databasePort: 5433,

@@ -42,7 +42,13 @@ describe('a session', () => {
     expect(await controller.next(kind('agent-connected'))).toEqual({
       kind: 'agent-connected',
       cluster: 'orders',
-      member: { name: 'pg-1', agentAddress: '127.0.0.1:7401', databaseHost: '127.0.0.1', databasePort: 5432 },
+      member: {
+        name: 'pg-1',
+        identity: 'pg-1 of old',
+        agentAddress: '127.0.0.1:7401',
+        databaseHost: '127.0.0.1',
+        databasePort: 5432,
+      },
       incarnation: 'first',
       host: 'host-1',
     });

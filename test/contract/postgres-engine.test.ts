@@ -192,6 +192,7 @@ describe('postgres engine', { timeout: 30_000 }, () => {
 
   describe('fences', () => {
     it('a leader: no session is left, and the next start comes up closed', async () => {
+      expect([ann, bob].map(({ engine }) => engine.isLeftOpen())).toEqual([true, false]);
       const client = await connect(ann.server);
       const pid = ann.server.pid();
       const startedAt = performance.now();
@@ -208,8 +209,10 @@ describe('postgres engine', { timeout: 30_000 }, () => {
         timeoutMs: 5_000,
         what: 'the postmaster to be gone',
       });
+      expect(ann.engine.isLeftOpen()).toBe(false);
       await ann.server.start();
       await expect(ann.server.query('insert into counted values (1)')).rejects.toThrow(/read-only/);
+      expect(ann.engine.isLeftOpen()).toBe(false);
       await reopen();
     });
 
@@ -347,6 +350,7 @@ describe('postgres engine', { timeout: 30_000 }, () => {
   describe('checks', () => {
     it('its server and data, also while the server is down', async () => {
       const identity = await ann.engine.check();
+      expect(identity.copyId).not.toBe((await bob.engine.check()).copyId);
       expect(identity).toMatchObject({ engine: 'postgres', dataId: expect.stringMatching(/^\d{10,}$/) });
       await fence(ann);
       await ann.server.stop();

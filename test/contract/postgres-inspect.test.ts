@@ -350,7 +350,7 @@ describe('a server by itself', { timeout: 60_000 }, () => {
   }
 
   const peers = ['ann', 'bob', 'cid'].map((name) => ({
-    ...{ name, agentAddress: '', databaseHost: '127.0.0.1', databasePort: 1 },
+    ...{ name, identity: name, agentAddress: '', databaseHost: '127.0.0.1', databasePort: 1 },
   }));
 
   it('that was never meant to be replicated', async () => {

@@ -92,7 +92,7 @@ export function careFor(server: PostgresServer, { options = '' } = {}): Member {
 
 /** As plans name it. */
 export const plannedAs = ({ name, dir, port }: PostgresServer): PlanMember => ({
-  ...{ name, agentAddress: dir, databaseHost: '127.0.0.1', databasePort: port },
+  ...{ name, identity: name, agentAddress: dir, databaseHost: '127.0.0.1', databasePort: port },
 });
 
 function configFor(server: PostgresServer, options = ''): PostgresConfig {

@@ -22,6 +22,7 @@ import { S2_ancestry } from '#core/rules/sealing.js';
 import type { PostgresConfig } from '#agent/config.js';
 import { boundBy } from '#agent/engines/postgres/bounds.js';
 import { createConnection } from '#agent/engines/postgres/connection.js';
+import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
 import { moveAside, ownFiles } from '#agent/engines/postgres/own-files.js';
 import { rewind } from '#agent/engines/postgres/rewind.js';
 import { type RewindMemo, noteRewind } from '#agent/engines/postgres/rewind-memo.js';
@@ -190,6 +191,7 @@ describe('a leader that went on writing after its heir was cut off', { timeout: 
   }, 60_000);
 
   it('is rewound to a leader under load, by a user with few rights, and comes up closed by itself', async () => {
+    const copyId = await copyIdOf(ann.server.dir);
     await part(ann, bob, history);
     const [file] = await ann.server.query<{ path: string }>(`select pg_relation_filepath('lost') as path`);
     await fence(ann);
@@ -199,6 +201,8 @@ describe('a leader that went on writing after its heir was cut off', { timeout: 
     await bob.server.query('checkpoint'); // so that the one that pg_rewind needs, which this user may not ask for, is there
     await rewindTo(bob, ann, history, { rewind: { user: 'rewinder', password: undefined } });
     expectTidy(ann);
+    // E5: it is the member that it was, beside the same copy of its data.
+    expect(await copyIdOf(ann.server.dir)).toBe(copyId);
     await followsFrom(ann, bob, history);
     await writing.stop();
     await ann.server.waitUntilCaughtUpWith(bob.server);

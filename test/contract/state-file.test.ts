@@ -3,14 +3,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { asEpoch } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
+import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
 import { openStateFile, type OpenStateFile } from '#agent/adapters/state-file/state-file.js';
-import { type Durable, StateCorrupt } from '#agent/ports/state-file.js';
+import { memoryAtHand, recall } from '#agent/memory.js';
+import type { EngineIdentity } from '#agent/ports/engine.js';
+import type { Durable, Found } from '#agent/ports/state-file.js';
 import { planDirective } from '#test/contract/grpc-fixtures.js';
 
 let folder: string;
@@ -37,7 +40,10 @@ const directive = planDirective(500);
 const NEW: Durable = {
   cluster: 'orders',
   member: 'pg-1',
+  identity: 'drawn-1',
+  hostId: 'host-1',
   dataId: '7301234567890123456',
+  copyId: 'born-1700000000000000001',
   highestEpoch: asEpoch(0n),
   plan: undefined,
   sealedEpoch: asEpoch(0n),
@@ -54,14 +60,16 @@ const GROWN: Durable = {
   fencedEpoch: asEpoch(3n),
 };
 
+const whole = (durable: Durable): Found => ({ kind: 'whole', durable });
+
 describe('the state file', () => {
   it('is empty for a new member, and holds what was written last', async () => {
     const stateFile = await openIt();
-    expect(await stateFile.read()).toBeUndefined();
+    expect(await stateFile.read()).toEqual({ kind: 'nothing', isLost: false });
     await stateFile.write(NEW);
-    expect(await stateFile.read()).toEqual(NEW);
+    expect(await stateFile.read()).toEqual(whole(NEW));
     await stateFile.write(GROWN);
-    expect(await stateFile.read()).toEqual(GROWN);
+    expect(await stateFile.read()).toEqual(whole(GROWN));
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect((await readdir(folder)).toSorted()).toEqual(['lock.1', 'state.json']);
   });
@@ -72,16 +80,16 @@ describe('the state file', () => {
       stateFile.write({ ...NEW, highestEpoch: asEpoch(BigInt(epoch)) }),
     );
     await Promise.all(writes);
-    expect((await stateFile.read())?.highestEpoch).toBe(19n);
+    expect(await stateFile.read()).toEqual(whole({ ...NEW, highestEpoch: asEpoch(19n) }));
   });
 
   it('survives a crash between the new content and its name', async () => {
     const stateFile = await openIt();
     await stateFile.write(GROWN);
     await writeFile(`${file}.new`, '{"format": 1, "chec');
-    expect(await stateFile.read()).toEqual(GROWN);
+    expect(await stateFile.read()).toEqual(whole(GROWN));
     await stateFile.write(NEW);
-    expect(await stateFile.read()).toEqual(NEW);
+    expect(await stateFile.read()).toEqual(whole(NEW));
   });
 
   it('tells the next write from the one that failed', async () => {
@@ -90,33 +98,73 @@ describe('the state file', () => {
     await expect(stateFile.write(NEW)).rejects.toThrow('EISDIR');
     await rm(`${file}.new`, { recursive: true });
     await stateFile.write(GROWN);
-    expect(await stateFile.read()).toEqual(GROWN);
+    expect(await stateFile.read()).toEqual(whole(GROWN));
   });
 
   it.each<[string, (text: string) => string]>([
-    ['torn', (text) => text.slice(0, text.length / 2)],
     ['emptied', () => ''],
     ['edited: an epoch lowered', (text) => text.replace('"highestEpoch": 4', '"highestEpoch": 3')],
     ['edited: an epoch with its checksum missing', (text) => text.replace(/"checksum": ".*?",/, '')],
-    ['of a newer format', (text) => text.replace('"format": 1', '"format": 2')],
+    ['edited: another identity', (text) => text.replace('drawn-1', 'drawn-2')],
     ['no JSON', () => 'hello'],
     ['another JSON', () => '[]'],
   ])('is not believed when %s', async (_what, change) => {
     const stateFile = await openIt();
     await stateFile.write(GROWN);
     await writeFile(file, change(await readFile(file, 'utf8')));
-    const reading = stateFile.read();
-    await expect(reading).rejects.toBeInstanceOf(StateCorrupt);
-    await expect(reading).rejects.toThrow(
-      /cannot be trusted: .*move it away: the agent then joins as a new member/,
-    );
+    expect(await stateFile.read()).toMatchObject({ kind: 'torn' });
+  });
+
+  it('torn at whatever byte: is what it was, or is not believed; never anything in between', async () => {
+    const stateFile = await openIt();
+    await stateFile.write(GROWN);
+    const bytes = await readFile(file);
+    for (let length = 0; length < bytes.length; length++) {
+      await writeFile(file, bytes.subarray(0, length));
+      const found = await stateFile.read();
+      // The line feed at the end is layout.
+      if (length === bytes.length - 1) expect(found).toEqual(whole(GROWN));
+      else expect(found.kind, `the first ${length} bytes`).toBe('torn');
+    }
+  });
+
+  it('torn in the middle, zeros in place of a block: is not believed', async () => {
+    const stateFile = await openIt();
+    await stateFile.write(GROWN);
+    const bytes = await readFile(file);
+    for (let start = 0; start < bytes.length; start += 97) {
+      await writeFile(file, Buffer.from(bytes).fill(0, start, Math.min(start + 512, bytes.length)));
+      expect((await stateFile.read()).kind, `zeros from ${start}`).toBe('torn');
+    }
+  });
+
+  it.each<[string, (text: string) => string, string]>([
+    ['an older version', (text) => text.replace('"format": 2', '"format": 1'), 'its format is 1, not 2'],
+    ['a newer version', (text) => text.replace('"format": 2', '"format": 3'), 'its format is 3, not 2'],
+  ])('of %s is not taken for torn', async (_what, change, text) => {
+    const stateFile = await openIt();
+    await stateFile.write(GROWN);
+    await writeFile(file, change(await readFile(file, 'utf8')));
+    expect(await stateFile.read()).toEqual({ kind: 'unknown', text });
+  });
+
+  it('put aside is kept, under a name that nothing had', async () => {
+    const stateFile = await openIt();
+    expect(await stateFile.putAside()).toBeUndefined();
+    for (const [i, durable] of [NEW, GROWN].entries()) {
+      await stateFile.write(durable);
+      const written = await readFile(file, 'utf8');
+      expect(await stateFile.putAside()).toBe(`${file}.old-${i + 1}`);
+      expect(await readFile(`${file}.old-${i + 1}`, 'utf8')).toBe(written);
+      expect(await stateFile.read()).toMatchObject({ kind: 'nothing' });
+    }
   });
 
   it('is believed when only its layout was changed', async () => {
     const stateFile = await openIt();
     await stateFile.write(GROWN);
     await writeFile(file, JSON.stringify(JSON.parse(await readFile(file, 'utf8'))));
-    expect(await stateFile.read()).toEqual(GROWN);
+    expect(await stateFile.read()).toEqual(whole(GROWN));
   });
 
   it('lies in a folder that is made, but not with the folders above: there the volume is missing', async () => {
@@ -124,6 +172,151 @@ describe('the state file', () => {
       code: 'CONFIG_INVALID',
     });
     expect(existsSync(folder)).toBe(false);
+  });
+});
+
+describe('whose memory it is (rule E5)', () => {
+  const PLACE = { cluster: 'orders', member: 'pg-1', stateDir: '/var/lib/x', hostId: 'host-1' };
+  const DATA: EngineIdentity = { engine: 'postgres', dataId: NEW.dataId, copyId: NEW.copyId };
+
+  /** An agent starts: what it then knows, and what it says. */
+  async function startAgent(
+    place: Partial<typeof PLACE> = {},
+    data: Partial<EngineIdentity> = {},
+    drawn = 'drawn-2',
+  ) {
+    const stateFile = await openStateFile(folder);
+    const said: string[] = [];
+    try {
+      const found = await stateFile.read();
+      memoryAtHand(found, { ...PLACE, ...place });
+      const memory = await recall(
+        stateFile,
+        found,
+        { ...PLACE, ...place },
+        { ...DATA, ...data },
+        drawn,
+        (_level, code, { because }) => said.push(`${code}: ${String(because)}`),
+      );
+      return { ...memory, said };
+    } finally {
+      await stateFile.close();
+    }
+  }
+
+  async function write(durable: Durable): Promise<void> {
+    const stateFile = await openStateFile(folder);
+    await stateFile.write(durable);
+    await stateFile.close();
+  }
+
+  const files = async (): Promise<readonly string[]> =>
+    (await readdir(folder)).filter((name) => name.startsWith('state')).toSorted();
+
+  it('a new member draws its identity once, and has it on disk before anybody hears of it', async () => {
+    const first = await startAgent();
+    expect(first).toMatchObject({ durable: { ...NEW, identity: 'drawn-2' }, hasForgotten: false, said: [] });
+    expect(await startAgent({}, {}, 'drawn-3')).toEqual(first);
+  });
+
+  it('kept: it is who it was, with all that it promised', async () => {
+    await write(GROWN);
+    expect(await startAgent()).toEqual({ durable: GROWN, hasForgotten: false, said: [] });
+    expect(await files()).toEqual(['state.json']);
+  });
+
+  it('lost: a new member, who knows that something was forgotten', async () => {
+    await write(GROWN);
+    await rm(file);
+    const { durable, hasForgotten, said } = await startAgent();
+    expect(durable).toEqual({ ...NEW, identity: 'drawn-2' });
+    expect(hasForgotten).toBe(true);
+    expect(said).toEqual(['STATE_LOST: an agent has worked here before, and its file is gone']);
+  });
+
+  it('torn: a new member, and the file is kept', async () => {
+    await write(GROWN);
+    await writeFile(file, (await readFile(file)).subarray(0, 100));
+    const { durable, hasForgotten, said } = await startAgent();
+    expect(durable).toEqual({ ...NEW, identity: 'drawn-2' });
+    expect(hasForgotten).toBe(true);
+    expect(said).toEqual([expect.stringMatching(/^STATE_CORRUPT: state file is not JSON/)]);
+    expect(await files()).toEqual(['state.json', 'state.json.old-1']);
+  });
+
+  it.each<[string, Partial<typeof PLACE>, Partial<EngineIdentity>, boolean, string]>([
+    [
+      'copied to another host',
+      { hostId: 'host-2' },
+      {},
+      true,
+      'it was written on host host-1, this is host host-2',
+    ],
+    [
+      'beside another copy of the data',
+      {},
+      { copyId: 'born-1' },
+      true,
+      'the data directory was replaced by another copy of the data',
+    ],
+    [
+      'beside other data',
+      {},
+      { dataId: '8' },
+      false,
+      `it was written beside data ${NEW.dataId}, this is data 8`,
+    ],
+  ])('%s: a new member, and the file is kept', async (_what, place, data, hasForgotten, because) => {
+    await write(GROWN);
+    const begun = await startAgent(place, data);
+    const where = { hostId: 'host-1', dataId: NEW.dataId, copyId: NEW.copyId, ...place, ...data };
+    expect(begun.durable).toMatchObject({ ...where, identity: 'drawn-2', plan: undefined, highestEpoch: 0n });
+    expect(begun).toMatchObject({ hasForgotten, said: [`STATE_FOREIGN: ${because}`] });
+    expect(await files()).toEqual(['state.json', 'state.json.old-1']);
+    expect(await startAgent(place, data, 'drawn-3')).toMatchObject({
+      durable: { identity: 'drawn-2' },
+      said: [],
+    });
+  });
+
+  it('a host without a name, and a file system that keeps no time of birth, tell nothing; once they do, it is remembered', async () => {
+    await write({ ...GROWN, hostId: undefined, copyId: undefined });
+    expect(await startAgent()).toEqual({ durable: GROWN, hasForgotten: false, said: [] });
+    expect(await startAgent({}, { copyId: undefined })).toEqual({
+      durable: GROWN,
+      hasForgotten: false,
+      said: [],
+    });
+    expect((await startAgent({}, { copyId: 'born-1' })).durable.identity).toBe('drawn-2');
+  });
+
+  it('of another version: nothing is thrown away, and the agent does not start', async () => {
+    await write(GROWN);
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"format": 2', '"format": 1'));
+    await expect(startAgent()).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+    expect(await files()).toEqual(['state.json']);
+  });
+
+  it('of another member: the agent does not start', async () => {
+    await write({ ...GROWN, member: 'pg-2' });
+    await expect(startAgent()).rejects.toMatchObject({ code: 'STATE_FOREIGN' });
+    expect(await files()).toEqual(['state.json']);
+  });
+});
+
+describe('which copy of the data it is', () => {
+  it('is the same after whatever the server does inside, and after a move; a copy is another', async () => {
+    const data = path.join(path.dirname(folder), 'data');
+    await mkdir(path.join(data, 'global'), { recursive: true });
+    const born = await copyIdOf(data);
+    if (born === undefined) return; // a file system without times of birth
+    await writeFile(path.join(data, 'global', 'pg_control'), 'x');
+    await chmod(path.join(data, 'global'), 0o700);
+    expect(await copyIdOf(data)).toBe(born);
+    await rename(data, `${data}-moved`);
+    expect(await copyIdOf(`${data}-moved`)).toBe(born);
+    await cp(`${data}-moved`, data, { recursive: true, preserveTimestamps: true });
+    expect(await copyIdOf(data)).not.toBe(born);
   });
 });
 

@@ -16,6 +16,7 @@ import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
 import { guardedForMs } from '#agent/decide/guard.js';
 import {
+  type DurableState,
   type Effect,
   type GuardOrder,
   type Input,
@@ -44,24 +45,38 @@ export function agentScenario(): Scenario {
   let guarded = true;
 
   function start(): ReturnType<typeof startState> {
+    return startWith(beginning('old'), 'one');
+  }
+
+  function beginning(identity: string): DurableState {
+    return {
+      cluster: 'demo',
+      member: name,
+      identity,
+      hostId: undefined,
+      dataId: DATA_ID,
+      copyId: undefined,
+      highestEpoch: NO_EPOCH,
+      plan: undefined,
+      sealedEpoch: NO_EPOCH,
+      fencedEpoch: NO_EPOCH,
+      openedEpoch: NO_EPOCH,
+      openingEpoch: NO_EPOCH,
+      releasedEpoch: NO_EPOCH,
+    };
+  }
+
+  function startWith(
+    durable: DurableState,
+    incarnation: string,
+    more: { readonly hasForgotten?: boolean; readonly guard?: GuardOrder | undefined } = {},
+  ): ReturnType<typeof startState> {
+    const { hasForgotten = false, guard } = more;
     return startState({
-      durable: {
-        cluster: 'demo',
-        member: name,
-        dataId: DATA_ID,
-        highestEpoch: NO_EPOCH,
-        plan: undefined,
-        sealedEpoch: NO_EPOCH,
-        fencedEpoch: NO_EPOCH,
-        openedEpoch: NO_EPOCH,
-        openingEpoch: NO_EPOCH,
-        releasedEpoch: NO_EPOCH,
-      },
-      incarnation: 'one',
+      ...{ durable, hasForgotten, incarnation, guard },
       controllers: ['k'],
       now: asMonotonic(now),
       waitNow: asMonotonic(now),
-      guard: undefined,
     });
   }
 
@@ -121,7 +136,7 @@ export function agentScenario(): Scenario {
       followers: [],
       tailReadable: false,
       processesGone: o['orphans'] !== 'yes',
-      bootClosed: true,
+      bootClosed: o['marker'] !== 'no',
     };
     return take({ kind: 'observed', lookedAt: asMonotonic(now), observation: observed });
   }
@@ -151,6 +166,10 @@ export function agentScenario(): Scenario {
       ...(o['eligible'] === undefined ? {} : { eligible: o['eligible'].split(',').filter((x) => x !== '') }),
       ...(o['joining'] === undefined ? {} : { joining: o['joining'].split(',') }),
       ...(o['hold'] === undefined ? {} : { holdMs: asDuration(Number(o['hold'])) }),
+      // As the plan knows this member.
+      ...(o['identity'] === undefined
+        ? {}
+        : { members: ['a', 'b', 'c'].map((n) => member(n, n === name ? o['identity'] : undefined)) }),
       ...(o['upstream'] === undefined ? {} : { upstreams: { [name]: o['upstream'] } }),
       ...(o['opening'] !== undefined
         ? {
@@ -309,17 +328,11 @@ export function agentScenario(): Scenario {
             result: result(o),
           });
         case 'restart': {
-          const { told } = begin.guard;
-          begin = {
-            ...startState({
-              durable: begin.durable,
-              incarnation: 'two',
-              controllers: ['k'],
-              now: asMonotonic(now),
-              waitNow: asMonotonic(now),
-              guard: o['0'] === 'guarded' ? told : undefined,
-            }),
-          };
+          const words = Object.values(o);
+          const guard = words.includes('guarded') ? begin.guard.told : undefined;
+          const hasForgotten = words.includes('forgetful');
+          begin = startWith(hasForgotten ? beginning('new') : begin.durable, 'two', { hasForgotten, guard });
+          lastReport = '';
           return [];
         }
         case 'promise':

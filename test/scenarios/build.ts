@@ -28,8 +28,10 @@ export function showPosition(p: Position | undefined): string {
   return `${p.timeline}:${p.lsn}${forks === '' ? '' : `<${forks}`}`;
 }
 
-export const member = (name: string): PlanMember => ({
+/** `identity`: of its memory; another word than `old` is that of a member that has lost it. */
+export const member = (name: string, identity = 'old'): PlanMember => ({
   name,
+  identity,
   agentAddress: `${name}:7401`,
   databaseHost: name,
   databasePort: 5432,
@@ -50,7 +52,7 @@ export function plan(over: Partial<Plan> & { readonly names?: readonly string[] 
     epoch: asEpoch(1n),
     version: asVersion(2n),
     leader: 'a',
-    members: names.map(member),
+    members: names.map((name) => member(name)),
     eligible: names.filter((n) => n !== (over.leader ?? 'a')),
     joining: [],
     care: 'automatic',

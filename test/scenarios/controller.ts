@@ -81,9 +81,9 @@ export function controllerScenario(): Scenario {
   }
 
   function reportOf(name: string, o: Options): Report {
+    const known = o['0'] === name && o['fresh'] === 'yes' ? undefined : reports[name];
     const old =
-      reports[name] ??
-      buildReport({ planEpoch: NO_EPOCH, planVersion: asVersion(0n), highestEpoch: NO_EPOCH });
+      known ?? buildReport({ planEpoch: NO_EPOCH, planVersion: asVersion(0n), highestEpoch: NO_EPOCH });
     const plan = state.clusters['demo']?.stored?.plan ?? stored;
     const current = o['plan'] === 'current' && plan !== undefined;
     const [planEpoch, planVersion] = (o['plan']?.includes('.') === true ? o['plan'] : '').split('.');
@@ -93,7 +93,7 @@ export function controllerScenario(): Scenario {
     const next: Report = {
       ...old,
       incarnation: o['incarnation'] ?? old.incarnation,
-      nonce: old.nonce + 1n,
+      nonce: o['nonce'] === undefined ? old.nonce + 1n : BigInt(o['nonce']),
       wantsLease: o['wants'] === undefined ? false : o['wants'] === 'lease',
       planEpoch: current
         ? plan.epoch
@@ -239,7 +239,7 @@ export function controllerScenario(): Scenario {
           return take({
             kind: 'agent-connected',
             cluster: 'demo',
-            member: member(o['0'] ?? ''),
+            member: member(o['0'] ?? '', o['identity']),
             incarnation: o['incarnation'] ?? 'one',
             host: o['host'],
           });
@@ -423,9 +423,13 @@ function show(effect: Effect): string {
       const upstreams = Object.entries(plan.upstreams)
         .map(([a, b]) => ` ${a}>${b}`)
         .join('');
+      const others = plan.members
+        .filter(({ identity }) => identity !== 'old')
+        .map(({ name, identity }) => ` ${name}=${identity}`)
+        .join('');
       const kept = plan.maintenance.length === 0 ? '' : ` maintenance [${plan.maintenance.join(' ')}]`;
       const held = plan.holdMs === 0 ? '' : ` hold ${plan.holdMs}`;
-      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}${held}`;
+      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}${held}${others}`;
       const why =
         entry === undefined ? '' : ` as ${entry.kind} because ${entry.reason.code}, loss ${entry.loss.kind}`;
       return `write epoch ${plan.epoch} version ${plan.version} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.electionRevision}${why}`;

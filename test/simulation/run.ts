@@ -42,6 +42,8 @@ const SAFETY_MS = 15_000;
 const HEALED_WITHIN_MS = 90_000;
 const OPERATOR_EVERY_MS = 100;
 const CLONE_EVERY_MS = 2000;
+/** Longer than anything that heals by itself takes: a lease, a promise, an opening. */
+const OPERATOR_COMES_AFTER_MS = 25_000;
 
 export function run(options: RunOptions): Outcome {
   const world = new World({
@@ -149,17 +151,18 @@ function heal(world: World, { seed }: RunOptions): void {
       failedRewind: 0,
     });
   }
+  const healedAt = timeline.now;
   const tend = (): void => {
     for (const member of world.members) world.startAgent(member);
     for (const index of world.controllers.keys()) world.startController(index);
-    operate(world);
+    operate(world, healedAt);
     timeline.after(CLONE_EVERY_MS, tend);
   };
   tend();
 }
 
 /** What only an operator can do: resume what he paused, start what he stopped, clone what cannot be rewound. */
-function operate(world: World): void {
+function operate(world: World, healedAt: number): void {
   const plan = world.etcd.plan(CLUSTER);
   const active = world.active();
   if (plan === undefined) return;
@@ -168,6 +171,13 @@ function operate(world: World): void {
   if (kept !== undefined)
     active?.operate(CLUSTER, { kind: 'maintenance', member: kept, on: false, by: 'ops' }, () => undefined);
   const leader = world.member(plan.leader);
+  // Looked after on the spot: nothing there can commit, and nobody else knows what that leader had promised.
+  if (!leader.db.canCommit && world.timeline.now - healedAt > OPERATOR_COMES_AFTER_MS)
+    active?.operate(
+      CLUSTER,
+      { kind: 'failover', to: undefined, by: 'ops', acceptLoss: true, leaderIsOff: true },
+      () => undefined,
+    );
   for (const member of world.members) {
     const { db, agent } = member;
     if (db.ending === 'stopped' && db.server === undefined) db.start(50);

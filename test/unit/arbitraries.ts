@@ -75,6 +75,7 @@ export const plan: fc.Arbitrary<Plan> = record({
   members: fc.array(
     record({
       name,
+      identity: name,
       agentAddress: text,
       databaseHost: text,
       databasePort: fc.integer({ min: 0, max: 65_535 }),

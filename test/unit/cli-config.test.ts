@@ -19,7 +19,7 @@ let surroundings: Surroundings;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tanist-config-'));
   warnings = [];
-  surroundings = { env: {}, hostname: 'this-machine', warn: (text) => warnings.push(text) };
+  surroundings = { env: {}, hostname: 'this-machine', machineId: 'm-1', warn: (text) => warnings.push(text) };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -188,11 +188,19 @@ logLevel: verbose`;
 });
 
 describe("the agent's file", () => {
+  it('tells its machine by the machine id, unless it names it', () => {
+    expect(agent(SMALLEST_AGENT).hostId).toBe('m-1');
+    expect(agent(`${SMALLEST_AGENT}\nhostId: orders-1\n`).hostId).toBe('orders-1');
+    surroundings = { ...surroundings, machineId: undefined };
+    expect(agent(SMALLEST_AGENT).hostId).toBeUndefined();
+  });
+
   it('takes from its surroundings what it does not say', () => {
     expect(agent(SMALLEST_AGENT)).toEqual({
       cluster: 'orders',
       member: 'orders-1',
       host: 'this-machine',
+      hostId: 'm-1',
       controllers: ['10.0.0.1:7400', '10.0.0.2:7500'],
       listen: { host: '127.0.0.1', port: 7401 },
       advertise: { agent: '127.0.0.1:7401', database: { host: '127.0.0.1', port: 5432 } },

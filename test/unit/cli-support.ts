@@ -84,6 +84,7 @@ export const PLAN: Plan = {
   leader: 'orders-1',
   members: ['orders-1', 'orders-2', 'orders-3'].map((name) => ({
     name,
+    identity: name,
     agentAddress: 'a:1',
     databaseHost: 'a',
     databasePort: 1,

@@ -27,7 +27,15 @@ const example: Plan = {
   epoch: asEpoch(3n),
   version: asVersion(14n),
   leader: 'pg-2',
-  members: [{ name: 'pg-2', agentAddress: '10.0.0.2:7400', databaseHost: '10.0.0.2', databasePort: 5432 }],
+  members: [
+    {
+      name: 'pg-2',
+      identity: '0b5e',
+      agentAddress: '10.0.0.2:7400',
+      databaseHost: '10.0.0.2',
+      databasePort: 5432,
+    },
+  ],
   eligible: [],
   joining: ['pg-1'],
   care: 'automatic',
@@ -90,6 +98,7 @@ describe('stored JSON', () => {
         "members": [
           {
             "name": "pg-2",
+            "identity": "0b5e",
             "agentAddress": "10.0.0.2:7400",
             "databaseHost": "10.0.0.2",
             "databasePort": 5432

@@ -125,6 +125,7 @@ const hello: fc.Arbitrary<AgentMessage> = fc.record({
     cluster: name,
     member: name,
     incarnation: someText,
+    identity: someText,
     agentAddress: address,
     databaseHost: someText,
     databasePort: port,
@@ -136,7 +137,13 @@ const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   report.map((value) => ({ kind: 'report' as const, report: value })),
 );
 
-const member = fc.record({ name, agentAddress: address, databaseHost: someText, databasePort: port });
+const member = fc.record({
+  name,
+  identity: someText,
+  agentAddress: address,
+  databaseHost: someText,
+  databasePort: port,
+});
 const term = fc.record({ generation: uint64, revision: uint64.map(asRevision) });
 const milliseconds = uint32.map(asDuration);
 const directive: fc.Arbitrary<Directive> = fc.oneof(
@@ -391,20 +398,16 @@ describe('what is no message of ours', () => {
   });
 
   const running = { incarnation: 'i', database: { state: 'running', role: 'replica' } };
+  const greeting = { cluster: 'a', member: 'b', incarnation: 'i', identity: 'x' };
   const finding = { severity: 'note', code: 'extra-follower' };
 
   it.each<[field: string, message: Parameters<typeof session.requestSerialize>[0]]>([
     ['message', {}],
     ['hello.cluster', { hello: {} }],
     ['hello.cluster', { hello: { cluster: '../x' } }],
-    [
-      'hello.agent_address',
-      { hello: { cluster: 'a', member: 'b', agentAddress: 'host:99999', incarnation: 'i' } },
-    ],
-    [
-      'hello.database_port',
-      { hello: { cluster: 'a', member: 'b', agentAddress: 'h:1', databaseHost: 'h', incarnation: 'i' } },
-    ],
+    ['hello.identity', { hello: { cluster: 'a', member: 'b', incarnation: 'i' } }],
+    ['hello.agent_address', { hello: { ...greeting, agentAddress: 'host:99999' } }],
+    ['hello.database_port', { hello: { ...greeting, agentAddress: 'h:1', databaseHost: 'h' } }],
     ['report.incarnation', { report: {} }],
     ['report.highest_epoch', { report: { incarnation: 'i', highestEpoch: '18446744073709551615' } }],
     ['report.sealed.position.engine', { report: { incarnation: 'i', sealed: { position: {} } } }],
@@ -442,6 +445,15 @@ describe('what is no message of ours', () => {
     ['directive.step_down.epoch', { directive: { term: {}, stepDown: { epoch: '18446744073709551615' } } }],
     ['directive.probe.name', { directive: { term: {}, probe: {} } }],
     ['directive.probe.agent_address', { directive: { term: {}, probe: { name: 'b' } } }],
+    [
+      'directive.probe.identity',
+      {
+        directive: {
+          term: {},
+          probe: { name: 'b', agentAddress: 'b:1', databaseHost: 'b', databasePort: 1 },
+        },
+      },
+    ],
     [
       'directive.inspect.peers[0].database_host',
       { directive: { term: {}, inspect: { peers: [{ name: 'b', agentAddress: 'b:1' }] } } },

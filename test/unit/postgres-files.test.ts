@@ -108,7 +108,13 @@ describe('places', () => {
 });
 
 describe('connection string', () => {
-  const leader = { name: 'ann', agentAddress: 'h:1', databaseHost: 'db host', databasePort: 5433 };
+  const leader = {
+    name: 'ann',
+    identity: 'i',
+    agentAddress: 'h:1',
+    databaseHost: 'db host',
+    databasePort: 5433,
+  };
   const replication = { user: 'rep', password: String.raw`it's \ secret`, options: 'sslmode=require' };
 
   it('quotes what it must, and its upstream is read back', () => {

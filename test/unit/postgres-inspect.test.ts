@@ -10,7 +10,13 @@ const WELL: Readonly<Record<string, string>> = {
   ...{ restore_command: '', recovery_min_apply_delay: '0', primary_slot_name: '' },
 };
 
-const peer = (name: string) => ({ name, agentAddress: '', databaseHost: '', databasePort: 5432 });
+const peer = (name: string) => ({
+  name,
+  identity: name,
+  agentAddress: '',
+  databaseHost: '',
+  databasePort: 5432,
+});
 
 function codesFor(
   settings: Readonly<Record<string, string>>,

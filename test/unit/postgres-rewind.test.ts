@@ -152,7 +152,13 @@ describe('the way to the leader', () => {
     replication: { user: 'replicator', password: 'other', options: 'sslmode=require' },
   };
   const server = { config, member: 'bob' } as unknown as Server;
-  const leader = { name: 'ann', agentAddress: 'h:1', databaseHost: 'db host', databasePort: 5433 };
+  const leader = {
+    name: 'ann',
+    identity: 'i',
+    agentAddress: 'h:1',
+    databaseHost: 'db host',
+    databasePort: 5433,
+  };
 
   it('is the one of replication, for another user and without a password that a process list would show', () => {
     expect(sourceConninfo(server, leader)).toBe(

@@ -49,6 +49,12 @@ describe('E', () => {
       'stale',
     );
   });
+  it('E5 takes nobody for a member who has not the identity by which the plan names it', () => {
+    const p = plan({ names: ['a', 'b'] });
+    expect(rules.E5_member(p, { name: 'b', identity: 'old' })).toBe(true);
+    expect(rules.E5_member(p, { name: 'b', identity: 'new' })).toBe(false);
+    expect(rules.E5_member(p, { name: 'x', identity: 'new' })).toBe(true);
+  });
   it('E6 finds a restored etcd by a plan newer than its own', () => {
     const stored = { epoch: e(3n), version: asVersion(9n) };
     expect(rules.E6(stored, { epoch: e(3n), version: asVersion(10n) })).toBe(true);

@@ -11,6 +11,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { TanistError } from '#core/errors.js';
 
 export interface Lock {
+  /** Nobody has held it before. */
+  readonly isFirst: boolean;
   release(): Promise<void>;
 }
 
@@ -35,7 +37,8 @@ export async function takeLock(folder: string): Promise<Lock> {
     const newest = await newestLock(folder);
     const other = newest === 0 ? undefined : await readLock(folder, newest);
     if (other !== undefined && (await isAlive(other))) throw taken(folder, other);
-    if (await take(folder, newest + 1, me)) return { release: () => release(folder, newest + 1) };
+    if (await take(folder, newest + 1, me))
+      return { isFirst: newest === 0, release: () => release(folder, newest + 1) };
   }
   throw new TanistError('NAME_TAKEN', `other agents keep taking ${folder}`);
 }

@@ -2,14 +2,14 @@
  * The agent's durable memory (rule E5): one JSON file that a person can read. It is never changed in place: the new content goes to
  * a file beside it, is fsynced, takes the old one's name, and the folder is fsynced; so after a crash at any point the file
  * is the old one or the new one. A checksum tells a file that rotted or was edited from one that was written here: an epoch
- * lowered by hand would undo promises that were given to others.
+ * lowered by hand would undo promises that were given to others. One that cannot be used is never written over, but put aside.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { TanistError } from '#core/errors.js';
-import { type Durable, StateCorrupt, type StateFile } from '#agent/ports/state-file.js';
+import type { Durable, Found, StateFile } from '#agent/ports/state-file.js';
 import { takeLock } from '#agent/adapters/state-file/lock.js';
 import { decodeJson, encodeJson, epochSchema, orNull, planSchema } from '#proto/codec/json.js';
 
@@ -18,13 +18,16 @@ export interface OpenStateFile extends StateFile {
   close(): Promise<void>;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 const durableSchema = z
   .strictObject({
     cluster: z.string(),
     member: z.string(),
+    identity: z.string().min(1),
+    hostId: orNull(z.string()),
     dataId: z.string(),
+    copyId: orNull(z.string()),
     highestEpoch: epochSchema,
     plan: orNull(planSchema),
     sealedEpoch: epochSchema,
@@ -36,7 +39,7 @@ const durableSchema = z
   .readonly();
 
 const envelopeSchema = z.strictObject({
-  format: z.literal(FORMAT),
+  format: z.int(),
   checksum: z.string(),
   state: z.unknown(),
 });
@@ -51,7 +54,11 @@ export async function openStateFile(folder: string): Promise<OpenStateFile> {
   return {
     async read() {
       const text = await readIfThere(file);
-      return text === undefined ? undefined : parse(file, text);
+      return text === undefined ? { kind: 'nothing', isLost: !lock.isFirst } : parse(text);
+    },
+    async putAside() {
+      await lastWrite.catch(() => undefined);
+      return putAside(file);
     },
     /** One at a time, in the order of the calls: two at once would share the file beside. */
     async write(durable) {
@@ -71,17 +78,21 @@ function format(durable: Durable): string {
   return `${JSON.stringify({ format: FORMAT, checksum: checksumOf(state), state }, undefined, 2)}\n`;
 }
 
-function parse(file: string, text: string): Durable {
+function parse(text: string): Found {
+  let envelope: z.output<typeof envelopeSchema>;
   try {
-    const { checksum, state } = decodeJson('state file', envelopeSchema, text);
-    if (checksum !== checksumOf(state)) throw new Error('its checksum does not fit its content');
-    return decodeJson('state', durableSchema, JSON.stringify(state));
+    envelope = decodeJson('state file', envelopeSchema, text);
   } catch (error) {
-    throw new StateCorrupt(
-      `${file} cannot be trusted: ${(error as Error).message}. It was torn, edited, or written by a newer version. ` +
-        'Put the file back as it was; if that cannot be done, move it away: the agent then joins as a new member, ' +
-        'and is not eligible until a controller has added it again',
-    );
+    return { kind: 'torn', text: (error as Error).message };
+  }
+  const { format: written, checksum, state } = envelope;
+  if (checksum !== checksumOf(state)) return { kind: 'torn', text: 'its checksum does not fit its content' };
+  // From here on it is what an agent wrote: promises that this version cannot read are promises all the same.
+  if (written !== FORMAT) return { kind: 'unknown', text: `its format is ${written}, not ${FORMAT}` };
+  try {
+    return { kind: 'whole', durable: decodeJson('state', durableSchema, JSON.stringify(state)) };
+  } catch (error) {
+    return { kind: 'unknown', text: (error as Error).message };
   }
 }
 
@@ -101,6 +112,24 @@ async function replace(file: string, text: string): Promise<void> {
   }
   await rename(beside, file);
   await syncFolder(path.dirname(file));
+}
+
+/** `state.json.old-1`, or the next number that is free. */
+async function putAside(file: string): Promise<string | undefined> {
+  for (let number = 1; ; number++) {
+    const aside = `${file}.old-${number}`;
+    try {
+      await link(file, aside); // unlike rename, takes no name that is taken
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return undefined;
+      if (code === 'EEXIST') continue;
+      throw error;
+    }
+    await unlink(file);
+    await syncFolder(path.dirname(file));
+    return aside;
+  }
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { EngineIdentity } from '#agent/ports/engine.js';
 import { NOT_NOW } from '#agent/engines/postgres/connection.js';
+import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
 import type { Owner } from '#agent/engines/postgres/durable-files.js';
 import { findPostmaster, readProcess } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -32,7 +33,7 @@ export async function check(server: Server): Promise<EngineIdentity> {
       'check engine.host and engine.port',
     );
   }
-  return { engine: 'postgres', dataId };
+  return { engine: 'postgres', dataId, copyId: await copyIdOf(server.dataDir) };
 }
 
 async function checkFiles(server: Server): Promise<void> {

@@ -11,10 +11,12 @@ import type { Finding } from '#core/report.js';
 import type { PostgresConfig } from '#agent/config.js';
 import type { ActionResult, Engine, EngineAction, EngineTimings } from '#agent/ports/engine.js';
 import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
+import { isBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import { check } from '#agent/engines/postgres/check.js';
 import { checkpoint } from '#agent/engines/postgres/checkpoint.js';
 import { createConnection } from '#agent/engines/postgres/connection.js';
 import { askOnSession, fence } from '#agent/engines/postgres/fence.js';
+import { createFencer } from '#agent/engines/postgres/fencer.js';
 import { follow } from '#agent/engines/postgres/follow.js';
 import { inspect } from '#agent/engines/postgres/inspect.js';
 import { type Observer, createObserver } from '#agent/engines/postgres/observe.js';
@@ -153,6 +155,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
 
   return {
     check: () => check(server),
+    isLeftOpen: () => isBootClosed(server.dataDir) && !createFencer(server.dataDir, server).isClosed(),
     start(emit) {
       observer = createObserver(server, emit);
       if (timings !== undefined) observer.setTimings(timings);

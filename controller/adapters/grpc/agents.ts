@@ -122,8 +122,8 @@ export function createAgents(address: ListenAddress, options: AgentsOptions): Ag
   };
 }
 
-function asPlanMember({ member, agentAddress, databaseHost, databasePort }: Hello): PlanMember {
-  return { name: member, agentAddress, databaseHost, databasePort };
+function asPlanMember({ member, identity, agentAddress, databaseHost, databasePort }: Hello): PlanMember {
+  return { name: member, identity, agentAddress, databaseHost, databasePort };
 }
 
 /** Names hold no slash (proto/codec). */

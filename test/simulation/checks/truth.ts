@@ -156,7 +156,8 @@ export class Truth implements Witness {
   #appointed(plan: Plan): void {
     if (plan.opening.state !== 'pending') return;
     const { atLeast, oldLeader } = plan.opening;
-    if (oldLeader === 'none') return;
+    // The same leader goes on; or an operator has said who is to lead, and what he knows of the machines.
+    if (oldLeader === 'none' || oldLeader === 'stated') return;
     const read = this.#sealed.get(`${plan.leader} ${plan.epoch}`) ?? [];
     const isRead = read.some(
       (position) => position.lsn === atLeast?.lsn && position.timeline === atLeast.timeline,

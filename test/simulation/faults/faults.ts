@@ -158,6 +158,13 @@ export const FAULTS = {
     stopFor(world, [agent?.process], short(random));
     return name;
   },
+  'memory-lost': (world, random) => {
+    const member = someone(world, random);
+    member.agent?.process.kill();
+    member.forget();
+    restartAgent(world, member, short(random));
+    return member.name;
+  },
   'agent-restarted': (world, random) => {
     const member = someone(world, random);
     member.agent?.shutDown();

@@ -69,6 +69,7 @@ export class AgentNode implements RunningAgent {
     });
     this.#state = startState({
       durable,
+      hasForgotten: member.hasForgotten,
       incarnation: this.incarnation,
       controllers: deps.controllers,
       now: member.host.now(),
@@ -76,6 +77,8 @@ export class AgentNode implements RunningAgent {
       guard: member.takeOverGuard(),
     });
     member.agent = this;
+    // What it was told of at its start the next one finds in its file.
+    member.hasForgotten = false;
     this.engine.setTimings(timingsOf(durable.plan?.policy.profile ?? 'balanced'));
     this.engine.start((lookedAt, observation) => this.take({ kind: 'observed', lookedAt, observation }));
     this.take({ kind: 'tick' });

@@ -44,6 +44,7 @@ export class Member {
   agent: RunningAgent | undefined;
   guard: Guard | undefined;
   stored: DurableState;
+  hasForgotten = false;
   /** When agent and guard were last seen alive, for the checks. */
   agentSeenAt = 0;
   guardSeenAt = 0;
@@ -70,10 +71,17 @@ export class Member {
     this.mistakes = mistakes;
     this.#random = random;
     this.#truth = truth;
-    this.stored = {
+    this.stored = this.#beginning(cluster);
+  }
+
+  #beginning(cluster: string): DurableState {
+    return {
       cluster,
-      member: name,
-      dataId: db.log.dataId,
+      member: this.name,
+      identity: this.#random.word(),
+      hostId: this.host.name,
+      copyId: undefined,
+      dataId: this.db.log.dataId,
       highestEpoch: NO_EPOCH,
       plan: undefined,
       sealedEpoch: NO_EPOCH,
@@ -84,9 +92,19 @@ export class Member {
     };
   }
 
+  /**
+   * The memory is gone, torn, or was written beside another copy of the data: whoever starts next begins anew and knows that there was
+   * one before (`agent/memory.ts`, E5).
+   */
+  forget(): void {
+    this.stored = this.#beginning(this.stored.cluster);
+    this.hasForgotten = true;
+  }
+
   get planMember(): PlanMember {
     return {
       name: this.name,
+      identity: this.stored.identity,
       agentAddress: `${this.name}:7500`,
       databaseHost: this.name,
       databasePort: 5432,
