@@ -8,18 +8,14 @@ import { comparePositions } from '#core/position.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import { type History, newHistory } from '#test/contract/engine/history.js';
+import { fence, follow, seal, takeTail } from '#test/contract/engine/steps.js';
 import {
-  type History,
   type Member,
   careFor,
   connect,
-  fence,
-  follow,
   missing,
-  newHistory,
-  seal,
   stopCaring,
-  takeTail,
   writeUntilItDies,
 } from '#test/contract/postgres-members.js';
 

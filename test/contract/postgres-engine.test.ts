@@ -8,17 +8,9 @@ import type { ServerControl } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { cloneReplica, createPrimary } from '#test/cluster/postgres.js';
 import { createRunFolder, sendSignal, stopAll, waitFor } from '#test/cluster/processes.js';
-import {
-  type History,
-  type Member,
-  FENCE_MS,
-  careFor,
-  connect,
-  fence,
-  newHistory,
-  seal,
-  stopCaring,
-} from '#test/contract/postgres-members.js';
+import { type History, newHistory } from '#test/contract/engine/history.js';
+import { FENCE_MS, fence, seal } from '#test/contract/engine/steps.js';
+import { type Member, careFor, connect, stopCaring } from '#test/contract/postgres-members.js';
 
 describe('postgres engine', { timeout: 30_000 }, () => {
   let ann: Member;

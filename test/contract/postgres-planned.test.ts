@@ -7,16 +7,14 @@ import { asDuration } from '#core/brand.js';
 import { checkpoint } from '#agent/engines/postgres/checkpoint.js';
 import { type PostgresServer, cloneReplica, createPrimary } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import { type History, newHistory } from '#test/contract/engine/history.js';
+import { follow, seal } from '#test/contract/engine/steps.js';
 import {
-  type History,
   type Member,
   boundFor,
   careFor,
   describeMember,
-  follow,
   missing,
-  newHistory,
-  seal,
   stopCaring,
   writeUntilItDies,
 } from '#test/contract/postgres-members.js';

@@ -29,16 +29,13 @@ import type { SalvageRecord } from '#agent/engines/postgres/salvage.js';
 import { type Server, describeServer } from '#agent/engines/postgres/server.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import { type History, newHistory } from '#test/contract/engine/history.js';
+import { fence, follow, seal } from '#test/contract/engine/steps.js';
 import {
-  type History,
   type Member,
   careFor,
   connect,
-  fence,
-  follow,
   missing,
-  newHistory,
-  seal,
   stopCaring,
   writeUntilItDies,
 } from '#test/contract/postgres-members.js';
