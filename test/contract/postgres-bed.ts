@@ -1,5 +1,5 @@
 /** A bed for the engine contract made of real servers. Values are rows of one table; who writes and who starts servers knows no agent. */
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
@@ -17,16 +17,40 @@ import { careFor, stopCaring } from '#test/contract/postgres-members.js';
 const WAIT_MS = 15_000;
 const ANSWER_WITHIN_MS = 1_000;
 const LOOK_EVERY_MS = 10;
+/** Processes die here, never the machine. */
+const SETTINGS = { fsync: 'off' };
 
-export async function createPostgresBed(): Promise<EngineBed> {
+export interface PostgresBeds {
+  create(): Promise<EngineBed>;
+  /** Once all beds are stopped. */
+  remove(): void;
+}
+
+/** Every case has servers of its own, which are made of the same data. */
+export async function preparePostgresBeds(): Promise<PostgresBeds> {
+  // No run folder: those go with every bed.
+  const folder = mkdtempSync('/tmp/tanist-template-');
+  chmodSync(folder, 0o755); // servers run as another user
+  const origin = await createPrimary({ dir: createRunFolder('template'), name: 'template' });
+  await origin.start();
+  await origin.query('create table written (value text)');
+  await origin.stop();
+  const template = join(folder, 'data');
+  renameSync(origin.dir, template);
+  return {
+    create: async () => createBed(template),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+function createBed(template: string): EngineBed {
   return {
     async members(count) {
       const [first, ...others] = NAMES.slice(0, count) as [string, ...string[]];
-      // Processes die here, never the machine.
-      const primary = await createPrimary({ dir: createRunFolder('contract'), name: first, fsync: false });
+      const dir = createRunFolder('contract');
+      const primary = await createPrimary({ dir, name: first, settings: SETTINGS, template });
       await primary.start();
-      await primary.query('create table written (value text)');
-      const replicas = await Promise.all(others.map((name) => startReplica(primary, name)));
+      const replicas = await Promise.all(others.map((name) => startReplica(primary, name, template)));
       return [primary, ...replicas].map(createMember) as never;
     },
     pass: (ms) => sleep(ms),
@@ -40,8 +64,12 @@ export async function createPostgresBed(): Promise<EngineBed> {
   };
 }
 
-async function startReplica(primary: PostgresServer, name: string): Promise<PostgresServer> {
-  const replica = await cloneReplica(primary, { name });
+async function startReplica(
+  primary: PostgresServer,
+  name: string,
+  template: string,
+): Promise<PostgresServer> {
+  const replica = await cloneReplica(primary, { name, settings: SETTINGS, template });
   await replica.start();
   await replica.waitUntilStreaming();
   return replica;
