@@ -16,6 +16,7 @@ export function boots(it: ContractIt): void {
       const [ann] = members;
       await writeTo(ann, 'before');
       await ann.stopServer();
+      await untilState(bed, ann, 'stopped');
       await ann.startBySomebodyElse();
       await untilState(bed, ann, 'running');
       await expectClosed(ann);
@@ -41,6 +42,7 @@ export function boots(it: ContractIt): void {
       ann.killServer();
       await untilState(bed, ann, 'crashed');
       await start(ann);
+      await untilState(bed, ann, 'running');
       await expectClosed(ann);
       await seal(ann);
       await history.open(ann);

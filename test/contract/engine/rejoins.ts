@@ -84,6 +84,7 @@ export function rejoins(it: ContractIt): void {
       const { old, leader, history } = await part(bed);
       await seal(old);
       await run(old, rewindStep(leader, history.openings));
+      await untilState(bed, old, 'running');
       await expectClosed(old);
       expect(await old.values()).not.toContain('old alone');
       await rejoin(old, leader, history);

@@ -31,6 +31,7 @@ export function seals(it: ContractIt): void {
       const [ann, bob] = members;
       const position = await seal(bob);
       await bob.stopServer();
+      await untilState(bed, bob, 'stopped');
       await writeTo(ann, 'after');
       await bob.startBySomebodyElse();
       await untilState(bed, bob, 'running');
