@@ -119,6 +119,13 @@ module.exports = {
       { path: tests },
     ),
 
+    rule(
+      'engine-contract-knows-no-engine',
+      'Whatever stands behind the engine port takes the same cases, a simulated engine too.',
+      { path: '^test/contract/engine/' },
+      { pathNot: ['^core/', '^agent/ports/', '^test/contract/engine/', '^node_modules/vitest/'] },
+    ),
+
     // Packages.
     rule(
       'no-dev-dependencies',

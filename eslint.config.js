@@ -22,6 +22,10 @@ const CLOCK = 'time is data: take the instant from the event, or from the clock 
 const wallClockProperty = { object: 'Date', property: 'now', message: CLOCK };
 const wallClockSyntax = { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: CLOCK };
 
+// A case of the engine contract runs in virtual time too, where a clock of its own would stand still or run ahead.
+const BED_TIME = 'time belongs to the bed: wait by pass and waitUntil (test/contract/engine/harness.ts)';
+const CLOCK_GLOBALS = ['Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate', 'process'];
+
 const TESTS = ['test/**/*.{ts,mjs}', '**/*.test.ts'];
 // Not part of the TypeScript project: no types to check them by.
 const UNTYPED = ['**/*.{js,mjs,cjs}', 'vitest.config.ts'];
@@ -114,6 +118,14 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+
+  {
+    files: ['test/contract/engine/**/*.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...CLOCK_GLOBALS.map((name) => ({ name, message: BED_TIME }))],
+      'no-restricted-imports': ['error', { patterns: [{ group: ['node:*'], message: BED_TIME }] }],
     },
   },
 

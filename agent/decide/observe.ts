@@ -37,7 +37,7 @@ export function afterStep(
         ...seen,
         state: 'running',
         role: 'writable',
-        canaryAt: context.now,
+        canaryAt: result.provedAt,
         upstream: undefined,
         streaming: false,
       };

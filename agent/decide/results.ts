@@ -60,7 +60,7 @@ export function takeResult(
       return {
         ...ended,
         durable: openedAt(ended.durable, result.opened.epoch),
-        opened: { ...result.opened, at: context.now },
+        opened: { ...result.opened, at: result.provedAt },
         // The opening itself makes the slots; they are looked after from the next time on.
         slotsAt: after(context.now, SLOTS_EVERY),
         problem: undefined,

@@ -120,7 +120,12 @@ export type ActionResult =
   | { readonly kind: 'started' }
   | { readonly kind: 'sealed'; readonly position: Position }
   | { readonly kind: 'tailTaken'; readonly atLeast: Position; readonly bytes: number }
-  | { readonly kind: 'opened'; readonly opened: OpenedReport }
+  | {
+      readonly kind: 'opened';
+      readonly opened: OpenedReport;
+      /** When the write of the mark was begun: what it proves was true then. */
+      readonly provedAt: MonotonicMs;
+    }
   | { readonly kind: 'following' }
   | { readonly kind: 'slotsKept' }
   | { readonly kind: 'checkpointed' }

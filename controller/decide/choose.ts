@@ -56,8 +56,9 @@ export function choose(
   ) {
     return { kind: 'wait', reason: reason('WAITING_FOR_TAIL', { leader: plan.leader }) };
   }
-  // Whoever is told to lose what others hold may have left the line.
-  const standing = attempt.wish?.acceptLoss === true ? sealed : onTheLine(sealed, plan, context);
+  // One that is named and told to lose what others hold may have left the line.
+  const mayLeaveIt = attempt.wish?.acceptLoss === true && attempt.wish.to !== undefined;
+  const standing = mayLeaveIt ? sealed : onTheLine(sealed, plan, context);
   const pool = appointable(cluster, standing, plan, attempt, isClosed, context);
   const chosen =
     asBefore(standing, attempt) ?? asWished(cluster, sealed, pool, plan, attempt) ?? chooseMostAdvanced(pool);

@@ -66,6 +66,8 @@ export interface PrimaryOptions extends ServerOptions {
   readonly fsync?: boolean;
   /** Of the superuser, with scram-sha-256. Default: everybody on this host is trusted. */
   readonly password?: string;
+  /** Data of a server that is down, to be copied: a tenth of the work of making new. */
+  readonly template?: string | undefined;
 }
 
 export type StopMode = 'smart' | 'fast' | 'immediate';
@@ -113,10 +115,17 @@ export interface PostgresServer {
 
 /** Makes a new database, stopped. */
 export async function createPrimary(options: PrimaryOptions): Promise<PostgresServer> {
-  const { dir, name, settings = {}, fsync = true, password } = options;
+  const { dir, name, settings = {}, fsync = true, password, template } = options;
   const { uid, gid } = 'uid' in options ? options : { ...serverUser() };
   const server = await describeServer({ dir, name, port: options.port, uid, gid, password });
   makeFolder(server.dir, server);
+  if (template === undefined) await initialize(server, dir, password);
+  else await copyData(template, server, dir);
+  configure(server, { ...SHARED_SETTINGS, ...(fsync ? {} : { fsync: 'off' }), ...settings });
+  return server;
+}
+
+async function initialize(server: PostgresServer, dir: string, password?: string): Promise<void> {
   const passwordFile = `${server.dir}.password`;
   const auth =
     password === undefined ? ['--auth=trust'] : ['--auth=scram-sha-256', `--pwfile=${passwordFile}`];
@@ -125,25 +134,45 @@ export async function createPrimary(options: PrimaryOptions): Promise<PostgresSe
   const layout = ['--data-checksums', '--encoding=UTF8', '--no-locale', '--no-sync', '--no-instructions'];
   await runTool(server, dir, 'initdb', ['-D', server.dir, '-U', SUPERUSER, ...auth, ...layout]);
   rmSync(passwordFile, { force: true });
-  configure(server, { ...SHARED_SETTINGS, ...(fsync ? {} : { fsync: 'off' }), ...settings });
-  return server;
 }
 
-/** Makes a replica of a running server, stopped; its settings are the primary's, and then its own. */
+async function copyData(template: string, server: PostgresServer, cwd: string): Promise<void> {
+  const { name, uid, gid, logFile } = server;
+  const args = ['-a', `${template}/.`, server.dir];
+  await runToEnd({ name: `cp for ${name}`, command: 'cp', args, cwd, logFile, uid, gid });
+}
+
+export interface ReplicaOptions extends Omit<ServerOptions, 'dir'> {
+  readonly dir?: string;
+  /** What the primary was made of, copied in place of the primary's own data: the log since then is streamed. */
+  readonly template?: string | undefined;
+}
+
+/** Makes a replica of a running server, stopped; its settings are the primary's (a template's: the shared ones), and then its own. */
 export async function cloneReplica(
   primary: PostgresServer,
-  options: Omit<ServerOptions, 'dir'> & { readonly dir?: string },
+  options: ReplicaOptions,
 ): Promise<PostgresServer> {
-  const { dir = join(primary.dir, '..'), name, settings = {} } = options;
+  const { dir = join(primary.dir, '..'), name, settings = {}, template } = options;
   const { uid, gid, password } = primary;
   const server = await describeServer({ dir, name, port: options.port, uid, gid, password });
   makeFolder(server.dir, server);
-  // It writes standby.signal and primary_conninfo, with the name by which the primary will know this replica.
+  // By which the primary will know this replica.
   const source = `${primary.conninfo} application_name=${name}`;
-  const contents = [`--dbname=${source}`, '--write-recovery-conf', '--wal-method=stream'];
-  const haste = ['--checkpoint=fast', '--no-sync'];
-  await runTool(server, dir, 'pg_basebackup', [`--pgdata=${server.dir}`, ...contents, ...haste]);
-  configure(server, settings);
+  if (template === undefined) {
+    // It writes standby.signal and primary_conninfo.
+    const contents = [`--dbname=${source}`, '--write-recovery-conf', '--wal-method=stream'];
+    const haste = ['--checkpoint=fast', '--no-sync'];
+    await runTool(server, dir, 'pg_basebackup', [`--pgdata=${server.dir}`, ...contents, ...haste]);
+    configure(server, settings);
+  } else {
+    await copyData(template, server, dir);
+    writeFileSync(join(server.dir, 'standby.signal'), '', { mode: 0o600 });
+    give(join(server.dir, 'standby.signal'), server);
+    const upstream = `primary_conninfo = '${source.replaceAll("'", "''")}'\n`;
+    appendFileSync(join(server.dir, 'postgresql.auto.conf'), upstream);
+    configure(server, { ...SHARED_SETTINGS, ...settings });
+  }
   return server;
 }
 

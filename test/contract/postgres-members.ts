@@ -3,33 +3,26 @@
 // Consequence: what goes wrong here goes wrong in the engine, not in a wire or a loop.
 import { chmodSync, mkdirSync } from 'node:fs';
 import { Client } from 'pg';
-import { type DurationMs, asDuration, asEpoch, asMonotonic } from '#core/brand.js';
-import type { PlanMember, ProvedOpening } from '#core/plan.js';
-import type { Position } from '#core/position.js';
-import type { OpenedReport } from '#core/report.js';
+import { asMonotonic } from '#core/brand.js';
+import type { PlanMember } from '#core/plan.js';
 import type { PostgresConfig } from '#agent/config.js';
 import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
 import { type Connection, createConnection } from '#agent/engines/postgres/connection.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { type Server, type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';
-import type { ActionResult, Engine, EngineAction, EngineEvent, Observation } from '#agent/ports/engine.js';
+import type { EngineAction, EngineEvent, Observation } from '#agent/ports/engine.js';
 import type { PostgresServer } from '#test/cluster/postgres.js';
 import { waitFor } from '#test/cluster/processes.js';
+import { TIMINGS } from '#test/contract/engine/harness.js';
+import { type Actor, type ResultOf, run } from '#test/contract/engine/steps.js';
 
-export const FENCE_MS = asDuration(500);
-const STEP_MS = asDuration(10_000);
-const TIMINGS = { heartbeatMs: asDuration(100), canaryTimeoutMs: asDuration(600) };
-
-export interface Member {
-  readonly name: string;
+export interface Member extends Actor {
   readonly server: PostgresServer;
-  readonly engine: Engine;
   readonly events: EngineEvent[];
   readonly logged: { readonly code: string; readonly fields: object }[];
   /** What the engine was made of, for a step that it does not offer. */
   readonly config: PostgresConfig;
   readonly deps: ServerDeps;
-  readonly planned: PlanMember;
   /** The first observation from now on that is as wanted. */
   until(what: string, condition: (seen: Observation) => boolean): Promise<Observation>;
   latest(): Observation;
@@ -38,20 +31,6 @@ export interface Member {
     action: EngineAction & { readonly kind: Kind },
   ): Promise<ResultOf<Kind>>;
 }
-
-interface Results {
-  fence: 'fenced';
-  start: 'started';
-  seal: 'sealed';
-  takeTail: 'tailTaken';
-  open: 'opened';
-  follow: 'following';
-  keepSlots: 'slotsKept';
-  checkpoint: 'checkpointed';
-  rewind: 'rewound';
-  release: 'released';
-}
-type ResultOf<Kind extends EngineAction['kind']> = ActionResult & { readonly kind: Results[Kind] };
 
 const members = new Map<string, Member>();
 
@@ -77,11 +56,8 @@ export function careFor(server: PostgresServer, { options = '' } = {}): Member {
       };
       return waitFor(found, { timeoutMs: 15_000, what: `${server.name}: ${what}`, everyMs: 2 });
     },
-    async run<Kind extends EngineAction['kind']>(action: EngineAction & { readonly kind: Kind }) {
-      const result = await engine.run(action);
-      if (result.kind === 'failed')
-        throw new Error(`${server.name}: ${action.kind}: ${result.code}: ${result.text}`);
-      return result as ResultOf<Kind>;
+    run<Kind extends EngineAction['kind']>(action: EngineAction & { readonly kind: Kind }) {
+      return run<Kind>(member, action);
     },
   };
   members.set(server.dir, member);
@@ -145,67 +121,6 @@ export async function stopCaring(): Promise<void> {
   members.clear();
   for (const connection of connections) connection.close();
   connections.clear();
-}
-
-// --- the history of one cluster, as a controller would keep it
-
-export interface History {
-  readonly openings: ProvedOpening[];
-  /** Opens a member at the next epoch, at or above a position, with its line of history where the plan would put it. */
-  open(member: Member, options?: { atLeast?: Position; timeoutMs?: DurationMs }): Promise<OpenedReport>;
-  /** An epoch passes that nobody hears of again. */
-  skipEpoch(): void;
-}
-
-export function newHistory(names: readonly string[] = []): History {
-  const openings: ProvedOpening[] = [];
-  let epoch = 0n;
-  return {
-    openings,
-    skipEpoch: () => (epoch += 1n),
-    async open(member, { atLeast, timeoutMs = STEP_MS } = {}) {
-      const replicas = names.filter((name) => name !== member.name);
-      epoch += 1n;
-      const newest = openings.at(-1);
-      const timeline = newest && newest.position.timeline + Number(epoch - newest.epoch);
-      const { opened } = await member.run({
-        ...{
-          kind: 'open',
-          epoch: asEpoch(epoch),
-          mark: `mark ${epoch}`,
-          timeline,
-          openings,
-          replicas,
-          timeoutMs,
-        },
-        opening: { state: 'pending', atLeast, oldLeader: 'fenced' },
-      });
-      // What was opened on a line that this one does not continue is lost, and no ancestor of anybody's any more.
-      const isAncestor = (each: ProvedOpening): boolean =>
-        opened.position.marks.some(({ mark }) => mark === each.mark);
-      openings.splice(0, openings.length, ...openings.filter(isAncestor), { ...opened, leader: member.name });
-      return opened;
-    },
-  };
-}
-
-export const fence = (member: Member): Promise<ResultOf<'fence'>> =>
-  member.run({ kind: 'fence', withinMs: FENCE_MS });
-
-export async function seal(member: Member): Promise<Position> {
-  return (await member.run({ kind: 'seal', epoch: asEpoch(99n) })).position;
-}
-
-export const follow = (member: Member, leader: Member): Promise<ResultOf<'follow'>> =>
-  member.run({ kind: 'follow', leader: leader.planned, openings: [], slot: member.name });
-
-export async function takeTail(member: Member, from: Member): Promise<ResultOf<'takeTail'>> {
-  return member.run({
-    kind: 'takeTail',
-    epoch: asEpoch(99n),
-    agentAddress: from.planned.agentAddress,
-    timeoutMs: STEP_MS,
-  });
 }
 
 // --- clients

@@ -1,5 +1,5 @@
-// What a planned hand-over rests on: who follows is known, a checkpoint goes by unnoticed, and a stop in order has handed over
-// everything that was written, up to the record that ends the log.
+// What a planned hand-over rests on: a checkpoint goes by unnoticed, and a stop in order has handed over everything that was
+// written, up to the record that ends the log.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,16 +7,14 @@ import { asDuration } from '#core/brand.js';
 import { checkpoint } from '#agent/engines/postgres/checkpoint.js';
 import { type PostgresServer, cloneReplica, createPrimary } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import { type History, newHistory } from '#test/contract/engine/history.js';
+import { follow, seal } from '#test/contract/engine/steps.js';
 import {
-  type History,
   type Member,
   boundFor,
   careFor,
   describeMember,
-  follow,
   missing,
-  newHistory,
-  seal,
   stopCaring,
   writeUntilItDies,
 } from '#test/contract/postgres-members.js';
@@ -41,17 +39,6 @@ afterAll(async () => {
   await stopCaring();
   await stopAll();
 }, 30_000);
-
-describe('followers', { timeout: 30_000 }, () => {
-  it('are told by name, each once, and gone when they are gone', async () => {
-    await ann.until('bob', ({ followers }) => followers.join() === 'bob');
-    await bob.until('nobody', ({ followers }) => followers.length === 0);
-    await seal(bob);
-    await ann.until('nobody', ({ followers }) => followers.length === 0);
-    await follow(bob, ann);
-    await ann.until('bob again', ({ followers }) => followers.join() === 'bob');
-  });
-});
 
 describe('a checkpoint', { timeout: 30_000 }, () => {
   const lastCheckpoint = async (server: PostgresServer): Promise<string> => {

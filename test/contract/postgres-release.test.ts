@@ -6,16 +6,13 @@ import { conninfoFor } from '#agent/engines/postgres/follow.js';
 import { release } from '#agent/engines/postgres/release.js';
 import { type PostgresServer, cloneReplica, createPrimary } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import { type History, newHistory } from '#test/contract/engine/history.js';
+import { fence, follow, seal } from '#test/contract/engine/steps.js';
 import {
-  type History,
   type Member,
   boundFor,
   careFor,
   describeMember,
-  fence,
-  follow,
-  newHistory,
-  seal,
   stopCaring,
 } from '#test/contract/postgres-members.js';
 

@@ -30,16 +30,13 @@ import type { SalvageRecord } from '#agent/engines/postgres/salvage.js';
 import { type Server, describeServer } from '#agent/engines/postgres/server.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import { type History, newHistory } from '#test/contract/engine/history.js';
+import { fence, follow, seal, takeTail } from '#test/contract/engine/steps.js';
 import {
-  type History,
   type Member,
   careFor,
   connect,
-  fence,
-  follow,
   missing,
-  newHistory,
-  seal,
   stopCaring,
   writeUntilItDies,
 } from '#test/contract/postgres-members.js';
@@ -490,8 +487,9 @@ describe('a leader that was reopened and lost before its heir heard of it', { ti
     await ann.server.query('create table kept (text text)');
     await ann.server.query('create table lost (text text)');
     await bob.server.waitUntilCaughtUpWith(ann.server);
-    await seal(bob);
     await crash(ann);
+    await seal(bob);
+    await takeTail(bob, ann); // a canary may have come in between
     await ann.run({ kind: 'start' });
     expect(await seal(ann)).toEqual(await seal(bob));
     const [checkpointer] = await ann.server.query<{ pid: number }>(

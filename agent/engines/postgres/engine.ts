@@ -147,7 +147,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       void makeSlots(server, action.replicas, WITHIN_MS.makeSlots).catch((error: unknown) => {
         server.log('warn', 'SLOTS_FAILED', { because: String(error) });
       });
-      return { kind: 'opened', opened };
+      return opened;
     } finally {
       observer?.holdCanary(false);
     }

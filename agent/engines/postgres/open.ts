@@ -6,8 +6,7 @@
 import { rm } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
 import { type Position, comparePositions, formatLsn, formatPosition } from '#core/position.js';
-import type { OpenedReport } from '#core/report.js';
-import type { EngineAction } from '#agent/ports/engine.js';
+import type { ActionResult, EngineAction } from '#agent/ports/engine.js';
 import { type Apply, applyUntil, readApply } from '#agent/engines/postgres/apply.js';
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
@@ -24,7 +23,11 @@ export type OpenAction = EngineAction & { readonly kind: 'open' };
 
 const LOOK_EVERY_MS = 2;
 
-export async function open(server: Server, action: OpenAction, bounds: Bounds): Promise<OpenedReport> {
+export async function open(
+  server: Server,
+  action: OpenAction,
+  bounds: Bounds,
+): Promise<ActionResult & { readonly kind: 'opened' }> {
   const before = await readStatus(server, false, bounds.left());
   const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
   if (before.closed) {
@@ -35,6 +38,7 @@ export async function open(server: Server, action: OpenAction, bounds: Bounds): 
   }
   bounds.check();
   await layBootClosed(server.dataDir, await server.owner());
+  const provedAt = server.now();
   const mark = await writeMark(server.connection, action.epoch, action.mark, server.member, bounds.left());
   const now = await readStatus(server, false, bounds.left());
   const position = await readPosition(server, now, bounds.left());
@@ -43,7 +47,8 @@ export async function open(server: Server, action: OpenAction, bounds: Bounds): 
   }
   for (const memo of ['promoted', 'fenced'] as const) await server.memos.drop(memo);
   await rm(server.tailDir, { recursive: true, force: true });
-  return { epoch: action.epoch, mark, position, lineage: readLineage(server.logDir, now.timeline) ?? '' };
+  const lineage = readLineage(server.logDir, now.timeline) ?? '';
+  return { kind: 'opened', provedAt, opened: { epoch: action.epoch, mark, position, lineage } };
 }
 
 /** All that the plan counts on must be applied here. What was received beyond that is applied by the promotion. */

@@ -378,10 +378,12 @@ export class Engine {
     const { db, mistakes } = this.#deps;
     step.after(db.around.random.between(0.2, 1), () => {
       db.bootClosed = true;
+      const provedAt = this.#deps.agent.host.now();
       if (db.openedAt !== action.epoch) db.around.witness.opened(db, action.epoch);
       const report = (): void =>
         step.finish({
           kind: 'opened',
+          provedAt,
           opened: { epoch: action.epoch, mark: action.mark, position: db.log.position(), lineage: '' },
         });
       if (mistakes.provesBeforeTheWrite === true) return report();
@@ -390,6 +392,7 @@ export class Engine {
       if (known?.epoch === action.epoch) {
         return step.finish({
           kind: 'opened',
+          provedAt,
           opened: { epoch: action.epoch, mark: known.mark, position: db.log.position(), lineage: '' },
         });
       }

@@ -150,7 +150,10 @@ export class AgentNode implements RunningAgent {
       this.#deps.rules,
     );
     this.#state = decision.state;
-    if (decision.effects.some((effect) => effect.kind === 'send' && effect.report.wantsLease)) {
+    // One that is to open asks as soon as its database runs.
+    const { openedEpoch, plan } = this.#state.durable;
+    const isOpened = openedEpoch === plan?.epoch;
+    if (isOpened && decision.effects.some((effect) => effect.kind === 'send' && effect.report.wantsLease)) {
       const { canaryTimeoutMs, heartbeatMs } = timingsOf(profile ?? 'balanced');
       this.#deps.truth.asksForLease(this.member.db, canaryTimeoutMs, heartbeatMs);
     }
