@@ -107,13 +107,11 @@ function mayGrant(
     report.planEpoch === plan.epoch &&
     role.kind === 'active' &&
     rules.E4(cluster.stored?.readIn, role.term) &&
-    rules.E3(cluster.write?.write.plan, plan.epoch) &&
+    rules.E3({ writing: cluster.write?.write.plan.epoch, attempting: cluster.attempt?.epoch }, plan.epoch) &&
     rules.F1({ fencedEpoch: report.fencedEpoch, highestEpoch: report.highestEpoch }, plan.epoch) &&
     !storeIsBehind(cluster, context) &&
     // Told to close, it is not to be kept open.
-    cluster.order?.stage !== 'stepping-down' &&
-    // Once replicas are sealed for the next epoch this leader is on its way out: its lease is left to end.
-    (cluster.attempt === undefined || cluster.attempt.epoch === plan.epoch)
+    cluster.order?.stage !== 'stepping-down'
   );
 }
 

@@ -20,6 +20,7 @@ import { advance } from '#controller/decide/advance.js';
 import { leaveLeadersHost, standbysFound } from '#controller/decide/hosts.js';
 import { loadClusters } from '#controller/decide/load.js';
 import { operate } from '#controller/decide/operate.js';
+import { forgiveSilence } from '#controller/decide/stall.js';
 import { askerOf } from '#controller/decide/reply.js';
 import {
   type ClusterState,
@@ -40,7 +41,14 @@ export interface Decision {
 
 /** `host`: name of the machine that it runs on; undefined: not told, and A3 has nothing to say. */
 export function startState(name: string, host: string | undefined): ControllerState {
-  return { name, host, role: { kind: 'standby' }, standbysAskedAt: LONG_AGO, clusters: {} };
+  return {
+    name,
+    host,
+    role: { kind: 'standby' },
+    standbysAskedAt: LONG_AGO,
+    decidedAt: LONG_AGO,
+    clusters: {},
+  };
 }
 
 export function decide(state: ControllerState, event: Event, rules: Rules): Decision {
@@ -54,7 +62,7 @@ export function decide(state: ControllerState, event: Event, rules: Rules): Deci
     rules,
     emit: (effect) => effects.push(effect),
   };
-  const taken = take(state, event, context);
+  const taken = take(forgiveSilence(state, event), event, context);
   const next = advanceAll(taken, { ...context, role: taken.role });
   return { state: next, effects, wakeAt: wakeAt(next, event.at) };
 }

@@ -1,7 +1,7 @@
 /** What a switchover or failover would do and lose, asked beforehand (`--dry-run`) and by whoever begins one. */
 import { asDuration, type DurationMs } from '#core/brand.js';
 import type { Forecast } from '#core/operator.js';
-import { isProved, type Plan } from '#core/plan.js';
+import { isBeingAdopted, isProved, type Plan } from '#core/plan.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { behind, byPromise, unfit } from '#controller/decide/candidates.js';
 import type { ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
@@ -54,9 +54,13 @@ export function answers(picture: MemberPicture | undefined, plan: Plan, context:
 export const isOpenToWishes = ({ attempt }: ClusterState): boolean =>
   attempt?.stage === 'sealing' && attempt.wish === undefined;
 
+/** Paused, an opening that came to nothing is left to the operator: nobody else will end it. */
+const isGivenUp = ({ attempt }: ClusterState, plan: Plan): boolean =>
+  plan.care === 'paused' && attempt === undefined && !isProved(plan) && !isBeingAdopted(plan);
+
 function busy(cluster: ClusterState, plan: Plan, of: Forecast['of']): Reason | undefined {
   if (cluster.order !== undefined) return reason('BUSY', { doing: cluster.order.wish.kind });
-  if (of === 'failover' && isOpenToWishes(cluster)) return undefined;
+  if (of === 'failover' && (isOpenToWishes(cluster) || isGivenUp(cluster, plan))) return undefined;
   if (cluster.attempt !== undefined || !isProved(plan)) return reason('BUSY', { doing: 'failover' });
   return undefined;
 }

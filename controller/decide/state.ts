@@ -30,6 +30,8 @@ export interface ControllerState {
   readonly role: Role;
   /** When somebody to hand the active role to was last looked for (A3). */
   readonly standbysAskedAt: MonotonicMs;
+  /** When it decided last: a long gap is a stall of its own. */
+  readonly decidedAt: MonotonicMs;
   readonly clusters: Readonly<Record<string, ClusterState>>;
 }
 

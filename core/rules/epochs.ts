@@ -40,9 +40,16 @@ export function E2_settle(unknown: Plan): Plan {
   return { ...unknown, version: nextVersion(unknown.version) };
 }
 
-/** E3: from submitting an appointment until its outcome is known, no grant for the old epoch leaves. */
-export function E3_mayGrant(writeInFlight: { readonly epoch: Epoch } | undefined, planEpoch: Epoch): boolean {
-  return writeInFlight === undefined || writeInFlight.epoch === planEpoch;
+/**
+ * E3: from submitting an appointment until its outcome is known, no grant for the old epoch leaves; nor while one is being prepared: once
+ * replicas are sealed for the next epoch this leader is on its way out, and its lease is left to end.
+ */
+export function E3_mayGrant(
+  underWay: { readonly writing: Epoch | undefined; readonly attempting: Epoch | undefined },
+  planEpoch: Epoch,
+): boolean {
+  const { writing = planEpoch, attempting = planEpoch } = underWay;
+  return writing === planEpoch && attempting === planEpoch;
 }
 
 /** E4: a controller decides only on a plan that was read in or after the transaction that won its term. */

@@ -1,7 +1,19 @@
 /** Who may be appointed: wrong. */
+import { LONG_AGO, latest } from '#core/brand.js';
 import type { Mistake } from '#test/planted/mistake.js';
 
 export const ELIGIBILITY_MISTAKES = {
+  'V1-one-vouch-is-enough': {
+    rules: {
+      V1: (required, answered) =>
+        required
+          .map((name) => answered[name])
+          .reduce((newest, at) => latest(newest ?? LONG_AGO, at ?? LONG_AGO), undefined),
+    },
+  },
+  'V2-vouches-though-sealed': { rules: { V2: () => 'promise' } },
+  'V2-opens-before-its-promise-has-run-out': { rules: { V2_open: () => true } },
+  'V3-a-start-forgets-its-promises': { rules: { V3: () => LONG_AGO } },
   'V4-eligible-at-once': { rules: { V4: () => true } },
   'V5-eligible-without-a-seal': {
     rules: { V5: (before, _, leader) => before.filter((name) => name !== leader) },

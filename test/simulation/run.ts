@@ -2,13 +2,16 @@
  * One seed: a cluster is adopted, faults befall it, everything heals, and it has to become whole again. The first broken invariant ends the
  * run.
  */
+import type { OperatorCommand } from '#core/operator.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { isProved } from '#core/plan.js';
 import { comparePlans } from '#core/plan.js';
 import type { Rules } from '#core/rules/index.js';
 import { checkAppends } from '#test/history/append-history.js';
 import type { Violation } from '#test/simulation/checks/truth.js';
-import { bootHost, FAULT_NAMES, FAULTS, type FaultName } from '#test/simulation/faults/faults.js';
+import { bootHost, FAULTS } from '#test/simulation/faults/faults.js';
+import { drawTheme, type Theme } from '#test/simulation/faults/themes.js';
+import { NO_AMBIGUITY } from '#test/simulation/models/etcd.js';
 import type { MemberMistakes } from '#test/simulation/nodes/member.js';
 import { CLUSTER, World } from '#test/simulation/world.js';
 import { Random } from '#test/simulation/world/random.js';
@@ -38,15 +41,19 @@ export interface Outcome {
 }
 
 const ADOPTED_WITHIN_MS = 20_000;
-const SAFETY_MS = 15_000;
+const SAFETY_MS = 25_000;
 const HEALED_WITHIN_MS = 90_000;
 const OPERATOR_EVERY_MS = 100;
 const CLONE_EVERY_MS = 2000;
+/** A write on a cluster that nothing troubles. */
+const ANSWERED_WITHIN_MS = 200;
 /** Longer than anything that heals by itself takes: a lease, a promise, an opening. */
 const OPERATOR_COMES_AFTER_MS = 25_000;
 
 export function run(options: RunOptions): Outcome {
+  const theme = drawTheme(Random.of(options.seed, 'swarm'));
   const world = new World({
+    controllersApart: theme.isControlPlaneOnly,
     seed: options.seed,
     rules: options.rules,
     mistakes: options.mistakes ?? {},
@@ -60,7 +67,8 @@ export function run(options: RunOptions): Outcome {
   if (!isOver() && !isWhole(world))
     truth.violate('INV-8', `the cluster was not adopted: ${unwell(world) ?? ''}`);
   if (!isOver()) {
-    faults = befall(world, options);
+    truth.staysOpen = theme.isControlPlaneOnly;
+    faults = befall(world, theme, options);
     timeline.runUntil(timeline.now + SAFETY_MS, isOver);
     heal(world, options);
     const until = timeline.now + HEALED_WITHIN_MS;
@@ -101,32 +109,38 @@ function adopt(world: World): void {
   ask();
 }
 
-/** The faults of this seed: a part of all, drawn once, and then one after the other. Answers how many there will be. */
+/** The faults of this seed, one after the other. Answers how many there will be. */
 function befall(
   world: World,
+  theme: Theme,
   { seed, without, faults: most = Number.POSITIVE_INFINITY }: RunOptions,
 ): number {
   const { timeline, trace } = world;
-  const swarm = Random.of(seed, 'swarm');
-  const share = swarm.pick([0.1, 0.25, 0.5, 1]);
-  const chosen = FAULT_NAMES.filter(() => swarm.chance(share));
-  const names: readonly FaultName[] = chosen.length === 0 ? [swarm.pick(FAULT_NAMES)] : chosen;
-  const pause = swarm.pick([200, 600, 1500]);
+  world.haste = theme.haste;
   let at = timeline.now;
   let number = 0;
-  for (const end = at + SAFETY_MS; at < end; number++) {
+  for (const end = at + SAFETY_MS; ; number++) {
     const mine = number;
     const random = Random.of(seed, `fault ${mine}`);
-    at += pause * random.between(0.1, 2);
-    if (at >= end) break;
+    at += theme.pauseMs * random.between(0.1, 2);
+    if (at >= end) return number;
     if (mine >= most || without?.has(mine) === true) continue;
     timeline.at(at, () => {
+      const isEnd = random.chance(theme.endShare);
+      const names = isEnd && isOpen(world) ? theme.ends : theme.troubles;
+      if (names.length === 0) return;
       const name = random.pick(names);
       const done = FAULTS[name](world, random);
       if (done !== undefined) trace.log('FAULT', () => `#${mine} ${name}: ${done}`);
     });
   }
-  return number;
+}
+
+/** There is a leader to be taken away. */
+function isOpen(world: World): boolean {
+  const plan = world.etcd.plan(CLUSTER);
+  const db = world.leader()?.db;
+  return plan !== undefined && isProved(plan) && db?.isServing === true && db.role === 'writable';
 }
 
 function heal(world: World, { seed }: RunOptions): void {
@@ -134,7 +148,8 @@ function heal(world: World, { seed }: RunOptions): void {
   const random = Random.of(seed, 'heal');
   trace.log('HEAL', () => 'everything heals');
   network.mendAll();
-  etcd.ambiguity = 0;
+  etcd.ambiguity = NO_AMBIGUITY;
+  etcd.slowMs = 0;
   etcd.isAvailable = true;
   for (const host of world.hosts) {
     bootHost(world, host, random);
@@ -164,20 +179,14 @@ function heal(world: World, { seed }: RunOptions): void {
 /** What only an operator can do: resume what he paused, start what he stopped, clone what cannot be rewound. */
 function operate(world: World, healedAt: number): void {
   const plan = world.etcd.plan(CLUSTER);
-  const active = world.active();
   if (plan === undefined) return;
-  if (plan.care === 'paused') active?.operate(CLUSTER, { kind: 'resume', by: 'ops' }, () => undefined);
+  if (plan.care === 'paused') ask(world, { kind: 'resume', by: 'ops' });
   const [kept] = plan.maintenance;
-  if (kept !== undefined)
-    active?.operate(CLUSTER, { kind: 'maintenance', member: kept, on: false, by: 'ops' }, () => undefined);
+  if (kept !== undefined) ask(world, { kind: 'maintenance', member: kept, on: false, by: 'ops' });
   const leader = world.member(plan.leader);
   // Looked after on the spot: nothing there can commit, and nobody else knows what that leader had promised.
   if (!leader.db.canCommit && world.timeline.now - healedAt > OPERATOR_COMES_AFTER_MS)
-    active?.operate(
-      CLUSTER,
-      { kind: 'failover', to: undefined, by: 'ops', acceptLoss: true, leaderIsOff: true },
-      () => undefined,
-    );
+    ask(world, { kind: 'failover', to: undefined, by: 'ops', acceptLoss: true, leaderIsOff: true });
   for (const member of world.members) {
     const { db, agent } = member;
     if (db.ending === 'stopped' && db.server === undefined) db.start(50);
@@ -191,6 +200,13 @@ function operate(world: World, healedAt: number): void {
       world.startAgent(member);
     }
   }
+}
+
+function ask(world: World, command: OperatorCommand): void {
+  world.active()?.operate(CLUSTER, command, (answer) => {
+    if (answer.kind === 'error')
+      world.trace.log('OPERATOR', () => `${command.kind}: ${answer.code} ${answer.text}`);
+  });
 }
 
 /** One leader, proved, open, followed by everybody, and everybody knows it. */
@@ -229,6 +245,11 @@ function checkHistory(world: World): void {
     if (!leader.db.log.contains(db.log) || db.log.length !== leader.db.log.length)
       truth.violate('INV-8', `${name} does not hold what ${leader.name} holds`);
   }
+  if (
+    truth.staysOpen &&
+    world.history.some(({ outcome, began }) => outcome !== 'ok' && began < timeline.now - ANSWERED_WITHIN_MS)
+  )
+    truth.violate('INV-9', 'a write failed, though only the control plane was in trouble');
   const final = new Map<number, number[]>();
   for (const { key, value } of leader.db.values()) final.set(key, [...(final.get(key) ?? []), value]);
   for (const finding of checkAppends(world.history, final)) {

@@ -25,6 +25,8 @@ export interface Setting {
   readonly rules: Rules;
   readonly mistakes: MemberMistakes;
   readonly isTraced: boolean;
+  /** No controller runs on the machine of a member. */
+  readonly controllersApart: boolean;
 }
 
 export const CLUSTER = 'c';
@@ -46,6 +48,8 @@ export class World {
   readonly history: Append[] = [];
   readonly clients: readonly Client[];
   readonly profile: ProfileName;
+  /** By how much shorter its troubles are. */
+  haste = 1;
   readonly seed: number;
   readonly #setting: Setting;
   readonly #sessions: Sessions;
@@ -65,7 +69,7 @@ export class World {
     this.profile = shape.pick(['fast', 'fast', 'fast', 'balanced', 'balanced']);
     const count = shape.pick([2, 3, 3, 3, 4]);
     const memberHosts = Array.from({ length: count }, (_, i) => host(`m${i + 1}`));
-    const isShared = shape.chance(0.5);
+    const isShared = shape.chance(0.5) && !setting.controllersApart;
     const controllerCount = shape.pick([1, 2, 3, 3, 3]);
     this.controllerHosts = Array.from({ length: controllerCount }, (_, i) => {
       const shared = isShared ? memberHosts[i] : undefined;
@@ -107,7 +111,7 @@ export class World {
           this.network,
           Random.of(seed, `client ${key}`),
           this.history,
-          40,
+          60,
         ),
     );
     this.#watchTheLiving();

@@ -29,9 +29,10 @@ describe('E', () => {
     expect(may('committed', false, undefined)).toBe(false);
   });
   it('E3 grants nothing for the old epoch while an appointment is on its way', () => {
-    expect(rules.E3({ epoch: e(4n) }, e(3n))).toBe(false);
-    expect(rules.E3({ epoch: e(3n) }, e(3n))).toBe(true);
-    expect(rules.E3(undefined, e(3n))).toBe(true);
+    expect(rules.E3({ writing: e(4n), attempting: undefined }, e(3n))).toBe(false);
+    expect(rules.E3({ writing: undefined, attempting: e(4n) }, e(3n))).toBe(false);
+    expect(rules.E3({ writing: e(3n), attempting: e(3n) }, e(3n))).toBe(true);
+    expect(rules.E3({ writing: undefined, attempting: undefined }, e(3n))).toBe(true);
   });
   it('E4 takes no plan read before the term was won', () => {
     expect(rules.E4(undefined, TERM)).toBe(false);

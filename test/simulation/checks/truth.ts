@@ -45,6 +45,8 @@ export class Truth implements Witness {
   #acknowledged: Acknowledged[] = [];
   readonly #sealed = new Map<string, Position[]>();
   readonly #standstill = new Map<string, number>();
+  /** Nothing but the control plane is in trouble in this run. */
+  staysOpen = false;
   /** Neither its agent nor its guard runs, or did a moment ago. */
   isUnguarded: (member: string) => boolean = () => false;
   seenAlive: (member: string) => { readonly agent: number; readonly guard: number } = () => ({
@@ -212,6 +214,18 @@ export class Truth implements Witness {
         'INV-2',
         `${member} takes up plan ${after.plan.epoch} though it knows epoch ${after.highestEpoch}`,
       );
+  }
+
+  /** S4: nobody is pointed at a leader that has not proved itself. */
+  pointed(member: string, plan: Plan): void {
+    if (!isProved(plan) && !isBeingAdopted(plan))
+      this.violate('S4', `${member} is pointed at ${plan.leader}, which has not proved epoch ${plan.epoch}`);
+  }
+
+  /** INV-9: a leader is closed. */
+  closed(db: Database): void {
+    if (this.staysOpen)
+      this.violate('INV-9', `${db.name} is closed, though only the control plane is in trouble`);
   }
 
   /** INV-7: whoever begins to receive holds nothing that its upstream lacks. */

@@ -4,6 +4,7 @@ import { CLUSTER } from '#test/simulation/world.js';
 import type { Member } from '#test/simulation/nodes/member.js';
 import type { Host, Process } from '#test/simulation/world/host.js';
 import type { Random } from '#test/simulation/world/random.js';
+import { NO_AMBIGUITY } from '#test/simulation/models/etcd.js';
 import { asDuration } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -107,8 +108,12 @@ function operator(world: World, random: Random): string | undefined {
   return `${command.kind}${'to' in command ? ` to ${command.to ?? 'anybody'}` : ''}`;
 }
 
-const short = (random: Random): number =>
-  random.pick([random.between(20, 400), random.between(400, 3000), random.between(3000, 7000)]);
+/** Long enough for what waits for leases to happen meanwhile. */
+const long = (_: World, random: Random): number => random.between(3000, 9000);
+
+/** From a hiccup to more than a lease and a promise. A hasty world has its troubles over sooner, and so more of them. */
+const short = ({ haste }: World, random: Random): number =>
+  haste * random.pick([random.between(20, 400), random.between(400, 3000), random.between(3000, 7000)]);
 
 export const FAULTS = {
   'database-killed': (world, random) => {
@@ -118,7 +123,7 @@ export const FAULTS = {
   },
   'database-stopped': (world, random) => {
     const { db, name } = someone(world, random);
-    stopFor(world, [db.server], short(random));
+    stopFor(world, [db.server], short(world, random));
     return name;
   },
   'database-shut-down': (world, random) => {
@@ -134,14 +139,14 @@ export const FAULTS = {
   },
   'disk-stalled': (world, random) => {
     const { db, name } = someone(world, random);
-    db.disk.stalledUntil = world.timeline.now + short(random);
+    db.disk.stalledUntil = world.timeline.now + short(world, random);
     return name;
   },
   'disk-full': (world, random) => {
     const member = someone(world, random);
     const { db, name } = member;
     db.disk.isFull = true;
-    world.timeline.after(short(random), () => {
+    world.timeline.after(short(world, random), () => {
       db.disk.isFull = false;
       restartAgent(world, member, random.between(100, 1000));
     });
@@ -150,19 +155,19 @@ export const FAULTS = {
   'agent-killed': (world, random) => {
     const member = someone(world, random);
     member.agent?.process.kill();
-    restartAgent(world, member, short(random));
+    restartAgent(world, member, short(world, random));
     return member.name;
   },
   'agent-stopped': (world, random) => {
     const { agent, name } = someone(world, random);
-    stopFor(world, [agent?.process], short(random));
+    stopFor(world, [agent?.process], short(world, random));
     return name;
   },
   'memory-lost': (world, random) => {
     const member = someone(world, random);
     member.agent?.process.kill();
     member.forget();
-    restartAgent(world, member, short(random));
+    restartAgent(world, member, short(world, random));
     return member.name;
   },
   'agent-restarted': (world, random) => {
@@ -185,26 +190,26 @@ export const FAULTS = {
   },
   'database-and-agent-stopped': (world, random) => {
     const { db, agent, name } = someone(world, random);
-    stopFor(world, [db.server, agent?.process], short(random));
+    stopFor(world, [db.server, agent?.process], short(world, random));
     return name;
   },
   'database-and-agent-killed': (world, random) => {
     const member = someone(world, random);
     member.agent?.process.kill();
     member.db.kill('crashed');
-    restartAgent(world, member, short(random));
+    restartAgent(world, member, short(world, random));
     return member.name;
   },
   'host-stopped': (world, random) => {
     const { host, name } = someone(world, random);
-    const ms = short(random);
+    const ms = short(world, random);
     world.truth.standsStill(name, world.timeline.now + ms);
     stopFor(world, [...host.processes], ms);
     return name;
   },
   'host-asleep': (world, random) => {
     const { host, name } = someone(world, random);
-    const ms = short(random);
+    const ms = short(world, random);
     world.truth.standsStill(name, world.timeline.now + ms);
     host.sleep(ms);
     return name;
@@ -217,12 +222,12 @@ export const FAULTS = {
   'replay-paused': (world, random) => {
     const { db, name } = replica(world, random) ?? {};
     db?.pauseReplay(true);
-    world.timeline.after(short(random), () => db?.pauseReplay(false));
+    world.timeline.after(short(world, random), () => db?.pauseReplay(false));
     return name;
   },
   'promotion-slow': (world, random) => {
     for (const { troubles } of world.members) troubles.slowPromotion = 0.7;
-    world.timeline.after(short(random) + 3000, () => {
+    world.timeline.after(short(world, random) + 3000, () => {
       for (const { troubles } of world.members) troubles.slowPromotion = 0;
     });
     return 'everywhere';
@@ -230,34 +235,38 @@ export const FAULTS = {
   'promotion-refused': (world, random) => {
     const { troubles, name } = random.pick(world.members);
     troubles.refusedPromotion = 1;
-    world.timeline.after(short(random) + 2000, () => (troubles.refusedPromotion = 0));
+    world.timeline.after(short(world, random) + 2000, () => (troubles.refusedPromotion = 0));
     return name;
   },
   'fence-stubborn': (world, random) => {
     const { troubles, name } = someone(world, random);
     troubles.stubbornFence = 0.5;
-    world.timeline.after(short(random), () => (troubles.stubbornFence = 0));
+    world.timeline.after(short(world, random), () => (troubles.stubbornFence = 0));
     return name;
   },
   'rewind-fails': (world, random) => {
     for (const { troubles } of world.members) troubles.failedRewind = 0.5;
-    world.timeline.after(short(random) + 2000, () => {
+    world.timeline.after(short(world, random) + 2000, () => {
       for (const { troubles } of world.members) troubles.failedRewind = 0;
     });
     return 'everywhere';
   },
   'controller-killed': (world, random) => {
     const index = random.int(world.controllers.length);
-    const victims = random.chance(0.2) ? [...world.controllers.keys()] : [index];
-    for (const one of victims) {
-      world.controllers[one]?.process.kill();
-      world.timeline.after(short(random), () => world.startController(one));
+    world.controllers[index]?.process.kill();
+    world.timeline.after(short(world, random), () => world.startController(index));
+    return `k${index + 1}`;
+  },
+  'controllers-lost': (world, random) => {
+    for (const [index, controller] of world.controllers.entries()) {
+      controller?.process.kill();
+      world.timeline.after(long(world, random), () => world.startController(index));
     }
-    return victims.map((one) => `k${one + 1}`).join(' ');
+    return 'all';
   },
   'controller-stopped': (world, random) => {
     const controller = world.active() ?? world.controllers[0];
-    stopFor(world, [controller?.process], short(random));
+    stopFor(world, [controller?.process], short(world, random));
     return controller?.name;
   },
   'controller-restarted': (world, random) => {
@@ -271,7 +280,7 @@ export const FAULTS = {
   'controller-cut-from-etcd': (world, random) => {
     const host = (world.active() ?? world.controllers[0])?.process.host;
     if (host === undefined) return undefined;
-    cutFor(world, [host], [world.etcd.host], short(random), random.chance(0.3));
+    cutFor(world, [host], [world.etcd.host], short(world, random), random.chance(0.3));
     return host.name;
   },
   'election-key-deleted': (world) => {
@@ -279,18 +288,53 @@ export const FAULTS = {
     return 'etcd';
   },
   'etcd-leader-change': (world, random) => {
-    world.etcd.changeLeader(short(random));
+    world.etcd.changeLeader(short(world, random));
+    return 'etcd';
+  },
+  'etcd-slow': (world, random) => {
+    world.etcd.slowMs = random.pick([30, 200, 900]);
+    world.timeline.after(long(world, random), () => (world.etcd.slowMs = 0));
+    return 'etcd';
+  },
+  'etcd-late': (world, random) => {
+    world.etcd.ambiguity = { share: random.between(0.2, 0.8), ways: ['late'] };
+    world.timeline.after(long(world, random), () => (world.etcd.ambiguity = NO_AMBIGUITY));
     return 'etcd';
   },
   'etcd-ambiguous': (world, random) => {
-    world.etcd.ambiguity = random.between(0.1, 0.6);
-    world.timeline.after(short(random), () => (world.etcd.ambiguity = 0));
+    world.etcd.ambiguity = { share: random.between(0.1, 0.6), ways: ['lost', 'late', 'unanswered'] };
+    world.timeline.after(short(world, random), () => (world.etcd.ambiguity = NO_AMBIGUITY));
     return 'etcd';
   },
   'leader-cut-from-controllers': (world, random) => {
     const leader = world.leader();
     if (leader === undefined) return undefined;
-    cutFor(world, [leader.host], world.controllerHosts, short(random), random.chance(0.3));
+    cutFor(world, [leader.host], world.controllerHosts, short(world, random), random.chance(0.3));
+    return leader.name;
+  },
+  'leader-and-active-isolated': (world, random) => {
+    const [leader, active] = [world.leader(), world.active()];
+    if (leader === undefined || active === undefined) return undefined;
+    const together = [leader.host, active.process.host];
+    const others = world.hosts.filter((host) => !together.includes(host) && host.name !== 'clients');
+    cutFor(world, together, others, long(world, random), false);
+    return `${leader.name} ${active.name}`;
+  },
+  'leader-cut-off-by-and-by': (world, random) => {
+    const leader = world.leader();
+    if (leader === undefined) return undefined;
+    const ms = random.between(1000, 4000);
+    const rest = random.between(1000, 4000);
+    const others = world.hosts.filter((host) => host !== leader.host && host.name !== 'clients');
+    cutFor(world, [leader.host], world.controllerHosts, ms + rest, false);
+    world.timeline.after(ms, () => cutFor(world, [leader.host], others, rest, false));
+    return leader.name;
+  },
+  'leader-cannot-speak': (world, random) => {
+    const leader = world.leader();
+    if (leader === undefined) return undefined;
+    const others = world.hosts.filter((host) => host !== leader.host && host.name !== 'clients');
+    cutFor(world, [leader.host], others, short(world, random), true);
     return leader.name;
   },
   'member-isolated': (world, random) => {
@@ -298,29 +342,29 @@ export const FAULTS = {
     const others = world.hosts.filter(
       (other) => other !== host && (random.chance(0.5) || other.name !== 'clients'),
     );
-    cutFor(world, [host], others, short(random), random.chance(0.3));
+    cutFor(world, [host], others, short(world, random), random.chance(0.3));
     return name;
   },
   'replication-cut': (world, random) => {
     const [a, b] = [world.leader(), replica(world, random)];
     if (a === undefined || b === undefined) return undefined;
-    cutFor(world, [a.host], [b.host], short(random), random.chance(0.3));
+    cutFor(world, [a.host], [b.host], short(world, random), random.chance(0.3));
     return `${a.name} ${b.name}`;
   },
   'network-split': (world, random) => {
     const left = world.hosts.filter(() => random.chance(0.5));
     const right = world.hosts.filter((host) => !left.includes(host));
-    cutFor(world, left, right, short(random), random.chance(0.2));
+    cutFor(world, left, right, short(world, random), random.chance(0.2));
     return `${left.map(({ name }) => name).join(' ')} | ${right.map(({ name }) => name).join(' ')}`;
   },
   'one-link-cut': (world, random) => {
     const [a, b] = [random.pick(world.hosts), random.pick(world.hosts)];
-    cutFor(world, [a], [b], short(random), random.chance(0.5));
+    cutFor(world, [a], [b], short(world, random), random.chance(0.5));
     return `${a.name} ${b.name}`;
   },
   'network-slow': (world, random) => {
-    world.network.weather = { loss: 0, duplication: 0, longestMs: random.pick([20, 100, 400]) };
-    world.timeline.after(short(random), () => world.network.calm());
+    world.network.weather = { loss: 0, duplication: 0, longestMs: random.pick([20, 100, 400, 1500]) };
+    world.timeline.after(short(world, random), () => world.network.calm());
     return 'everywhere';
   },
   'network-foul': (world, random) => {
@@ -329,11 +373,14 @@ export const FAULTS = {
       duplication: 0.2,
       longestMs: random.pick([5, 50, 500]),
     };
-    world.timeline.after(short(random), () => world.network.calm());
+    world.timeline.after(short(world, random), () => world.network.calm());
     return 'everywhere';
+  },
+  switchover: (world) => {
+    world.active()?.operate(CLUSTER, { kind: 'switchover', to: undefined, by: 'ops' }, () => undefined);
+    return 'to anybody';
   },
   'operator-asks': operator,
 } satisfies Readonly<Record<string, Fault>>;
 
 export type FaultName = keyof typeof FAULTS;
-export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];

@@ -21,6 +21,7 @@ export interface Witness {
   acknowledged(db: Database, entry: Entry): void;
   follows(db: Database, leader: Database): void;
   rewound(db: Database, to: number): void;
+  closed(db: Database): void;
 }
 
 export interface Surroundings {
@@ -147,6 +148,7 @@ export class Database {
       return isDown();
     }
     this.isServing = false;
+    if (this.role === 'writable') this.around.witness.closed(this);
     this.#breakPending(server);
     for (const stream of this.followers) stream.pump();
     this.host.timeline.after(withinMs, () => {
@@ -215,8 +217,8 @@ export class Database {
     const retry = this.host.timeline.after.bind(this.host.timeline);
     retry(delayMs, () => {
       this.#connecting = false;
-      if (this.server !== server || this.stream !== undefined) return;
-      if (!this.#connect(server)) this.connectSoon();
+      if (this.stream !== undefined) return;
+      if (this.server !== server || !this.#connect(server)) this.connectSoon();
     });
   }
 

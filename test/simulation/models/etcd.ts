@@ -37,6 +37,14 @@ interface Contents {
   readonly standing: Map<number, { readonly controller: string; readonly host: string | undefined }>;
 }
 
+/** `lost`: never applied. `late`: applied when nobody waits for it any more, or before. `unanswered`: applied at once. */
+export interface Ambiguity {
+  readonly share: number;
+  readonly ways: readonly ('lost' | 'late' | 'unanswered')[];
+}
+
+export const NO_AMBIGUITY: Ambiguity = { share: 0, ways: [] };
+
 /** For planted mistakes only: a guard that is not asked. */
 export const NO_CHECK = asRevision(-1n);
 
@@ -46,8 +54,10 @@ const LATE_MS = 3000;
 
 export class Etcd {
   readonly host: Host;
-  /** Requests that go wrong, of all. */
-  ambiguity = 0;
+  /** Requests that go wrong, of all, and how. */
+  ambiguity: Ambiguity = NO_AMBIGUITY;
+  /** The longest that it takes to answer. */
+  slowMs = 0;
   isAvailable = true;
   readonly #timeline: Timeline;
   readonly #network: Network;
@@ -191,15 +201,15 @@ export class Etcd {
       answered(answer);
     };
     client.after(withinMs, () => end(undefined));
-    const goesWrong = this.#random.chance(this.ambiguity);
-    const how = goesWrong ? this.#random.pick(['lost', 'late', 'unanswered'] as const) : 'well';
+    const { share, ways } = this.ambiguity;
+    const how = share > 0 && this.#random.chance(share) ? this.#random.pick(ways) : 'well';
     if (how === 'lost') return;
     let isTaken = false;
     this.#network.send(client.host, this.host, () => {
       // A connection delivers a request once.
       if (isTaken) return;
       isTaken = true;
-      const lateMs = how === 'late' ? this.#random.between(0, LATE_MS) : 0.3;
+      const lateMs = this.#random.between(0, how === 'late' ? LATE_MS : 0.6 + this.slowMs);
       this.#timeline.after(lateMs, () => {
         if (!this.isAvailable) return;
         const answer = apply();

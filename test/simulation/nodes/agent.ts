@@ -207,6 +207,8 @@ export class AgentNode implements RunningAgent {
       case 'run': {
         const { id, action } = effect;
         trace.log(member.name, () => `does ${action.kind}`);
+        const { plan } = this.#state.durable;
+        if (action.kind === 'follow' && plan !== undefined) this.#deps.truth.pointed(member.name, plan);
         return this.engine.run(action, (result) => {
           trace.log(
             member.name,
