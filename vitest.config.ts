@@ -23,6 +23,7 @@ export default defineConfig({
       // Values in, values out: any number at once.
       project('unit', ['test/unit/**/*.test.ts', 'core/**/*.test.ts']),
       project('scenarios', ['test/scenarios/**/*.test.ts']),
+      project('simulation', ['test/simulation/**/*.test.ts']),
       // Real servers, real ports and real time: one file after the other, each kind in a group of its own, after those
       // above, so that no load from another test stretches what is measured here.
       project('contract', ['test/contract/**/*.test.ts'], {

@@ -1,4 +1,5 @@
 /** From the sealed members of an attempt to the one that is to lead, or the reason why nobody is chosen yet. */
+import { after } from '#core/brand.js';
 import { chooseMostAdvanced, type Chosen, type SealedCandidate } from '#core/choose.js';
 import type { Candidate } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
@@ -90,7 +91,9 @@ export function choose(
     return { kind: 'wait', reason: reason('WAITING_FOR_AHEAD', { member: ahead }) };
   }
   // Its agent waits by itself (V2); waited for here, the time that it has to open is not spent on that.
-  if (proof === 'lapsed' && promiseLeft(cluster.members[candidate.member], context.now) > 0)
+  const until = after(context.now, promiseLeft(cluster.members[candidate.member], context.now));
+  const opening = { state: 'pending', atLeast: candidate.position, oldLeader: proof } as const;
+  if (!context.rules.V2_open({ until, now: context.now }, opening))
     return { kind: 'wait', reason: reason('VOUCH_RUNS', { member: candidate.member }) };
   return {
     kind: 'chosen',

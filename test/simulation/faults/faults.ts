@@ -323,8 +323,9 @@ export const FAULTS = {
   'leader-cut-off-by-and-by': (world, random) => {
     const leader = world.leader();
     if (leader === undefined) return undefined;
-    const ms = random.between(1000, 4000);
-    const rest = random.between(1000, 4000);
+    const ms = random.between(500, 3000);
+    // About a lease: some end while it still runs.
+    const rest = random.pick([random.between(400, 1200), random.between(1000, 4000)]);
     const others = world.hosts.filter((host) => host !== leader.host && host.name !== 'clients');
     cutFor(world, [leader.host], world.controllerHosts, ms + rest, false);
     world.timeline.after(ms, () => cutFor(world, [leader.host], others, rest, false));
@@ -363,8 +364,8 @@ export const FAULTS = {
     return `${a.name} ${b.name}`;
   },
   'network-slow': (world, random) => {
-    world.network.weather = { loss: 0, duplication: 0, longestMs: random.pick([20, 100, 400, 1500]) };
-    world.timeline.after(short(world, random), () => world.network.calm());
+    world.network.weather = { loss: 0, duplication: 0, longestMs: random.pick([20, 100, 600, 1000]) };
+    world.timeline.after(long(world, random), () => world.network.calm());
     return 'everywhere';
   },
   'network-foul': (world, random) => {

@@ -81,6 +81,25 @@ export interface Theme {
   readonly pauseMs: number;
 }
 
+/** Leaders whose leases run out, or nearly, while those who decide about them are in trouble themselves. */
+const LAPSES: readonly FaultName[] = [
+  'leader-cut-off-by-and-by',
+  'leader-cut-off-by-and-by',
+  'leader-cannot-speak',
+  'leader-and-active-isolated',
+  'member-isolated',
+  'agent-stopped',
+];
+const AROUND_LAPSES: readonly FaultName[] = [
+  ...GROUPS.store,
+  'controller-stopped',
+  'controller-cut-from-etcd',
+  'network-slow',
+  'agent-killed',
+  'memory-lost',
+  'guard-stopped',
+];
+
 const CONTROL_PLANE: readonly FaultName[] = [
   'controller-killed',
   'controllers-lost',
@@ -111,7 +130,17 @@ export function drawTheme(random: Random): Theme {
       pauseMs: random.pick([200, 400]),
     };
   }
-  if (random.chance(0.08)) {
+  if (random.chance(0.25)) {
+    return {
+      isControlPlaneOnly: false,
+      troubles: AROUND_LAPSES.filter(() => random.chance(0.4)),
+      ends: LAPSES.filter(() => random.chance(0.7)),
+      endShare: 0.5,
+      haste: random.pick([0.2, 0.5]),
+      pauseMs: random.pick([200, 500, 1000]),
+    };
+  }
+  if (random.chance(0.1)) {
     const troubles = CONTROL_PLANE.filter(() => random.chance(0.5));
     return {
       isControlPlaneOnly: true,
