@@ -162,6 +162,7 @@ export class World {
     this.controllers[index] = new ControllerNode(name, host, {
       etcd: this.etcd,
       rules: this.#setting.rules,
+      truth: this.truth,
       trace: this.trace,
       send: (from, member, directive) => this.#sessions.direct(from, member, directive),
       refuse: (from, member, code) => this.#sessions.refuse(from, member, code),

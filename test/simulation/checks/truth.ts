@@ -133,6 +133,27 @@ export class Truth implements Witness {
       this.violate('F2', `${db.name} is told to be fenced at ${epoch} and can commit at ${db.openedAt}`);
   }
 
+  /** E1: a plan is written by somebody who is not elected any more. */
+  writtenBy(controller: string, elected: string | undefined): void {
+    if (controller !== elected)
+      this.violate('E1', `${controller} writes a plan, and ${elected ?? 'nobody'} is elected`);
+  }
+
+  /** E2: a write lands whose controller, active still, has taken it for settled. */
+  landed(plan: Plan, awaited: Plan | undefined): void {
+    if (awaited?.epoch !== plan.epoch || awaited.leader !== plan.leader)
+      this.violate(
+        'E2',
+        `plan ${plan.epoch}.${plan.version} lands after its controller had gone on without it`,
+      );
+  }
+
+  /** V2: nobody vouches for a leader below an epoch that it durably knows. */
+  vouches(member: string, epoch: Epoch, highestEpoch: Epoch): void {
+    if (epoch < highestEpoch)
+      this.violate('V2', `${member} vouches for epoch ${epoch} though it knows epoch ${highestEpoch}`);
+  }
+
   sealed(member: string, epoch: Epoch, position: Position): void {
     const key = `${member} ${epoch}`;
     this.#sealed.set(key, [...(this.#sealed.get(key) ?? []), position]);
@@ -158,6 +179,13 @@ export class Truth implements Witness {
   #appointed(plan: Plan): void {
     if (plan.opening.state !== 'pending') return;
     const { atLeast, oldLeader } = plan.opening;
+    // V5: whoever is eligible from the start was sealed for this very epoch.
+    const unsealed = plan.eligible.find((name) => !this.#sealed.has(`${name} ${plan.epoch}`));
+    if (unsealed !== undefined && oldLeader !== 'none')
+      this.violate(
+        'V5',
+        `${unsealed} is eligible at epoch ${plan.epoch} from its start, and was not sealed for it`,
+      );
     // The same leader goes on; or an operator has said who is to lead, and what he knows of the machines.
     if (oldLeader === 'none' || oldLeader === 'stated') return;
     const read = this.#sealed.get(`${plan.leader} ${plan.epoch}`) ?? [];

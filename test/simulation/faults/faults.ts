@@ -12,6 +12,15 @@ import { DEFAULT_POLICY } from '#core/policy.js';
 /** Does it, and says what it did; undefined: there was nothing to do it to. */
 export type Fault = (world: World, random: Random) => string | undefined;
 
+/** Killed, and back before anybody misses them: what they remember is on their disks. */
+function restartReplicas(world: World, random: Random): void {
+  for (const member of world.members) {
+    if (member === world.leader()) continue;
+    member.agent?.process.kill();
+    restartAgent(world, member, random.between(20, 300));
+  }
+}
+
 const someone = (world: World, random: Random): Member => {
   const leader = world.leader();
   return leader !== undefined && random.chance(0.6) ? leader : random.pick(world.members);
@@ -296,6 +305,11 @@ export const FAULTS = {
     world.timeline.after(long(world, random), () => (world.etcd.slowMs = 0));
     return 'etcd';
   },
+  'etcd-deaf': (world, random) => {
+    world.etcd.ambiguity = { share: random.between(0.2, 0.6), ways: ['lost'] };
+    world.timeline.after(long(world, random), () => (world.etcd.ambiguity = NO_AMBIGUITY));
+    return 'etcd';
+  },
   'etcd-late': (world, random) => {
     world.etcd.ambiguity = { share: random.between(0.2, 0.8), ways: ['late'] };
     world.timeline.after(long(world, random), () => (world.etcd.ambiguity = NO_AMBIGUITY));
@@ -328,8 +342,30 @@ export const FAULTS = {
     const rest = random.pick([random.between(400, 1200), random.between(1000, 4000)]);
     const others = world.hosts.filter((host) => host !== leader.host && host.name !== 'clients');
     cutFor(world, [leader.host], world.controllerHosts, ms + rest, false);
-    world.timeline.after(ms, () => cutFor(world, [leader.host], others, rest, false));
+    const isForgotten = random.chance(0.4);
+    world.timeline.after(ms, () => {
+      cutFor(world, [leader.host], others, rest, false);
+      if (isForgotten) restartReplicas(world, random);
+    });
     return leader.name;
+  },
+  'leader-keeps-one-replica': (world, random) => {
+    const [leader, one] = [world.leader(), replica(world, random)];
+    if (leader === undefined || one === undefined) return undefined;
+    const together = [leader.host, one.host];
+    const others = world.hosts.filter((host) => !together.includes(host) && host.name !== 'clients');
+    cutFor(world, together, others, long(world, random), false);
+    return `${leader.name} ${one.name}`;
+  },
+  'leader-cut-from-one-controller': (world, random) => {
+    const [leader, host] = [world.leader(), random.pick(world.controllerHosts)];
+    if (leader === undefined) return undefined;
+    cutFor(world, [leader.host], [host], long(world, random), false);
+    return `${leader.name} ${host.name}`;
+  },
+  'replicas-agents-restarted': (world, random) => {
+    restartReplicas(world, random);
+    return 'all';
   },
   'leader-cannot-speak': (world, random) => {
     const leader = world.leader();

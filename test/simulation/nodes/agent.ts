@@ -253,6 +253,9 @@ export class AgentNode implements RunningAgent {
         return this.#deps.askVouch(this, other, question, withinMs);
       }
       case 'answerVouch': {
+        const { answer } = effect;
+        if (answer.promised)
+          this.#deps.truth.vouches(member.name, answer.epoch, this.#state.durable.highestEpoch);
         const answered = this.#asking.get(effect.id);
         this.#asking.delete(effect.id);
         return answered?.(effect.answer);

@@ -1,13 +1,14 @@
 /** A controller process: the production `decide`, with models behind the effects. As `controller/loop.ts`, without promises. */
 import { assertNever } from '#core/assert.js';
-import { asWall } from '#core/brand.js';
+import { asWall, type Revision } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { OperatorCommand } from '#core/operator.js';
 import type { Rules } from '#core/rules/index.js';
 import { decide, startState } from '#controller/decide/decide.js';
-import type { Answer, ControllerState, Effect, Input } from '#controller/decide/state.js';
+import type { Answer, ControllerState, Effect, Input, Write } from '#controller/decide/state.js';
 import type { Etcd } from '#test/simulation/models/etcd.js';
 import { SimulatedElection } from '#test/simulation/nodes/election.js';
+import type { Truth } from '#test/simulation/checks/truth.js';
 import type { Trace } from '#test/simulation/checks/trace.js';
 import { type Host, Process } from '#test/simulation/world/host.js';
 import type { Timer } from '#test/simulation/world/timeline.js';
@@ -18,6 +19,7 @@ const CALL_WITHIN_MS = 1500;
 export interface ControllerDeps {
   readonly etcd: Etcd;
   readonly rules: Rules;
+  readonly truth: Truth;
   readonly trace: Trace;
   readonly send: (controller: ControllerNode, member: string, directive: Directive) => void;
   readonly refuse: (controller: ControllerNode, member: string, code: string) => void;
@@ -111,7 +113,7 @@ export class ControllerNode {
         return etcd.ask(
           this.process,
           CALL_WITHIN_MS,
-          () => ({ revision: etcd.write(write) }),
+          () => this.#written(write),
           (answer) => {
             const written = (outcome: (Input & { kind: 'written' })['outcome']): Input => ({
               kind: 'written',
@@ -159,6 +161,20 @@ export class ControllerNode {
       default:
         return assertNever(effect);
     }
+  }
+
+  /** What becomes of a write in etcd, and whether that is what its controller still expects. */
+  #written(write: Write): { readonly revision: Revision | undefined } {
+    const { etcd, truth } = this.#deps;
+    const elected = etcd.look().holder;
+    const revision = etcd.write(write);
+    if (revision === undefined) return { revision };
+    truth.writtenBy(this.name, elected?.controller);
+    const { role, clusters } = this.#state;
+    const isStillActive =
+      this.process.isAlive && role.kind === 'active' && role.term.revision === elected?.revision;
+    if (isStillActive) truth.landed(write.plan, clusters[write.plan.cluster]?.write?.write.plan);
+    return { revision };
   }
 
   #later(input: Input): void {
