@@ -24,7 +24,8 @@ ${list(Object.entries(OUTAGE_FAULTS).map(([name, { what, lastsS }]) => [name, `$
 On three hosts: a member, a controller and a member of etcd on each. Nothing happens to the database, and nobody who writes may
 notice: failedWrites are those that ended in an error, a lost session or no answer within half a second, ackedLost those that are
 missing afterwards. epochsChanged and leadersChanged count runs. A run ends once all is well again and the leader's lease would have ended
-if it were not renewed. With --for longer than the lease (2 s with balanced) agent-crash is a failover: see agent-lost.`;
+if it were not renewed. agent-crash becomes a failover once --for and the agent's own start, half a
+second of processor time and more, outlast what is left of the lease (2 s with balanced): a busy machine is enough.`;
 
 const list = (faults: readonly (readonly [string, string])[]): string => {
   const width = Math.max(...faults.map(([name]) => name.length)) + 2;
