@@ -7,11 +7,12 @@ import { startTanist, type TanistCluster } from '#test/cluster/tanist.js';
 import { prepareLoad } from '#test/load/writers.js';
 
 export const DURABILITIES = ['async', 'one-sync'] as const;
+export type Durability = (typeof DURABILITIES)[number];
 
 export interface FailoverOptions {
   readonly fault: FaultName;
   readonly profile: string;
-  readonly durability: (typeof DURABILITIES)[number];
+  readonly durability: Durability;
   readonly runs: number;
   readonly writers: number;
   readonly reader: boolean;
@@ -22,19 +23,23 @@ const WELL_WITHIN_MS = 60_000;
 export async function benchFailover(options: FailoverOptions): Promise<void> {
   const fault: Fault = FAULTS[options.fault];
   const runs: Run[] = [];
+  const problems: string[] = [];
   let cluster: TanistCluster | undefined;
   for (let number = 1; number <= options.runs; number++) {
     cluster ??= await startCluster(options, fault);
     const run = await runOnce(cluster, { fault, number, writers: options.writers, reader: options.reader });
     await report(cluster, run, number);
     runs.push(run);
-    if (number === options.runs || (await isWellAgain(cluster, run))) continue;
+    const problem = await problemAfter(cluster, run);
+    if (problem === undefined) continue;
+    problems.push(problem);
+    if (number === options.runs) break;
     // What is short of a member would measure something else next time.
     tell('the cluster is not well again: the next run gets a new one');
     await stopAll();
     cluster = undefined;
   }
-  finish(summary(options, runs));
+  finish(summary(options, runs, problems));
 }
 
 async function startCluster(options: FailoverOptions, fault: Fault): Promise<TanistCluster> {
@@ -57,13 +62,14 @@ async function startCluster(options: FailoverOptions, fault: Fault): Promise<Tan
   return cluster;
 }
 
-async function isWellAgain(cluster: TanistCluster, { rejoin, epoch }: Run): Promise<boolean> {
-  if (rejoin?.kind === 'away') return false;
+/** What keeps the cluster from being whole again. */
+async function problemAfter(cluster: TanistCluster, { rejoin, epoch }: Run): Promise<string | undefined> {
+  if (rejoin?.kind === 'away') return rejoin.problem;
   return cluster.waitUntilWell({ epoch, timeoutMs: WELL_WITHIN_MS }).then(
-    () => true,
+    () => undefined,
     (error: unknown) => {
       tell(String(error));
-      return false;
+      return String(error);
     },
   );
 }
@@ -73,23 +79,29 @@ async function report(cluster: TanistCluster, run: Run, number: number): Promise
   const phases = entry?.phases.map((p) => `${p.phase} ${p.ms}`).join(' → ') ?? '';
   const back = run.rejoin?.kind === 'back' ? `, back after ${run.rejoin.ms.toFixed(0)} ms` : '';
   const away = run.rejoin?.kind === 'away' ? `, not back: ${run.rejoin.problem}` : '';
+  const twice = run.doublyAccepted > 0 ? `, ${run.doublyAccepted} by the old leader beside its heir` : '';
   const etcd = run.prepared?.etcdLeaderLost === true ? ", with etcd's leader" : '';
   tell(
-    `run ${number}: outage ${run.outageMs.toFixed(0)} ms${etcd}, ${run.acknowledged} acknowledged, ${run.ackedLost} missing${back}${away}` +
+    `run ${number}: outage ${run.outageMs.toFixed(0)} ms${etcd}, ${run.acknowledged} acknowledged, ${run.ackedLost} missing${twice}${back}${away}` +
       ` (${entry?.reason.code ?? '?'}: ${phases} ms; tail ${entry?.tail.kind ?? '?'})`,
   );
 }
 
-function summary({ reader, ...options }: FailoverOptions, runs: readonly Run[]): object {
+function summary(
+  { reader, ...options }: FailoverOptions,
+  runs: readonly Run[],
+  notRejoined: readonly string[],
+): object {
   const { fault, profile, durability, writers } = options;
   const placed = runs.flatMap(({ prepared }) => prepared ?? []);
   return {
     ...{ engine: 'postgres', fault, profile, durability, writers, reader, runs: runs.length },
     outageMs: spread(runs.map((run) => run.outageMs)),
     rejoinMs: spread(runs.flatMap(({ rejoin }) => (rejoin?.kind === 'back' ? [rejoin.ms] : []))),
-    notRejoined: runs.flatMap(({ rejoin }) => (rejoin?.kind === 'away' ? [rejoin.problem] : [])),
+    notRejoined,
     acknowledged: runs.reduce((sum, run) => sum + run.acknowledged, 0),
     ackedLost: runs.reduce((sum, run) => sum + run.ackedLost, 0),
+    doublyAccepted: runs.reduce((sum, run) => sum + run.doublyAccepted, 0),
     ...(placed.length > 0 && { etcdLeaderLost: placed.filter((p) => p.etcdLeaderLost).length }),
   };
 }

@@ -20,6 +20,20 @@ export const FAULTS = {
     rejoins: 'unmeasured',
     strike: (_, leader) => leader.server.pause(),
   },
+  'agent-frozen': {
+    what: "the leader's agent is stopped, its database runs on; continued once an heir leads",
+    runsOn: true,
+    rejoins: 'once revived',
+    strike: (_, leader) => leader.agent.kill('SIGSTOP'),
+    revive: (_, leader) => leader.agent.kill('SIGCONT'),
+  },
+  'agent-lost': {
+    what: "the leader's agent is killed, its database runs on; started again once an heir leads",
+    runsOn: true,
+    rejoins: 'once revived',
+    strike: (_, leader) => leader.agent.kill('SIGKILL'),
+    revive: (_, leader) => leader.agent.start(),
+  },
   host: {
     what: 'as member, with a standby controller and a member of etcd',
     needs: { hosts: true },
@@ -57,6 +71,8 @@ export interface Fault {
   readonly what: string;
   /** What the cluster has to be made of. */
   readonly needs?: Pick<TanistOptions, 'hosts' | 'anonymousControllers'>;
+  /** Nothing happens to the database: it would go on taking writes. Some clients stay with it, whatever comes. */
+  readonly runsOn?: true;
   /** From when the old leader can start again, which its way back is measured from. */
   readonly rejoins: 'at once' | 'once revived' | 'unmeasured';
   /** Brings about the state in which the fault is one; rejects when that does not come about. Before anybody writes. */

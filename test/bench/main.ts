@@ -1,18 +1,38 @@
 /** `npm run bench`: what a user would feel, measured on a real cluster on this machine. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { PROFILES } from '#core/timings.js';
 import { benchAdopt } from '#test/bench/adopt.js';
 import { benchAgentRestart } from '#test/bench/agent-restart.js';
 import { benchFailover, DURABILITIES } from '#test/bench/failover.js';
 import { FAULTS } from '#test/bench/faults.js';
 import { benchHandOver } from '#test/bench/hand-over.js';
+import { explainFailover, explainOutage } from '#test/bench/help.js';
 import { benchIdle } from '#test/bench/idle.js';
+import { benchOutage } from '#test/bench/outage.js';
+import { OUTAGE_FAULTS } from '#test/bench/outage-faults.js';
 import { stopAll } from '#test/cluster/processes.js';
+
+/** What is lost for longer tells nothing new. */
+const LONGEST_S = 3600;
 
 const count = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 on');
   return value;
 };
+
+const seconds = (text: string): number => {
+  const value = Number(text);
+  if (!(value > 0) || value > LONGEST_S) throw new InvalidArgumentError(`seconds, up to ${LONGEST_S}`);
+  return value;
+};
+
+const profile = (): Option =>
+  new Option('--profile <profile>', 'set of timings').choices(PROFILES).default('balanced');
+const durability = (): Option =>
+  new Option('--durability <durability>', 'one-sync: one replica confirms every write')
+    .choices(DURABILITIES)
+    .default('async');
 
 const program = new Command('npm run bench --').description(
   'Measures on real etcd and PostgreSQL, three members, what a user would feel.',
@@ -21,25 +41,36 @@ const program = new Command('npm run bench --').description(
 program
   .command('failover')
   .description(
-    'takes the leader away under writers: the longest gap between acknowledged writes, those missing afterwards, and how long the old leader is away',
+    'takes the leader away under writers: the longest gap between acknowledged writes, those missing afterwards, those that two leaders took at once, and how long the old leader is away',
   )
   .addOption(new Option('--fault <fault>', 'see below').choices(Object.keys(FAULTS)).default('crash'))
-  .addOption(
-    new Option('--profile <profile>', 'set of timings')
-      .choices(['fast', 'balanced', 'patient'])
-      .default('balanced'),
-  )
-  .addOption(
-    new Option('--durability <durability>', 'one-sync: one replica confirms every write')
-      .choices(DURABILITIES)
-      .default('async'),
-  )
+  .addOption(profile())
+  .addOption(durability())
   .option('--runs <n>', 'failovers', count, 10)
   .option('--writers <n>', 'one writes every 5 ms; more than one as fast as they can', count, 1)
   .option('--reader', 'readers on the replicas hold back replay', false)
   .option('--json', 'the last line is a JSON document', false)
   .addHelpText('after', explainFailover())
   .action(benchFailover);
+
+program
+  .command('outage')
+  .description(
+    "loses for a while who watches over a healthy leader: controllers, etcd, the leader's agent; counts failed writes, new epochs and new leaders",
+  )
+  .addOption(
+    new Option('--fault <fault>', 'see below')
+      .choices(Object.keys(OUTAGE_FAULTS))
+      .default('controllers-lost'),
+  )
+  .option('--for <seconds>', 'how long it is lost; default: see below', seconds)
+  .addOption(profile())
+  .addOption(durability())
+  .option('--runs <n>', 'outages', count, 3)
+  .option('--writers <n>', 'each writes every 2 ms', count, 4)
+  .option('--json', 'the last line is a JSON document', false)
+  .addHelpText('after', explainOutage())
+  .action(benchOutage);
 
 program
   .command('hand-over')
@@ -72,18 +103,6 @@ program
   .option('--seconds <n>', 'how long to look', count, 30)
   .option('--json', 'the last line is a JSON document', false)
   .action(benchIdle);
-
-function explainFailover(): string {
-  const faults = Object.entries(FAULTS).map(([name, { what }]) => `  ${name.padEnd(17)}${what}`);
-  return `
-Faults:
-${faults.join('\n')}
-
-Everything is on this machine: connections to what was killed end at once instead of falling silent. outageMs is what the
-writers saw. rejoinMs goes from the kill (crash, switchover) or the revival (the others) until the old leader streams from
-the new one; null with hung, where nobody could say when it might have started. A run whose old leader does not come back
-has its problem in notRejoined, and the next run gets a new cluster. With host, etcd's leader is lost in every other run.`;
-}
 
 try {
   await program.parseAsync();

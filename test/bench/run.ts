@@ -4,6 +4,7 @@ import { holdBackReplay } from '#test/bench/readers.js';
 import { type Rejoin, watchRejoin } from '#test/bench/rejoin.js';
 import { waitFor } from '#test/cluster/processes.js';
 import type { Member, TanistCluster } from '#test/cluster/tanist.js';
+import { acceptedTwice } from '#test/load/accepted-twice.js';
 import { type Acknowledged, type Load, longestGap, missing, startLoad } from '#test/load/writers.js';
 
 /** Writes acknowledged before the fault, and after service is back; and how long the writers are at it before the fault. */
@@ -23,6 +24,8 @@ export interface Run {
   readonly outageMs: number;
   readonly acknowledged: number;
   readonly ackedLost: number;
+  /** Acknowledged by the old leader when the new one had acknowledged some already. */
+  readonly doublyAccepted: number;
   /** Undefined: not measured with this fault. */
   readonly rejoin: Rejoin | undefined;
   readonly prepared: Prepared | undefined;
@@ -38,7 +41,10 @@ export async function runOnce(cluster: TanistCluster, options: RunOptions): Prom
   const prepared = await fault.prepare?.(cluster, old, number);
   const servers = [old, ...cluster.members.filter((m) => m !== old)].map((m) => m.server);
   const readers = options.reader ? await holdBackReplay(servers) : [];
-  const load = startLoad(servers, name, { writers, pauseMs: writers === 1 ? 5 : 0 });
+  const load = startLoad(servers, name, {
+    ...{ writers, pauseMs: writers === 1 ? 5 : 0 },
+    ...(fault.runsOn && { keptWith: old.server }),
+  });
   let rejoin: Rejoin | undefined;
   let epoch: number;
   try {
@@ -62,6 +68,7 @@ export async function runOnce(cluster: TanistCluster, options: RunOptions): Prom
     outageMs: longestGap(load.acknowledged),
     acknowledged: load.acknowledged.length,
     ackedLost: lost.length,
+    doublyAccepted: acceptedTwice(load.acknowledged).length,
     ...{ rejoin, prepared, epoch },
   };
 }

@@ -1,6 +1,6 @@
 // The steps of a failover in what only PostgreSQL has: archives, files of the log, readers that hold it up, slots. What every engine
 // does is in engine/.
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asDuration, asEpoch } from '#core/brand.js';
@@ -175,6 +175,12 @@ describe('postgres engine, tail', { timeout: 60_000 }, () => {
     await fence(leader);
   }
 
+  const refusalOf = (server: PostgresServer): Promise<string> =>
+    connect(server).then(
+      (client) => client.end().then(() => 'none'),
+      (error: unknown) => String(error),
+    );
+
   /** The heir leads, the old leader comes back behind it. */
   async function change(): Promise<void> {
     [leader, heir] = [heir, leader];
@@ -200,6 +206,24 @@ describe('postgres engine, tail', { timeout: 60_000 }, () => {
     expect(await heir.server.query('select count(*)::int as n from bulk')).toEqual([{ n: 30_000 }]);
     expect(readdirSync(dirname(heir.server.dir)).includes(`${heir.name}.state`)).toBe(true);
     expect(existsSync(join(`${heir.server.dir}.state`, 'tail'))).toBe(false);
+    await change();
+  });
+
+  it('is had from a server that is just being started', async () => {
+    await seal(heir);
+    await leader.server.query('create table only_here ()');
+    await crash();
+    // It asks for each file before it recovers, and lets nobody in meanwhile.
+    appendFileSync(join(leader.server.dir, 'postgresql.auto.conf'), "restore_command = 'sleep 0.3; false'\n");
+    await leader.server.start({ awaitReady: false });
+    await waitFor(async () => /starting up|not yet accepting/.test(await refusalOf(leader.server)), {
+      timeoutMs: 5_000,
+      what: 'a server that is starting',
+      everyMs: 2,
+    });
+    const { atLeast } = await takeTail(heir, leader);
+    await history.open(heir, { atLeast });
+    expect(await heir.server.query('select from only_here')).toEqual([]);
     await change();
   });
 

@@ -28,7 +28,7 @@ export async function findWritable(
     let client: Client | undefined;
     while (!isOver()) {
       try {
-        client ??= await connect(server);
+        client ??= await connect(server, { waits: 'half a second' });
         if ((await acceptsWrites(client)) && !isOver()) {
           found = true;
           return { server, client };
@@ -50,10 +50,16 @@ export function leave(client: Client | undefined): void {
   client?.end().catch(() => undefined);
 }
 
-async function connect(server: PostgresServer): Promise<Client> {
+/** How long a statement is waited for; an attempt to connect is given up in any case. */
+interface Patience {
+  readonly waits: 'half a second' | 'without end';
+}
+
+export async function connect(server: PostgresServer, { waits }: Patience): Promise<Client> {
   const client = new Client({
     ...{ host: '127.0.0.1', port: server.port, user: 'postgres', database: 'postgres' },
-    ...{ application_name: 'writer', connectionTimeoutMillis: GIVE_UP_MS, query_timeout: GIVE_UP_MS },
+    ...{ application_name: 'writer', connectionTimeoutMillis: GIVE_UP_MS },
+    ...(waits === 'half a second' && { query_timeout: GIVE_UP_MS }),
   });
   // A session that is ended by the server must not end the writer.
   client.on('error', () => undefined);

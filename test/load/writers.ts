@@ -1,30 +1,30 @@
 // Problem: what counts is what clients see: for how long no write is acknowledged, and whether each acknowledged one is
 // still there afterwards.
 // Rule: a writer inserts unique numbers through a session that it keeps; when that fails it asks the members which one accepts
-// writes. Acknowledged is what the server said so; failed and unknown are told apart from it.
+// writes. Acknowledged is what the server said so; failed and unknown are told apart from it. Beside each writer there may be a
+// keeper, which stays with one member.
 // Consequence: the longest gap between two acknowledgements is the outage, the writer's own search included.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { PostgresServer } from '#test/cluster/postgres.js';
+import { type Keeper, startKeeper } from '#test/load/keepers.js';
 import { findWritable, leave, type Session } from '#test/load/sessions.js';
+import { type Acknowledged, write } from '#test/load/write.js';
+
+export type { Acknowledged };
 
 export interface WriterOptions {
   readonly writers: number;
   /** Between two writes of one writer; 0: as fast as it can. */
   readonly pauseMs: number;
-}
-
-export interface Acknowledged {
-  readonly writer: number;
-  readonly number: number;
-  /** performance.now() when the acknowledgement came. */
-  readonly at: number;
-  readonly server: string;
+  /** As many keepers as writers try all along to write to this member. */
+  readonly keptWith?: PostgresServer;
 }
 
 export interface Load {
+  /** In the order in which they came. */
   readonly acknowledged: readonly Acknowledged[];
-  /** Attempts on an open session that ended in an error: failed or unknown. */
+  /** Attempts of writers, not of keepers, on an open session that ended in an error: failed or unknown. */
   failures(): number;
   stop(): Promise<void>;
 }
@@ -53,18 +53,18 @@ export async function prepareLoad(leader: PostgresServer): Promise<void> {
 
 /** Starts writing; `run` keeps the rows of different runs apart. */
 export function startLoad(servers: readonly PostgresServer[], run: string, options: WriterOptions): Load {
+  const { writers: many, pauseMs, keptWith } = options;
   const acknowledged: Acknowledged[] = [];
   let failures = 0;
   let stopping = false;
-  const write = async (writer: number): Promise<void> => {
+  const work = async (writer: number): Promise<void> => {
     let session: Session | undefined;
     for (let number = 1; !stopping; number += 1) {
       session ??= await findWritable(servers, () => stopping);
       if (session === undefined) break;
       try {
-        await session.client.query('insert into load values ($1, $2, $3)', [run, writer, number]);
-        acknowledged.push({ writer, number, at: performance.now(), server: session.server.name });
-        if (options.pauseMs > 0) await sleep(options.pauseMs);
+        acknowledged.push(await write(session, { run, writer, number }));
+        if (pauseMs > 0) await sleep(pauseMs);
       } catch {
         failures += 1;
         leave(session.client);
@@ -73,13 +73,21 @@ export function startLoad(servers: readonly PostgresServer[], run: string, optio
     }
     leave(session?.client);
   };
-  const all = Array.from({ length: options.writers }, (_, i) => write(i + 1));
+  const keep = (server: PostgresServer, writer: number): Keeper => {
+    let number = 0;
+    return startKeeper(server, pauseMs, async (session) => {
+      number += 1;
+      acknowledged.push(await write(session, { run, writer, number }));
+    });
+  };
+  const all = Array.from({ length: many }, (_, i) => work(i + 1));
+  const keepers = keptWith === undefined ? [] : all.map((_, i) => keep(keptWith, many + i + 1));
   return {
     acknowledged,
     failures: () => failures,
     async stop() {
       stopping = true;
-      await Promise.all(all);
+      await Promise.all([...all, ...keepers.map((keeper) => keeper.stop())]);
     },
   };
 }

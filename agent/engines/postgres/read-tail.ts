@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import { comparePositions, formatLsn, formatPosition, type Position } from '#core/position.js';
 import type { TailAnswer, TailChunk, TailRequest } from '#agent/ports/engine.js';
+import { boundBy } from '#agent/engines/postgres/bounds.js';
+import { NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { forksOf, historyFile, newestLine, readLineage } from '#agent/engines/postgres/lineage.js';
 import {
   type Sizes,
@@ -25,6 +27,9 @@ import { readStatus } from '#agent/engines/postgres/status.js';
 
 const CHUNK_BYTES = 256 * 1024;
 const LOOK_WITHIN_MS = 500;
+const LOOK_EVERY_MS = 20;
+/** Of a server that is being started. Whoever asks has a limit of its own, and does not wait for so long. */
+const ANSWERS_WITHIN_MS = 5_000;
 const READ_WITHIN_MS = 60_000;
 
 export async function readTail(server: Server, { from }: TailRequest): Promise<TailAnswer> {
@@ -62,11 +67,21 @@ export async function readTail(server: Server, { from }: TailRequest): Promise<T
 
 const MAX_LSN = (1n << 64n) - 1n;
 
-/** A server in recovery that receives from nobody writes no log. */
+/**
+ * A server in recovery that receives from nobody writes no log. One that is being started cannot say so yet, and to refuse its log would
+ * lose what only it holds: the heir asks at the very moment when the old leader comes up again, closed.
+ */
 async function mayGrow(server: Server): Promise<boolean> {
+  const isGone = (): boolean => findPostmaster(server.dataDir) === undefined;
+  const isSettled = async (): Promise<boolean> => {
+    if (isGone()) return true;
+    const answer = await server.connection.connect(LOOK_WITHIN_MS);
+    return answer.kind === 'ready' || (answer.kind === 'refused' && answer.code !== NOT_NOW);
+  };
+  const bounds = boundBy(server.now, ANSWERS_WITHIN_MS, new AbortController().signal);
+  await bounds.until(isSettled, LOOK_EVERY_MS);
   if (findOrphans(server.dataDir).length > 0) return true;
-  if (findPostmaster(server.dataDir) === undefined) return false;
-  await server.connection.connect(LOOK_WITHIN_MS);
+  if (isGone()) return false;
   const { closed, receiver } = await readStatus(server, false, LOOK_WITHIN_MS);
   return !closed || receiver !== undefined;
 }

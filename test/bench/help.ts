@@ -1,0 +1,33 @@
+/** What the faults are, and how the figures are to be read. */
+import { FAULTS } from '#test/bench/faults.js';
+import { OUTAGE_FAULTS } from '#test/bench/outage-faults.js';
+
+export const explainFailover = (): string => `
+Faults:
+${list(Object.entries(FAULTS).map(([name, { what }]) => [name, what]))}
+
+Everything is on this machine: connections to what was killed end at once instead of falling silent. outageMs is what the
+writers saw. rejoinMs goes from the kill (crash, switchover) or the revival (the others) until the old leader streams from
+the new one; null with hung, where nobody could say when it might have started. A run whose old leader does not come back, or
+whose cluster is not well within a minute, has its problem in notRejoined, and the next run gets a new cluster. With host, etcd's
+leader is lost in every other run.
+
+With agent-frozen and agent-lost nothing happens to the database: only its guard, and its heir's waiting, keep two leaders apart. So
+beside each writer a client stays with the old leader: it never gives up a session, or an answer, and connects anew whenever it can.
+doublyAccepted are the writes that the old leader acknowledged after the first that a later one did, on the clock of the
+clients. A write counts for the member that the connection leads to, and for the timeline that the member wrote it on.`;
+
+export const explainOutage = (): string => `
+Faults:
+${list(Object.entries(OUTAGE_FAULTS).map(([name, { what, lastsS }]) => [name, `${what}; lasts ${lastsS} s`]))}
+
+On three hosts: a member, a controller and a member of etcd on each. Nothing happens to the database, and nobody who writes may
+notice: failedWrites are those that ended in an error, a lost session or no answer within half a second, ackedLost those that are
+missing afterwards. epochsChanged and leadersChanged count runs. A run ends once all is well again and the leader's lease would have ended
+if it were not renewed. agent-crash becomes a failover once --for and the agent's own start, half a
+second of processor time and more, outlast what is left of the lease (2 s with balanced): a busy machine is enough.`;
+
+const list = (faults: readonly (readonly [string, string])[]): string => {
+  const width = Math.max(...faults.map(([name]) => name.length)) + 2;
+  return faults.map(([name, what]) => `  ${name.padEnd(width)}${what}`).join('\n');
+};
