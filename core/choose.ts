@@ -8,11 +8,13 @@ import { type Comparison, comparePositions, type Position } from '#core/position
 export interface SealedCandidate {
   readonly member: string;
   readonly position: Position;
-  /** Between equals: an old leader first (nothing moves), then the eligible, then priority, least backlog, name. */
+  /** Between equals: an old leader first (nothing moves), then the eligible, the least wait, priority, least backlog, name. */
   readonly isOldLeader: boolean;
   readonly isEligible: boolean;
   readonly priority: number;
   readonly backlogBytes: number;
+  /** How long it would have to wait before it may open (V2), whole seconds: less is no reason to pass over a priority. */
+  readonly waitSeconds: number;
 }
 
 export type Chosen =
@@ -50,6 +52,7 @@ function divergedPair(candidates: readonly SealedCandidate[]): readonly [string,
 function byPreference(a: SealedCandidate, b: SealedCandidate): number {
   if (a.isOldLeader !== b.isOldLeader) return a.isOldLeader ? -1 : 1;
   if (a.isEligible !== b.isEligible) return a.isEligible ? -1 : 1;
+  if (a.waitSeconds !== b.waitSeconds) return a.waitSeconds - b.waitSeconds;
   if (a.priority !== b.priority) return b.priority - a.priority;
   if (a.backlogBytes !== b.backlogBytes) return a.backlogBytes - b.backlogBytes;
   return a.member < b.member ? -1 : 1;

@@ -69,7 +69,8 @@ export const REASONS = {
   NO_CANDIDATE: 'no member can be appointed',
   DIVERGED: 'the sealed replicas hold different histories: an operator must choose',
   MOST_ADVANCED: 'its log is the most advanced of the sealed',
-  PRIORITY: 'equally advanced, and preferred: the old leader, then priority, then least backlog, then name',
+  PRIORITY:
+    'equally advanced, and preferred: the old leader, then the least wait, then priority, then least backlog, then name',
   TIED: 'equally advanced, and another one was preferred',
   OLD_LEADER_REOPENED: 'reopening the old leader loses nothing',
   LESS_ADVANCED: 'its log is behind that of the chosen member',

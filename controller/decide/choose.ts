@@ -2,7 +2,7 @@
 import { after } from '#core/brand.js';
 import { chooseMostAdvanced, type Chosen, type SealedCandidate } from '#core/choose.js';
 import type { Candidate } from '#core/ledger.js';
-import type { Plan } from '#core/plan.js';
+import type { OldLeader, Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
 import { comparePositions, formatPosition } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
@@ -36,7 +36,7 @@ export function choose(
 ): Choosing {
   const proof = mayAppoint(cluster, plan, attempt.wish, context);
   if (proof === undefined) return { kind: 'wait', reason: reason('PROMISE_RUNS', { leader: plan.leader }) };
-  const sealed = sealedMembers(cluster, plan, attempt, context);
+  const sealed = sealedMembers(cluster, plan, attempt, proof, context);
   const oldLeaderFenced = isFenced(cluster.members[plan.leader], plan);
   const answered = (name: string): boolean => sealed.some((s) => s.member === name);
 
@@ -135,12 +135,13 @@ function sealedMembers(
   cluster: ClusterState,
   plan: Plan,
   attempt: Attempt,
-  { rules }: Context,
+  proof: OldLeader,
+  context: Context,
 ): readonly SealedCandidate[] {
   return plan.members.flatMap(({ name }) => {
     const picture = cluster.members[name];
     if (picture?.connected !== true || picture.report === undefined) return [];
-    const position = rules.S1_position(picture.report, attempt.epoch);
+    const position = context.rules.S1_position(picture.report, attempt.epoch);
     if (position?.dataId !== plan.dataId) return [];
     return [
       {
@@ -150,6 +151,7 @@ function sealedMembers(
         isEligible: plan.eligible.includes(name),
         priority: memberPolicy(plan.policy, name).priority,
         backlogBytes: picture.report.database.backlogBytes,
+        waitSeconds: proof === 'lapsed' ? Math.round(promiseLeft(picture, context.now) / 1000) : 0,
       },
     ];
   });

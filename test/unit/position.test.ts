@@ -89,6 +89,7 @@ describe('choosing', () => {
     isEligible: true,
     priority: 0,
     backlogBytes: 0,
+    waitSeconds: 0,
     ...more,
   });
   it('the chosen one holds all that any sealed member holds', () => {
@@ -112,6 +113,7 @@ describe('choosing', () => {
     };
     expect(pick(candidate('b', '1:9'), candidate('a', '1:9'))).toBe('a');
     expect(pick(candidate('a', '1:9', { backlogBytes: 5 }), candidate('b', '1:9'))).toBe('b');
+    expect(pick(candidate('a', '1:9', { priority: 1, waitSeconds: 15 }), candidate('b', '1:9'))).toBe('b');
     expect(pick(candidate('a', '1:9'), candidate('b', '1:9', { priority: 1, backlogBytes: 7 }))).toBe('b');
     expect(pick(candidate('a', '1:9', { priority: 9 }), candidate('b', '1:9', { isOldLeader: true }))).toBe(
       'b',
