@@ -4,7 +4,7 @@ import { CLUSTER } from '#test/simulation/world.js';
 import type { Member } from '#test/simulation/nodes/member.js';
 import type { Host, Process } from '#test/simulation/world/host.js';
 import type { Random } from '#test/simulation/world/random.js';
-import { asDuration } from '#core/brand.js';
+import { asDuration, NO_EPOCH } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 
@@ -110,6 +110,13 @@ function operator(world: World, random: Random): string | undefined {
 const short = (random: Random): number =>
   random.pick([random.between(20, 400), random.between(400, 3000), random.between(3000, 7000)]);
 
+/** Not promised: an epoch that etcd loses, and whose leader has forgotten it too. */
+function isRemembered({ members }: World): boolean {
+  const opened = members.map(({ db }) => db.log.durableMark()?.epoch ?? NO_EPOCH);
+  const known = members.map(({ stored }) => stored.plan?.epoch ?? NO_EPOCH);
+  return opened.every((epoch) => known.some((one) => one >= epoch));
+}
+
 export const FAULTS = {
   'database-killed': (world, random) => {
     const { db, name } = someone(world, random);
@@ -160,6 +167,9 @@ export const FAULTS = {
   },
   'memory-lost': (world, random) => {
     const member = someone(world, random);
+    // Of an epoch that etcd has lost nobody else may know: not promised.
+    const { plan } = member.stored;
+    if (plan !== undefined && plan.epoch > (world.etcd.plan(CLUSTER)?.epoch ?? 0n)) return undefined;
     member.agent?.process.kill();
     member.forget();
     restartAgent(world, member, short(random));
@@ -281,6 +291,23 @@ export const FAULTS = {
   'etcd-leader-change': (world, random) => {
     world.etcd.changeLeader(short(random));
     return 'etcd';
+  },
+  'etcd-restored': (world, random) => {
+    const { etcd, timeline, trace } = world;
+    etcd.backUp();
+    const raise = (): void => {
+      trace.log('OPERATOR', () => 'raises the generation');
+      etcd.raiseGeneration();
+    };
+    timeline.after(short(random), () => {
+      if (!isRemembered(world)) return;
+      trace.log('FAULT', () => 'etcd is restored');
+      // No controller's authority outlives that: replacing a data directory takes longer than the election's TTL.
+      const stoppedMs = random.between(2000, 4000);
+      etcd.restore(stoppedMs);
+      timeline.after(stoppedMs + random.between(1000, 8000), raise);
+    });
+    return 'etcd is backed up';
   },
   'etcd-ambiguous': (world, random) => {
     world.etcd.ambiguity = random.between(0.1, 0.6);
