@@ -32,6 +32,8 @@ export type Directive =
   | { readonly kind: 'endHold'; readonly term: Term; readonly epoch: Epoch; readonly request: bigint }
   /** To the leader of `epoch`: close in order, for another one is to lead. Reported as the fenced epoch (F2). */
   | { readonly kind: 'stepDown'; readonly term: Term; readonly epoch: Epoch }
+  /** E6: say the whole plan that is durable here, once. Reported as `told`. */
+  | { readonly kind: 'tellPlan'; readonly term: Term; readonly request: bigint }
   /** Look at that member from where you are: a connection to its database, another one to its agent. */
   | { readonly kind: 'probe'; readonly term: Term; readonly member: PlanMember }
   /** Say what would hurt at a failover, and whether each of `peers` can be replicated from. Changes nothing. */

@@ -25,8 +25,8 @@ export interface LedgerEntry {
   readonly outcome: 'pending' | 'proved' | 'failed';
 }
 
-/** `renew`: the same leader goes on at a new epoch without being closed. `reopen`: it was closed and is opened again. */
-export const LEDGER_KINDS = ['adopt', 'failover', 'switchover', 'reopen', 'renew'] as const;
+/** `renew`: the same leader goes on at a new epoch without being closed. `reopen`: it was closed and is opened again. `restore`: etcd had lost this epoch. */
+export const LEDGER_KINDS = ['adopt', 'failover', 'switchover', 'reopen', 'renew', 'restore'] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 
 export interface Candidate {

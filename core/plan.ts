@@ -14,6 +14,8 @@ export interface Plan {
   readonly dataId: string;
   readonly epoch: Epoch;
   readonly version: Version;
+  /** Of the term under which this version was committed: one below the present says that etcd was restored since (E6). */
+  readonly generation: bigint;
   readonly leader: string;
   readonly members: readonly PlanMember[];
   /** Replicas that may be appointed (rules V4, V5, V7). */

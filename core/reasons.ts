@@ -59,6 +59,9 @@ export const REASONS = {
   UPSTREAM_BACK: 'a replica that others are to follow is well again',
   NO_AUTHORITY: 'this controller is not active or its last proof is too old',
   STORE_BEHIND: 'an agent holds a newer plan than etcd: etcd was restored from a backup',
+  RESTORE_WAITS:
+    'etcd was restored: what each member knows of the plan is waited for, and nothing is decided before',
+  RESTORED: 'etcd was restored: the newest plan that a member holds goes on',
   AGENT_BEHIND_PLAN:
     'a member is writable under an older plan than etcd has: it is sent the plan and closes itself',
   PROMISE_RUNS: 'the old leader may still accept writes: its lease is waited out',

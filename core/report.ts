@@ -4,6 +4,7 @@
  * one read after a seal decides (INV-3).
  */
 import type { Epoch, Version } from '#core/brand.js';
+import type { Plan } from '#core/plan.js';
 import type { Mark, Position } from '#core/position.js';
 
 export interface Report {
@@ -39,12 +40,21 @@ export interface Report {
   readonly heldBack: bigint | undefined;
   /** What was found here for `tanist adopt`. */
   readonly inspection: Inspection | undefined;
+  /** E6: the whole plan that is durable here, in the report that follows the question for it and in no other. */
+  readonly told: ToldReport | undefined;
   /** Highest epoch whose release is done here: nothing of ours is left in the database. */
   readonly releasedEpoch: Epoch;
   /** What it promised to a leader as a replica, while that binds it (rules V2, V3). */
   readonly vouched: VouchedReport | undefined;
   /** What keeps this member from its plan. */
   readonly problem: Problem | undefined;
+}
+
+export interface ToldReport {
+  /** The number of the question that it answers. */
+  readonly request: bigint;
+  /** Undefined: none is known here. */
+  readonly plan: Plan | undefined;
 }
 
 export interface VouchedReport {

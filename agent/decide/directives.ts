@@ -27,6 +27,9 @@ export function takeDirective(state: AgentState, directive: Directive, context: 
       return takeEndHold(heard, directive, context);
     case 'stepDown':
       return takeStepDown(heard, directive, context);
+    case 'tellPlan':
+      // E6: said at once, and once, with the next report; what was asked for is asked again until it is heard.
+      return { ...heard, planWanted: directive.request, lastSaid: '' };
     case 'probe':
       return takeProbe(heard, directive, context);
     case 'inspect':

@@ -33,6 +33,7 @@ export function report(state: AgentState, context: Context): AgentState {
     nonce,
     sent: [...state.sent, ...sent].slice(-REMEMBERED),
     lastSaid: said,
+    planWanted: undefined,
     nextHeartbeatAt: due ? after(context.now, context.timings.heartbeatMs) : state.nextHeartbeatAt,
   };
 }
@@ -57,6 +58,7 @@ function compose(state: AgentState, context: Context): Omit<Report, 'nonce'> {
     // A guard that still held more would leave the database open for longer than this says, once this process is gone.
     heldBack: isTold(state) ? state.holdEnd?.request : undefined,
     inspection: state.inspection,
+    told: state.planWanted === undefined ? undefined : { request: state.planWanted, plan: durable.plan },
     releasedEpoch: durable.releasedEpoch,
     vouched: vouchedReport(state, context),
     problem: replacedProblem(state) ?? state.problem,

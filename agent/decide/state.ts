@@ -79,6 +79,8 @@ export interface AgentState {
   readonly probing: Probing | undefined;
   readonly probed: Probed | undefined;
   readonly inspection: Inspection | undefined;
+  /** E6: the question for the whole plan that the next report answers. */
+  readonly planWanted: bigint | undefined;
   /** True while the database goes or is down because this agent stopped it to fence. */
   readonly stoppedByFence: boolean;
   /** When the database was first seen down. */
@@ -395,6 +397,7 @@ export function startState(start: {
     probing: undefined,
     probed: undefined,
     inspection: undefined,
+    planWanted: undefined,
     stoppedByFence: false,
     downSince: undefined,
     problem: undefined,

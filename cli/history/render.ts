@@ -40,6 +40,7 @@ const fact = (label: string, text: string): string => `  ${label.padEnd(LABEL_WI
 
 function leaders({ kind, leader, previousLeader }: LedgerEntry): string {
   if (previousLeader === undefined) return `leader ${leader}`;
+  if (kind === 'restore') return `${leader} goes on, etcd was restored`;
   if (kind === 'renew') return `${leader} goes on`;
   return previousLeader === leader ? `${leader} again` : `${previousLeader} → ${leader}`;
 }

@@ -138,7 +138,7 @@ export function adopt(
   if (ahead.length > 0)
     return fail(
       'ALREADY_ADOPTED',
-      `${names(ahead)} hold a plan that etcd does not have: was etcd restored or replaced?`,
+      `${names(ahead)} hold a plan that etcd does not have: was etcd restored or replaced? Then raise the generation in etcd`,
     );
   const [leader, second] = live.filter(isWritable);
   if (leader === undefined)
@@ -170,7 +170,7 @@ function firstPlan(
   leader: MemberPicture,
   live: readonly MemberPicture[],
   asked: Policy,
-): Plan {
+): Omit<Plan, 'generation'> {
   const before = cluster.stored?.plan;
   const policy = { ...asked, members: { ...asked.members, ...cascades(live, leader, asked) } };
   const members = live.map((m) => m.member);
@@ -227,7 +227,7 @@ function cascades(live: readonly MemberPicture[], leader: MemberPicture, asked: 
 
 function commit(
   cluster: ClusterState,
-  plan: Plan,
+  plan: Omit<Plan, 'generation'>,
   by: string,
   request: number,
   context: Context,

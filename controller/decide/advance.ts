@@ -3,10 +3,9 @@
  * asked again at any time. One thing at a time: a write under way is waited for, a failover comes before growth.
  */
 import { isBeingAdopted } from '#core/plan.js';
-import { reason } from '#core/reasons.js';
 import { continueInspection } from '#controller/decide/adopt.js';
-import { storeIsBehind } from '#controller/decide/agents.js';
 import { leaveOut } from '#controller/decide/absence.js';
+import { isInDoubt } from '#controller/decide/doubt.js';
 import { growEligible } from '#controller/decide/eligibility.js';
 import { continueAttempt } from '#controller/decide/failover.js';
 import { clearHold, tendHold } from '#controller/decide/hold.js';
@@ -17,9 +16,8 @@ import { probeSilentLeader } from '#controller/decide/probes.js';
 import { proveOpening } from '#controller/decide/prove.js';
 import { react } from '#controller/decide/react.js';
 import { continueRelease, isLetGo } from '#controller/decide/release.js';
-import { answerEverybody } from '#controller/decide/reply.js';
 import { renew } from '#controller/decide/renew.js';
-import { say } from '#controller/decide/say.js';
+import { restore } from '#controller/decide/restored.js';
 import type { ClusterState, Context, Stored } from '#controller/decide/state.js';
 import { isFenced, suspect } from '#controller/decide/suspect.js';
 import { tendUpstreams } from '#controller/decide/upstreams.js';
@@ -27,15 +25,13 @@ import { tendUpstreams } from '#controller/decide/upstreams.js';
 export function advance(before: ClusterState, context: Context): ClusterState {
   if (context.role.kind !== 'active') return before;
   const inspected = continueInspection(before, context);
-  const { stored } = inspected;
-  if (stored === undefined || inspected.write !== undefined) return inspected;
-  if (!context.rules.E4(stored.readIn, context.role.term)) return inspected;
-  if (storeIsBehind(inspected, context)) {
-    answerEverybody(inspected, context);
-    const none = { attempt: undefined, order: undefined, releasing: undefined, hold: undefined };
-    return say({ ...inspected, ...none }, 'error', reason('STORE_BEHIND'), context);
-  }
-  const cluster = tendHold(inspected, stored.plan, context);
+  const { stored, repair } = inspected;
+  if (inspected.write !== undefined) return inspected;
+  if (stored !== undefined && !context.rules.E4(stored.readIn, context.role.term)) return inspected;
+  if (isInDoubt(inspected, context)) return restore(inspected, context);
+  const sure = repair === undefined ? inspected : { ...inspected, repair: undefined };
+  if (stored === undefined) return sure;
+  const cluster = tendHold(sure, stored.plan, context);
   if (isLetGo(cluster)) return continueRelease(cluster, stored.plan, context);
   return decideAsPlanned(cluster, stored.plan, context, (seen) => inCare(seen, stored, context));
 }

@@ -5,6 +5,7 @@ import { reason } from '#core/reasons.js';
 import type { Report } from '#core/report.js';
 import { timingsOf } from '#core/timings.js';
 import { mayAct } from '#controller/decide/authority.js';
+import { isInDoubt } from '#controller/decide/doubt.js';
 import { leaseFor } from '#controller/decide/hold.js';
 import type { ClusterState, Context, Event, MemberPicture } from '#controller/decide/state.js';
 
@@ -68,7 +69,7 @@ function answer(cluster: ClusterState, member: string, report: Report, context: 
     });
     return cluster;
   }
-  if (!plan.members.some((m) => m.name === member)) return cluster;
+  if (!plan.members.some((m) => m.name === member) || isInDoubt(cluster, context)) return cluster;
   const reported = { epoch: report.planEpoch, version: report.planVersion };
   if (comparePlans(reported, plan) < 0) {
     if (report.planEpoch < plan.epoch && report.database.role === 'writable') {
@@ -109,7 +110,6 @@ function mayGrant(
     rules.E4(cluster.stored?.readIn, role.term) &&
     rules.E3({ writing: cluster.write?.write.plan.epoch, attempting: cluster.attempt?.epoch }, plan.epoch) &&
     rules.F1({ fencedEpoch: report.fencedEpoch, highestEpoch: report.highestEpoch }, plan.epoch) &&
-    !storeIsBehind(cluster, context) &&
     // Told to close, it is not to be kept open.
     cluster.order?.stage !== 'stepping-down'
   );
@@ -152,18 +152,6 @@ function grant(
     },
   });
   return { ...cluster, promise: asMonotonic(promise), heldPromise };
-}
-
-/** E6: some agent holds a plan that etcd does not know. */
-export function storeIsBehind(cluster: ClusterState, context: Context): boolean {
-  const plan = cluster.stored?.plan;
-  if (plan === undefined) return false;
-  return Object.values(cluster.members).some(
-    ({ report }) =>
-      // An agent beside other data says nothing of this cluster's plans.
-      report?.database.dataId === plan.dataId &&
-      context.rules.E6(plan, { epoch: report.planEpoch, version: report.planVersion }),
-  );
 }
 
 function withMember(cluster: ClusterState, name: string, picture: MemberPicture): ClusterState {

@@ -134,6 +134,7 @@ function forgetPlans(
       inspecting: undefined,
       hold: undefined,
       heldPromise: LONG_AGO,
+      repair: undefined,
       releasing: undefined,
       write: undefined,
       entry: undefined,

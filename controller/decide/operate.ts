@@ -2,15 +2,17 @@
 import { assertNever } from '#core/assert.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { isReleased } from '#core/plan.js';
+import { reason } from '#core/reasons.js';
 import { beginInspection, adopt } from '#controller/decide/adopt.js';
 import { mayAct } from '#controller/decide/authority.js';
 import { changePolicy, setCare, setMaintenance } from '#controller/decide/care.js';
+import { isInDoubt } from '#controller/decide/doubt.js';
 import { forecast } from '#controller/decide/forecast.js';
 import { beginHold, endHold } from '#controller/decide/hold.js';
 import { decideAsPlanned } from '#controller/decide/identity.js';
 import { beginOrder } from '#controller/decide/order.js';
 import { release } from '#controller/decide/release.js';
-import { replyDone, replyError } from '#controller/decide/reply.js';
+import { inWords, replyDone, replyError } from '#controller/decide/reply.js';
 import type { ClusterState, Context, Event, Stored } from '#controller/decide/state.js';
 
 export function operate(
@@ -29,6 +31,11 @@ export function operate(
   const { stored } = cluster;
   if (stored === undefined || isReleased(stored.plan)) {
     replyError(request, 'NOT_ADOPTED', `cluster ${cluster.name} is not in care`, context);
+    return cluster;
+  }
+  // E6: asked of a plan that may not be the newest.
+  if (isInDoubt(cluster, context)) {
+    replyError(request, 'OPERATION_REFUSED', inWords(cluster.said ?? reason('STORE_BEHIND')), context);
     return cluster;
   }
   return decideAsPlanned(cluster, stored.plan, context, (seen) =>

@@ -76,6 +76,8 @@ export interface ClusterState {
   readonly hold: Hold | undefined;
   /** A4: until when what was granted beyond D_H, by this controller or one before it, may be outstanding. */
   readonly heldPromise: MonotonicMs;
+  /** E6: what members say of the plans that a restored etcd may have lost. */
+  readonly repair: Repair | undefined;
   /** Counts what was asked of agents. */
   readonly questions: number;
   /** The operator who waits until everybody has let go. */
@@ -108,6 +110,7 @@ export function emptyCluster(name: string): ClusterState {
     inspecting: undefined,
     hold: undefined,
     heldPromise: LONG_AGO,
+    repair: undefined,
     questions: 0,
     releasing: undefined,
     probedAt: LONG_AGO,
@@ -214,6 +217,21 @@ export interface Inspecting {
   readonly question: bigint;
   readonly request: number;
   readonly since: MonotonicMs;
+}
+
+export interface Repair {
+  /** One for this term: whoever answers it takes up nothing any more that was sent in an earlier one. */
+  readonly question: bigint;
+  readonly since: MonotonicMs;
+  readonly askedAt: MonotonicMs;
+  readonly told: readonly Told[];
+}
+
+/** What one memory holds, whoever answers under that name later (E5). */
+export interface Told {
+  readonly member: PlanMember;
+  readonly dataId: string;
+  readonly plan: Plan | undefined;
 }
 
 export interface Releasing {

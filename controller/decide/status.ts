@@ -58,7 +58,8 @@ function overall(
   if (plan === undefined) return 'not-in-care';
   if (plan.care === 'released') return 'released';
   if (cluster.attempt !== undefined || plan.opening.state === 'pending') return 'failing-over';
-  if (cluster.suspicion !== undefined || cluster.order !== undefined) return 'waiting';
+  if (cluster.repair !== undefined || cluster.suspicion !== undefined || cluster.order !== undefined)
+    return 'waiting';
   if (plan.care === 'paused') return 'paused';
   const well = members.every(
     (m) => m.problem === null && (m.role === 'leader' || m.streaming || m.maintenance),

@@ -19,17 +19,17 @@ import {
   type WriteUnderWay,
 } from '#controller/decide/state.js';
 
-/** Submits the plan as the next one. The caller has checked its authority and that no write is under way. */
+/** Submits the plan as the next one, of this term's generation (E6). The caller has checked its authority and that no write is under way. */
 export function submit(
   cluster: ClusterState,
-  plan: Plan,
+  plan: Omit<Plan, 'generation'>,
   context: Context,
   more: { readonly entry?: LedgerEntry; readonly policy?: Policy; readonly request?: number } = {},
 ): ClusterState {
   if (context.role.kind !== 'active') return cluster;
   const write: Write = {
     guard: context.rules.E1(context.role.term, cluster.stored?.revision ?? asRevision(0n)),
-    plan,
+    plan: { ...plan, generation: context.role.term.generation },
     entry: more.entry,
     policy: more.policy,
     forgetUpTo: more.entry === undefined ? undefined : forgotten(more.entry, plan.policy.ledgerRetention),

@@ -84,6 +84,14 @@ export function E5_isMember(plan: Plan, who: Pick<PlanMember, 'name' | 'identity
 }
 
 /**
+ * E6, second half: a plan of an earlier generation than the term was committed before an operator said that etcd was restored. Whether it is
+ * the newest that there was, only the members can tell, all of them: one that is not heard may hold another, of a leader that is open.
+ */
+export function E6_isBeforeRestore(plan: { readonly generation: bigint }, term: Term): boolean {
+  return plan.generation < term.generation;
+}
+
+/**
  * E6: an agent that holds a plan newer than etcd's proves that etcd was restored from a backup: nothing is granted or
  * appointed in that cluster until an operator raises the generation. A bare seal above etcd's epoch is no such proof: a
  * controller may have died between seal and commit.

@@ -16,6 +16,7 @@ export const rules = {
   E5: epochs.E5_acceptsPlan,
   E5_member: epochs.E5_isMember,
   E6: epochs.E6_storeIsBehind,
+  E6_before: epochs.E6_isBeforeRestore,
   L1: lease.L1_mayAsk,
   L2: lease.L2_promise,
   L3: lease.L3_expiry,

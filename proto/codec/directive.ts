@@ -2,7 +2,7 @@
 import { assertNever } from '#core/assert.js';
 import { asRevision } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
-import type { Plan, PlanMember } from '#core/plan.js';
+import type { PlanMember } from '#core/plan.js';
 import type { Term } from '#core/term.js';
 import type { Directive as WireDirective, Directive__Output } from '#proto/generated/tanist/v1/Directive.js';
 import type { Grant__Output } from '#proto/generated/tanist/v1/Grant.js';
@@ -21,7 +21,7 @@ import {
   required,
   writeMilliseconds,
 } from '#proto/codec/fields.js';
-import { planFromJson, planToJson } from '#proto/codec/json.js';
+import { readPlan, writePlan } from '#proto/codec/plan.js';
 
 export function readDirective(wire: Directive__Output): Directive {
   const term = readTerm('directive.term', required('directive.term', wire.term));
@@ -30,7 +30,7 @@ export function readDirective(wire: Directive__Output): Directive {
       return {
         kind: 'plan',
         term,
-        plan: readPlan('directive.plan.json', required('directive.plan', wire.plan).json),
+        plan: readPlan('directive.plan', required('directive.plan', wire.plan)),
       };
     case 'grant':
       return {
@@ -68,6 +68,10 @@ export function readDirective(wire: Directive__Output): Directive {
         request: readUint64('directive.end_hold.request', request),
       };
     }
+    case 'tellPlan': {
+      const { request } = required('directive.tell_plan', wire.tellPlan);
+      return { kind: 'tellPlan', term, request: readUint64('directive.tell_plan.request', request) };
+    }
     case 'stepDown': {
       const { epoch } = required('directive.step_down', wire.stepDown);
       return { kind: 'stepDown', term, epoch: readEpoch('directive.step_down.epoch', epoch) };
@@ -98,7 +102,7 @@ export function writeDirective(directive: Directive): WireDirective {
   const term = writeTerm(directive.term);
   switch (directive.kind) {
     case 'plan':
-      return { term, plan: { json: planToJson(directive.plan) } };
+      return { term, plan: writePlan(directive.plan) };
     case 'grant': {
       const { incarnation, nonce, epoch, holdMs } = directive;
       // Rounded down: the holder must never count longer than it was granted (L3).
@@ -134,6 +138,8 @@ export function writeDirective(directive: Directive): WireDirective {
         term,
         endHold: { epoch: directive.epoch.toString(), request: directive.request.toString() },
       };
+    case 'tellPlan':
+      return { term, tellPlan: { request: directive.request.toString() } };
     case 'stepDown':
       return { term, stepDown: { epoch: directive.epoch.toString() } };
     case 'probe':
@@ -160,15 +166,6 @@ function readTerm(field: string, wire: Term__Output): Term {
 
 function writeTerm({ generation, revision }: Term): WireTerm {
   return { generation: generation.toString(), revision: revision.toString() };
-}
-
-/** The plan's own codec says what is wrong with it; here it only gets the name of the field. */
-function readPlan(field: string, json: string): Plan {
-  try {
-    return planFromJson(json);
-  } catch (error) {
-    throw new MalformedMessage(field, `a plan (${error instanceof Error ? error.message : String(error)})`);
-  }
 }
 
 function readMember(field: string, wire: Member__Output): PlanMember {

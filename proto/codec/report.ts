@@ -13,6 +13,7 @@ import {
   type Sealed,
   SEVERITIES,
   type TailReport,
+  type ToldReport,
   type VouchedReport,
 } from '#core/report.js';
 import type { Database, Database__Output } from '#proto/generated/tanist/v1/Database.js';
@@ -27,6 +28,7 @@ import type { Problem__Output } from '#proto/generated/tanist/v1/Problem.js';
 import type { Report as WireReport, Report__Output } from '#proto/generated/tanist/v1/Report.js';
 import type { Sealed as WireSealed, Sealed__Output } from '#proto/generated/tanist/v1/Sealed.js';
 import type { TailReport as WireTail, TailReport__Output } from '#proto/generated/tanist/v1/TailReport.js';
+import type { Told, Told__Output } from '#proto/generated/tanist/v1/Told.js';
 import type { Vouched, Vouched__Output } from '#proto/generated/tanist/v1/Vouched.js';
 import {
   MalformedMessage,
@@ -43,6 +45,7 @@ import {
   writeCount,
   writeMilliseconds,
 } from '#proto/codec/fields.js';
+import { readPlan, writePlan } from '#proto/codec/plan.js';
 import { readPosition, writePosition } from '#proto/codec/position.js';
 
 export function readReport(wire: Report__Output): Report {
@@ -64,6 +67,7 @@ export function readReport(wire: Report__Output): Report {
     prepared: optional(wire.prepared, ({ request }) => readUint64('report.prepared.request', request)),
     heldBack: optional(wire.heldBack, ({ request }) => readUint64('report.held_back.request', request)),
     inspection: optional(wire.inspection, readInspection),
+    told: optional(wire.told, readTold),
     releasedEpoch: readEpoch('report.released_epoch', wire.releasedEpoch),
     vouched: optional(wire.vouched, readVouched),
     problem: optional(wire.problem, readProblem),
@@ -90,6 +94,7 @@ export function writeReport(report: Report): WireReport {
     prepared: report.prepared === undefined ? null : { request: report.prepared.toString() },
     heldBack: report.heldBack === undefined ? null : { request: report.heldBack.toString() },
     inspection: report.inspection === undefined ? null : writeInspection(report.inspection),
+    told: report.told === undefined ? null : writeTold(report.told),
     releasedEpoch: report.releasedEpoch.toString(),
     vouched: report.vouched === undefined ? null : writeVouched(report.vouched),
     problem: report.problem ?? null,
@@ -202,6 +207,17 @@ function readFinding(field: string, { severity, code, text, remedy }: Finding__O
 
 function writeInspection({ request, findings }: Inspection): WireInspection {
   return { request: request.toString(), findings: findings.map((finding) => ({ ...finding })) };
+}
+
+function readTold({ request, plan }: Told__Output): ToldReport {
+  return {
+    request: readUint64('report.told.request', request),
+    plan: optional(plan, (known) => readPlan('report.told.plan', known)),
+  };
+}
+
+function writeTold({ request, plan }: ToldReport): Told {
+  return { request: request.toString(), plan: plan === undefined ? null : writePlan(plan) };
 }
 
 function readVouched({ epoch, ageMs, leftMs }: Vouched__Output): VouchedReport {

@@ -7,7 +7,6 @@ import {
   asEpoch,
   asVersion,
   asWall,
-  type Brand,
   type DurationMs,
   type Epoch,
   type Version,
@@ -17,6 +16,8 @@ import { formatLsn, parseLsn } from '#core/position.js';
 
 /** Epochs and versions count openings and plans: JSON numbers, which people can read; beyond 2^53 they are refused. */
 export const epochSchema = counter<Epoch>('an epoch', asEpoch);
+/** How often etcd was restored: written by an operator, and small. */
+export const generationSchema = counter<bigint>('a generation', (value) => value);
 export const versionSchema = counter<Version>('a version', asVersion);
 
 export const durationSchema = z.custom<DurationMs>(
@@ -76,7 +77,7 @@ export function orNull<Schema extends z.ZodType>(schema: Schema) {
   });
 }
 
-function counter<Counter extends Brand<bigint, string>>(what: string, brand: (value: bigint) => Counter) {
+function counter<Counter extends bigint>(what: string, brand: (value: bigint) => Counter) {
   const fits = (value: unknown): boolean =>
     typeof value === 'bigint' && value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER);
   return z.codec(z.int().min(0), z.custom<Counter>(fits, `expected ${what} from 0 to 2^53 - 1`), {

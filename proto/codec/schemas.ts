@@ -13,6 +13,7 @@ import {
   bigintSchema,
   durationSchema,
   epochSchema,
+  generationSchema,
   lsnSchema,
   orNull,
   versionSchema,
@@ -76,6 +77,7 @@ export const planSchema = z
     dataId: z.string(),
     epoch: epochSchema,
     version: versionSchema,
+    generation: generationSchema,
     leader: name,
     members: z
       .array(

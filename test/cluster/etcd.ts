@@ -3,7 +3,7 @@
 // Rule: Debian's own binary, plain HTTP on loopback, default timings and real fsyncs; a member keeps its ports and its
 // data through every stop, kill and start.
 // Consequence: etcd's minimal lease, 2 s, and its election timeout, 1 s, are those of a real cluster.
-import { mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findLeader, moveLeader } from '#test/cluster/etcd-leader.js';
 import { freePort } from '#test/cluster/ports.js';
@@ -41,6 +41,9 @@ export interface EtcdMember {
   stop(): Promise<void>;
   /** Returns once it can commit, or at once with `awaitHealthy: false`, as when its peers are down. */
   start(options?: { readonly awaitHealthy?: boolean }): Promise<void>;
+  /** Copies its data to `folder`, as a backup; it must be stopped, as for the other way. */
+  backUp(folder: string): void;
+  restore(folder: string): void;
   /** It keeps its connections, and answers nothing, until resumed. */
   pause(): void;
   resume(): void;
@@ -107,6 +110,9 @@ function createMember({ name, clientUrl, peerUrl, dir, peers, token }: MemberOpt
   ];
   let server: StartedProcess | undefined;
   const running = (): StartedProcess | undefined => (server?.exit() === undefined ? server : undefined);
+  const assertStopped = (): void => {
+    if (running()) throw new Error(`${name} runs: its data is not to be copied`);
+  };
   const member: EtcdMember = {
     name,
     endpoint: clientUrl,
@@ -128,6 +134,15 @@ function createMember({ name, clientUrl, peerUrl, dir, peers, token }: MemberOpt
         env,
       });
       if (awaitHealthy) await waitUntilHealthy(member, server);
+    },
+    backUp: (folder) => {
+      assertStopped();
+      cpSync(dataDir, folder, { recursive: true, preserveTimestamps: true });
+    },
+    restore: (folder) => {
+      assertStopped();
+      rmSync(dataDir, { recursive: true });
+      cpSync(folder, dataDir, { recursive: true, preserveTimestamps: true });
     },
     pause: () => member.kill('SIGSTOP'),
     resume: () => member.kill('SIGCONT'),

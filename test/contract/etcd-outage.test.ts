@@ -208,6 +208,7 @@ function planOf(version: bigint): Plan {
     dataId: '1',
     epoch: asEpoch(1n),
     version: asVersion(version),
+    generation: 0n,
     leader: 'pg-1',
     members: [],
     eligible: [],

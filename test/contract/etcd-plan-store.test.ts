@@ -27,6 +27,7 @@ function planOf(cluster: string, epoch: bigint, version = 1n): Plan {
     dataId: '7301934857201938475',
     epoch: asEpoch(epoch),
     version: asVersion(version),
+    generation: 0n,
     leader: 'pg-1',
     members: [
       { name: 'pg-1', identity: 'i-1', agentAddress: 'pg-1:7400', databaseHost: 'pg-1', databasePort: 5432 },

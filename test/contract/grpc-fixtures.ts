@@ -147,6 +147,7 @@ export function report(nonce: number, changes: Partial<Report> = {}): Report {
     prepared: undefined,
     heldBack: undefined,
     inspection: undefined,
+    told: undefined,
     releasedEpoch: asEpoch(0n),
     vouched: undefined,
     problem: undefined,
@@ -182,6 +183,7 @@ export function operatorsDirectives(): readonly Directive[] {
   return [
     { kind: 'prepare', term: TERM, epoch, request: 2n ** 64n - 1n },
     { kind: 'endHold', term: TERM, epoch, request: 8n },
+    { kind: 'tellPlan', term: TERM, request: 9n },
     { kind: 'stepDown', term: TERM, epoch },
     { kind: 'probe', term: TERM, member: peer },
     { kind: 'inspect', term: TERM, request: 7n, peers: [peer] },
@@ -196,6 +198,7 @@ export function planDirective(bytes: number): Directive {
     dataId: POSITION.dataId,
     epoch: asEpoch(3n),
     version: asVersion(9n),
+    generation: 0n,
     leader: 'pg-1',
     members: [],
     eligible: [],

@@ -282,6 +282,8 @@ export function agentScenario(): Scenario {
           });
         case 'step-down':
           return directive({ kind: 'stepDown', term: TERM, epoch: asEpoch(BigInt(o['0'] ?? '1')) });
+        case 'tell-plan':
+          return directive({ kind: 'tellPlan', term: TERM, request: BigInt(o['0'] ?? '9') });
         case 'probe':
           return directive({ kind: 'probe', term: TERM, member: member(o['0'] ?? 'a') });
         case 'probed':
@@ -377,6 +379,9 @@ function show(effect: Effect): string {
         r.guarded || r.planEpoch === 0n ? '' : 'unguarded',
         r.prepared === undefined ? '' : `prepared ${r.prepared}`,
         r.heldBack === undefined ? '' : `gave the hold back as asked by ${r.heldBack}`,
+        r.told === undefined
+          ? ''
+          : `tells plan ${r.told.plan === undefined ? 'none' : `${r.told.plan.epoch}.${r.told.plan.version} of ${r.told.plan.leader}`} as asked by ${r.told.request}`,
         r.releasedEpoch === 0n ? '' : `released ${r.releasedEpoch}`,
         r.probe === undefined ? '' : `probed ${r.probe.member} ${r.probe.database}/${r.probe.agent}`,
         r.vouched === undefined ? '' : `vouched ${r.vouched.epoch}`,

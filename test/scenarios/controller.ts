@@ -139,6 +139,7 @@ export function controllerScenario(): Scenario {
                   ? []
                   : [{ severity: 'hurts', code: o['inspected'], text: 'text', remedy: 'remedy' }],
             },
+      told: o['told'] === 'yes' ? toldOf(o) : undefined,
       releasedEpoch: o['released'] === undefined ? old.releasedEpoch : asEpoch(BigInt(o['released'])),
       tail:
         tailEpoch === ''
@@ -180,6 +181,29 @@ export function controllerScenario(): Scenario {
     return next;
   }
 
+  /** What a member answers that is asked for its plan: one of the epoch and version that it reports, or none. */
+  function toldOf(o: Options): Report['told'] {
+    const [epoch = '', version] = (o['plan'] ?? '').split('.');
+    const request = state.clusters['demo']?.repair?.question ?? 0n;
+    if (version === undefined) return { request, plan: undefined };
+    const leader = o['leads'] ?? 'a';
+    const names = (o['names'] ?? 'a,b,c').split(',');
+    const eligible = o['eligible']?.split(',').filter((one) => one !== '');
+    return {
+      request,
+      plan: buildPlan({
+        epoch: asEpoch(BigInt(epoch)),
+        version: asVersion(BigInt(version)),
+        generation: BigInt(o['generation'] ?? 0),
+        leader,
+        names,
+        holdMs: asDuration(Number(o['hold'] ?? 0)),
+        ...(eligible === undefined ? {} : { eligible }),
+        openings: [opening(BigInt(epoch), leader, '1:50')],
+      }),
+    };
+  }
+
   function outcome(kind: string): readonly string[] {
     if (write === undefined) return ['no write is under way'];
     const { id, cluster, write: submitted } = write;
@@ -207,6 +231,8 @@ export function controllerScenario(): Scenario {
           stored = buildPlan({
             epoch: asEpoch(epoch),
             leader,
+            ...(o['version'] === undefined ? {} : { version: asVersion(BigInt(o['version'])) }),
+            ...(o['generation'] === undefined ? {} : { generation: BigInt(o['generation']) }),
             ...(o['eligible'] === undefined
               ? {}
               : { eligible: o['eligible'].split(',').filter((n) => n !== '') }),
@@ -225,7 +251,10 @@ export function controllerScenario(): Scenario {
             o['resigned'] === undefined
               ? undefined
               : { controller: 'two', promises: { demo: Number(o['resigned']) as never } };
-          term = { ...term, revision: asRevision(term.revision + 1n) };
+          term = {
+            generation: BigInt(o['generation'] ?? term.generation),
+            revision: asRevision(term.revision + 1n),
+          };
           return take({
             kind: 'elected',
             term,
@@ -432,7 +461,8 @@ function show(effect: Effect): string {
       const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}${held}${others}`;
       const why =
         entry === undefined ? '' : ` as ${entry.kind} because ${entry.reason.code}, loss ${entry.loss.kind}`;
-      return `write epoch ${plan.epoch} version ${plan.version} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.electionRevision}${why}`;
+      const generation = plan.generation === 0n ? '' : ` generation ${plan.generation}`;
+      return `write epoch ${plan.epoch} version ${plan.version}${generation} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.electionRevision}${why}`;
     }
     case 'reread':
       return 'read the plan again';
@@ -465,6 +495,8 @@ function showDirective({ directive }: Effect & { kind: 'send' }): string {
       return `prepare for a stop at epoch ${directive.epoch}`;
     case 'endHold':
       return `end the hold of epoch ${directive.epoch}`;
+    case 'tellPlan':
+      return 'tell the whole plan';
     case 'stepDown':
       return `step down from epoch ${directive.epoch}`;
     case 'probe':

@@ -190,6 +190,12 @@ function operate(world: World, healedAt: number): void {
   for (const member of world.members) {
     const { db, agent } = member;
     if (db.ending === 'stopped' && db.server === undefined) db.start(50);
+    // E6: a log without a memory is asked which openings it knows before a restored etcd goes on; its server is started closed for that.
+    const isAsked = world.active()?.state.clusters[CLUSTER]?.repair !== undefined;
+    if (isAsked && agent?.state.durable.plan === undefined && db.server === undefined) {
+      db.bootClosed = true;
+      db.start(50);
+    }
     if (member === leader || !isProved(plan) || leader.db.role !== 'writable') continue;
     if (agent?.state.unrewindableEpoch === plan.epoch) {
       world.trace.log('OPERATOR', () => `clones ${member.name}`);

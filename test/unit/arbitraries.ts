@@ -71,6 +71,7 @@ export const plan: fc.Arbitrary<Plan> = record({
   dataId: text,
   epoch: counter.map(asEpoch),
   version: counter.map(asVersion),
+  generation: counter,
   leader: name,
   members: fc.array(
     record({

@@ -107,7 +107,7 @@ describe('an entry', () => {
   });
 
   it('names who leads as the kind of it asks for', () => {
-    const titles = (['switchover', 'reopen', 'renew'] as const).map((kind) => {
+    const titles = (['switchover', 'reopen', 'renew', 'restore'] as const).map((kind) => {
       const leader = kind === 'switchover' ? 'orders-2' : 'orders-1';
       return lines({ ...failover, kind, leader })[0];
     });
@@ -115,6 +115,7 @@ describe('an entry', () => {
       'epoch 4  2026-05-04 03:02:01.123Z  switchover  orders-1 → orders-2  proved',
       'epoch 4  2026-05-04 03:02:01.123Z  reopen  orders-1 again  proved',
       'epoch 4  2026-05-04 03:02:01.123Z  renew  orders-1 goes on  proved',
+      'epoch 4  2026-05-04 03:02:01.123Z  restore  orders-1 goes on, etcd was restored  proved',
     ]);
   });
 

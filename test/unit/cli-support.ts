@@ -81,6 +81,7 @@ export const PLAN: Plan = {
   dataId: '7',
   epoch: asEpoch(1n),
   version: asVersion(1n),
+  generation: 0n,
   leader: 'orders-1',
   members: ['orders-1', 'orders-2', 'orders-3'].map((name) => ({
     name,

@@ -26,6 +26,7 @@ const example: Plan = {
   dataId: '7301934857201938475',
   epoch: asEpoch(3n),
   version: asVersion(14n),
+  generation: 0n,
   leader: 'pg-2',
   members: [
     {
@@ -94,6 +95,7 @@ describe('stored JSON', () => {
         "dataId": "7301934857201938475",
         "epoch": 3,
         "version": 14,
+        "generation": 0,
         "leader": "pg-2",
         "members": [
           {

@@ -113,6 +113,8 @@ const report: fc.Arbitrary<Report> = fc.record({
       ),
     }),
   ),
+  // A plan is large: now and then is enough.
+  told: fc.option(fc.record({ request: uint64, plan: maybe(plan) }), { nil: undefined, freq: 1 }),
   releasedEpoch: epoch,
   vouched: maybe(fc.record({ epoch, ageMs: uint32, leftMs: uint32 })),
   problem: maybe(fc.record({ code: someText, text })),
@@ -168,6 +170,7 @@ const directive: fc.Arbitrary<Directive> = fc.oneof(
   fc.record({ kind: fc.constant('prepare'), term, epoch, request: uint64 }),
   fc.record({ kind: fc.constant('endHold'), term, epoch, request: uint64 }),
   fc.record({ kind: fc.constant('stepDown'), term, epoch }),
+  fc.record({ kind: fc.constant('tellPlan'), term, request: uint64 }),
   fc.record({ kind: fc.constant('probe'), term, member }),
   fc.record({
     kind: fc.constant('inspect'),

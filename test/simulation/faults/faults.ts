@@ -5,7 +5,7 @@ import type { Member } from '#test/simulation/nodes/member.js';
 import type { Host, Process } from '#test/simulation/world/host.js';
 import type { Random } from '#test/simulation/world/random.js';
 import { NO_AMBIGUITY } from '#test/simulation/models/etcd.js';
-import { asDuration } from '#core/brand.js';
+import { asDuration, NO_EPOCH } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 
@@ -124,6 +124,13 @@ const long = (_: World, random: Random): number => random.between(3000, 9000);
 const short = ({ haste }: World, random: Random): number =>
   haste * random.pick([random.between(20, 400), random.between(400, 3000), random.between(3000, 7000)]);
 
+/** Not promised: an epoch that etcd loses, and whose leader has forgotten it too. */
+function isRemembered({ members }: World): boolean {
+  const opened = members.map(({ db }) => db.log.durableMark()?.epoch ?? NO_EPOCH);
+  const known = members.map(({ stored }) => stored.plan?.epoch ?? NO_EPOCH);
+  return opened.every((epoch) => known.some((one) => one >= epoch));
+}
+
 export const FAULTS = {
   'database-killed': (world, random) => {
     const { db, name } = someone(world, random);
@@ -174,6 +181,9 @@ export const FAULTS = {
   },
   'memory-lost': (world, random) => {
     const member = someone(world, random);
+    // Of an epoch that etcd has lost nobody else may know: not promised.
+    const { plan } = member.stored;
+    if (plan !== undefined && plan.epoch > (world.etcd.plan(CLUSTER)?.epoch ?? 0n)) return undefined;
     member.agent?.process.kill();
     member.forget();
     restartAgent(world, member, short(world, random));
@@ -314,6 +324,23 @@ export const FAULTS = {
     world.etcd.ambiguity = { share: random.between(0.2, 0.8), ways: ['late'] };
     world.timeline.after(long(world, random), () => (world.etcd.ambiguity = NO_AMBIGUITY));
     return 'etcd';
+  },
+  'etcd-restored': (world, random) => {
+    const { etcd, timeline, trace } = world;
+    etcd.backUp();
+    const raise = (): void => {
+      trace.log('OPERATOR', () => 'raises the generation');
+      etcd.raiseGeneration();
+    };
+    timeline.after(short(world, random), () => {
+      if (!isRemembered(world)) return;
+      trace.log('FAULT', () => 'etcd is restored');
+      // No controller's authority outlives that: replacing a data directory takes longer than the election's TTL.
+      const stoppedMs = random.between(2000, 4000);
+      etcd.restore(stoppedMs);
+      timeline.after(stoppedMs + random.between(1000, 8000), raise);
+    });
+    return 'etcd is backed up';
   },
   'etcd-ambiguous': (world, random) => {
     world.etcd.ambiguity = { share: random.between(0.1, 0.6), ways: ['lost', 'late', 'unanswered'] };

@@ -44,6 +44,7 @@ const GROUPS = {
     'etcd-late',
     'etcd-deaf',
     'etcd-slow',
+    'etcd-restored',
     'election-key-deleted',
   ],
   network: [

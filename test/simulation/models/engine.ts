@@ -390,11 +390,10 @@ export class Engine {
       if (!this.#isAskable()) return step.fail('no session');
       const known = db.log.lastMark();
       if (known?.epoch === action.epoch) {
-        return step.finish({
-          kind: 'opened',
-          provedAt,
-          opened: { epoch: action.epoch, mark: known.mark, position: db.log.position(), lineage: '' },
-        });
+        const opened = { epoch: action.epoch, mark: known.mark, position: db.log.position(), lineage: '' };
+        // Written again as it stands: a commit like any other.
+        db.host.timeline.after(db.disk.fsyncMs(), () => step.finish({ kind: 'opened', provedAt, opened }));
+        return;
       }
       db.writeMark(action.epoch, action.mark, (committed) => {
         if (committed === 'ok') report();

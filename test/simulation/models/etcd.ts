@@ -45,6 +45,13 @@ export interface Ambiguity {
 
 export const NO_AMBIGUITY: Ambiguity = { share: 0, ways: [] };
 
+const copyOf = ({ clusters, ledger, standing, ...rest }: Contents): Contents => ({
+  ...rest,
+  clusters: new Map(clusters),
+  ledger: new Map(ledger),
+  standing: new Map(standing),
+});
+
 /** For planted mistakes only: a guard that is not asked. */
 export const NO_CHECK = asRevision(-1n);
 
@@ -74,7 +81,12 @@ export class Etcd {
   };
   #leases = new Map<number, Lease>();
   #nextLease = 1;
-  #backup: Contents | undefined;
+  #backup: { readonly contents: Contents; readonly leases: ReadonlyMap<number, Lease> } | undefined;
+  /** What it was raised to, also by what a restore has undone. */
+  #generations = 0n;
+  /** A connection does not outlive the process behind it. */
+  #incarnation = 0;
+  #stoppedUntil = 0;
   readonly #watchers: (() => void)[] = [];
 
   constructor(host: Host, network: Network, timeline: Timeline, random: Random, truth: Truth) {
@@ -205,13 +217,14 @@ export class Etcd {
     const how = share > 0 && this.#random.chance(share) ? this.#random.pick(ways) : 'well';
     if (how === 'lost') return;
     let isTaken = false;
+    const incarnation = this.#incarnation;
     this.#network.send(client.host, this.host, () => {
       // A connection delivers a request once.
       if (isTaken) return;
       isTaken = true;
       const lateMs = this.#random.between(0, how === 'late' ? LATE_MS : 0.6 + this.slowMs);
       this.#timeline.after(lateMs, () => {
-        if (!this.isAvailable) return;
+        if (!this.#isServing() || incarnation !== this.#incarnation) return;
         const answer = apply();
         if (how === 'unanswered') return;
         this.#network.send(this.host, client.host, () => client.receive(() => end(answer)));
@@ -231,7 +244,7 @@ export class Etcd {
     this.isAvailable = false;
     this.#timeline.after(withoutMs, () => {
       this.isAvailable = true;
-      for (const lease of this.#leases.values()) lease.expiresAt = this.host.now() + lease.ttlMs;
+      this.#extendLeases();
     });
   }
 
@@ -240,36 +253,40 @@ export class Etcd {
   }
 
   backUp(): void {
-    const { clusters, ledger, standing, ...rest } = this.#contents;
-    this.#backup = {
-      ...rest,
-      clusters: new Map(clusters),
-      ledger: new Map(ledger),
-      standing: new Map(standing),
-    };
+    this.#backup = { contents: copyOf(this.#contents), leases: new Map(this.#leases) };
   }
 
-  /** As it was at the last backup, revisions too; leases are gone, and with them what they held. False without one. */
-  restore(): boolean {
-    const backup = this.#backup;
-    if (backup === undefined) return false;
-    const { clusters, ledger } = backup;
-    this.#leases = new Map();
-    this.#contents = {
-      ...backup,
-      clusters: new Map(clusters),
-      ledger: new Map(ledger),
-      standing: new Map(),
-      leader: undefined,
-    };
-    for (const ring of this.#watchers) ring();
+  /**
+   * Stopped, and started again with what the last backup holds: revisions, the election key and the leases too, each of which then has its
+   * whole time before it. False without a backup.
+   */
+  restore(stoppedMs: number): boolean {
+    if (this.#backup === undefined) return false;
+    const { contents, leases } = this.#backup;
+    this.#incarnation += 1;
+    this.#stoppedUntil = this.#timeline.now + stoppedMs;
+    this.#contents = copyOf(contents);
+    this.#leases = new Map([...leases].map(([id, lease]) => [id, { ...lease }]));
+    this.#timeline.after(stoppedMs, () => {
+      this.#extendLeases();
+      for (const ring of this.#watchers) ring();
+    });
     return true;
   }
 
-  /** What an operator does after a restore (E6). */
+  /** What an operator does after a restore (E6): to more than it ever was. */
   raiseGeneration(): void {
     this.#advance();
-    this.#contents.generation += 1n;
+    this.#generations += 1n;
+    this.#contents.generation = this.#generations;
+  }
+
+  #extendLeases(): void {
+    for (const lease of this.#leases.values()) lease.expiresAt = this.host.now() + lease.ttlMs;
+  }
+
+  #isServing(): boolean {
+    return this.isAvailable && this.#timeline.now >= this.#stoppedUntil;
   }
 
   #setLeader(leader: Holder | undefined): void {
@@ -289,7 +306,7 @@ export class Etcd {
 
   #scan(): void {
     this.#timeline.after(SCAN_MS / this.host.rate, () => {
-      if (this.isAvailable) {
+      if (this.#isServing()) {
         const now = this.host.now();
         for (const [id, { expiresAt }] of [...this.#leases]) if (now >= expiresAt) this.revoke(id);
       }
