@@ -135,7 +135,7 @@ describe('plan store on etcd', { timeout: 20_000 }, () => {
         'clusters/orders/policy',
       ]);
       expect(await operator.get('clusters/orders/plan')).toContain(
-        '  "epoch": 1,\n  "version": 1,\n  "leader": "pg-1"',
+        '  "epoch": 1,\n  "version": 1,\n  "generation": 0,\n  "leader": "pg-1"',
       );
     });
 
