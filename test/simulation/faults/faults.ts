@@ -110,6 +110,9 @@ function operator(world: World, random: Random): string | undefined {
 const short = (random: Random): number =>
   random.pick([random.between(20, 400), random.between(400, 3000), random.between(3000, 7000)]);
 
+/** An administrator's stop waits for receivers that take nothing for as long as their senders do (wal_sender_timeout). */
+const SENDER_GIVES_UP_MS = 60_000;
+
 export const FAULTS = {
   'database-killed': (world, random) => {
     const { db, name } = someone(world, random);
@@ -123,7 +126,7 @@ export const FAULTS = {
   },
   'database-shut-down': (world, random) => {
     const { db, name } = someone(world, random);
-    db.shutDown('stopped', random.between(5, 200), () => undefined);
+    db.shutDown('stopped', random.between(5, 200), SENDER_GIVES_UP_MS, () => undefined);
     return name;
   },
   'database-restarted-by-somebody': (world, random) => {
