@@ -72,8 +72,10 @@ export function commits(it: ContractIt): void {
       expect(await epochsOf(planStore, 'orders', 2)).toEqual([12n, 11n]);
       expect(await epochsOf(planStore, 'orders', 0)).toEqual([]);
       const proved = { ...entryOf(planOf('orders', 12n)), outcome: 'proved' as const };
-      const plan = planOf('orders', 12n, 13n);
-      await commit(plan, revision, { entry: proved, forgetUpTo: plan.epoch });
+      const again = await commit(planOf('orders', 12n, 13n), revision, { entry: proved });
+      expect(await epochsOf(planStore, 'orders')).toEqual([12n, 11n, 10n, 9n, 8n]);
+      const plan = planOf('orders', 12n, 14n);
+      await commit(plan, again, { entry: proved, forgetUpTo: plan.epoch });
       expect(await planStore.ledger('orders', 10)).toEqual([proved]);
     });
   });
