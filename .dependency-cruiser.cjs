@@ -125,6 +125,18 @@ module.exports = {
       { path: '^test/contract/engine/' },
       { pathNot: ['^core/', '^agent/ports/', '^test/contract/engine/', '^node_modules/vitest/'] },
     ),
+    rule(
+      'etcd-contract-knows-no-etcd',
+      'Whatever stands behind the ports election and plan-store takes the same cases, a simulated etcd too.',
+      { path: '^test/contract/etcd/' },
+      { pathNot: ['^core/', '^controller/ports/', '^test/contract/etcd/', '^node_modules/vitest/'] },
+    ),
+    rule(
+      'watch-contract-knows-no-watch',
+      'The guard and the simulated one take the same cases.',
+      { path: '^test/unit/watch/' },
+      { pathNot: ['^test/unit/watch/', '^node_modules/vitest/'] },
+    ),
 
     // Packages.
     rule(

@@ -22,8 +22,8 @@ const CLOCK = 'time is data: take the instant from the event, or from the clock 
 const wallClockProperty = { object: 'Date', property: 'now', message: CLOCK };
 const wallClockSyntax = { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: CLOCK };
 
-// A case of the engine contract runs in virtual time too, where a clock of its own would stand still or run ahead.
-const BED_TIME = 'time belongs to the bed: wait by pass and waitUntil (test/contract/engine/harness.ts)';
+// A case of a contract runs in virtual time too, where a clock of its own would stand still or run ahead.
+const BED_TIME = 'time belongs to the bed: wait by pass and waitUntil (harness.ts beside the suite)';
 const CLOCK_GLOBALS = ['Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate', 'process'];
 
 const TESTS = ['test/**/*.{ts,mjs}', '**/*.test.ts'];
@@ -122,7 +122,7 @@ export default defineConfig(
   },
 
   {
-    files: ['test/contract/engine/**/*.ts'],
+    files: ['test/contract/{engine,etcd}/**/*.ts', 'test/unit/watch/**/*.ts'],
     rules: {
       'no-restricted-globals': ['error', ...CLOCK_GLOBALS.map((name) => ({ name, message: BED_TIME }))],
       'no-restricted-imports': ['error', { patterns: [{ group: ['node:*'], message: BED_TIME }] }],

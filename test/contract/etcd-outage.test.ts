@@ -2,14 +2,13 @@
 // kind: it keeps its connections and answers nothing.
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { waitingNow } from '#controller/adapters/clock.js';
-import { asDuration, type Revision, asEpoch, asRevision, asVersion } from '#core/brand.js';
-import type { Plan } from '#core/plan.js';
+import { type Revision, asRevision } from '#core/brand.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { A1_authorityUntil } from '#core/rules/authority.js';
-import { compareTerms } from '#core/term.js';
 import { ELECTION } from '#core/timings.js';
 import { type EtcdCluster, type EtcdMember, startEtcd } from '#test/cluster/etcd.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import { planOf } from '#test/contract/etcd/plans.js';
 import { type Controller, controller, etcdConfig } from '#test/contract/etcd-support.js';
 
 const soon = { timeoutMs: 10_000, everyMs: 2 };
@@ -44,23 +43,6 @@ describe('one etcd member', { timeout: 20_000 }, () => {
     expect(proof.term).toEqual(term);
     expect(candidate.all('deposed')).toEqual([]);
     expect(candidate.logged).toContain('ETCD_ANSWERS');
-  });
-
-  it('paused for longer than the lease: nothing is told until it answers, and then that the term is over', async () => {
-    const candidate = controller('ctl-1', etcdConfig(etcd.endpoints));
-    candidate.start();
-    const { term } = await candidate.next('elected');
-    const { keepaliveSentAt } = await candidate.next('proof');
-    pause(member);
-    const leaseEnds = keepaliveSentAt + ELECTION.proofMs + ELECTION.ttlMs + 500; // etcd looks every half second
-    await waitFor(() => waitingNow() > leaseEnds, { ...soon, what: 'the lease to end' });
-    expect(authorityOf(candidate)).toBeLessThan(waitingNow());
-    expect(candidate.all('deposed')).toEqual([]);
-    member.resume();
-    const deposed = await candidate.next('deposed');
-    expect(deposed.term).toEqual(term);
-    const again = await candidate.next('elected', deposed.at);
-    expect(compareTerms(again.term, term)).toBeGreaterThan(0);
   });
 
   it('killed and started again: the same controller goes on, or is elected anew, without a restart', async () => {
@@ -132,7 +114,7 @@ describe('three etcd members', { timeout: 30_000 }, () => {
     const write = (version: bigint, planRevision: Revision) =>
       candidate.planStore.write({
         guard: { electionRevision: term.revision, planRevision },
-        plan: planOf(version),
+        plan: planOf('orders', 1n, version),
         entry: undefined,
         policy: DEFAULT_POLICY,
         forgetUpTo: undefined,
@@ -199,26 +181,4 @@ async function roles(etcd: EtcdCluster): Promise<{ leader: EtcdMember; followers
   );
   const leader = statuses.find(({ isLeader }) => isLeader)!.member;
   return { leader, followers: etcd.members.filter((member) => member !== leader) };
-}
-
-function planOf(version: bigint): Plan {
-  return {
-    cluster: 'orders',
-    engine: 'postgres',
-    dataId: '1',
-    epoch: asEpoch(1n),
-    version: asVersion(version),
-    generation: 0n,
-    leader: 'pg-1',
-    members: [],
-    eligible: [],
-    joining: [],
-    care: 'automatic',
-    maintenance: [],
-    holdMs: asDuration(0),
-    upstreams: {},
-    opening: { state: 'proved' },
-    openings: [],
-    policy: DEFAULT_POLICY,
-  };
 }

@@ -99,6 +99,8 @@ export interface Line {
   readonly endpoint: string;
   /** As if the cable were pulled: nothing comes through either way, and nobody is told. */
   cut(): void;
+  /** Everything to etcd comes through, and nothing comes back any more. */
+  deafen(): void;
   /** Everything to etcd comes through; once a request with these words has, nothing comes back any more. */
   loseAnswersAfter(words: string): void;
   /** Resolves once a request with these words came through. */
@@ -146,6 +148,9 @@ export async function lineTo(endpoint: string): Promise<Line> {
     endpoint: `http://127.0.0.1:${ownPort}`,
     cut: () => {
       isCut = true;
+    },
+    deafen: () => {
+      lost = true;
     },
     loseAnswersAfter: (sent) => {
       words = sent;

@@ -13,13 +13,15 @@ export function observes(it: ContractIt): void {
     it('a leader that is open, a replica that streams, and where the log of each stands', async ({ bed }) => {
       const { members, history } = await openCluster(bed, 2);
       const [ann, bob] = members;
-      const { dataId } = await ann.engine.check();
+      const { dataId, copyId } = await ann.engine.check();
       for (const { name, observation } of members)
         await bed.waitUntil(
           `${name} to have read the mark`,
           () => observation().position?.marks.length === 1,
         );
-      expect(await bob.engine.check()).toEqual(await ann.engine.check());
+      const copied = await bob.engine.check();
+      expect(copied).toMatchObject({ engine: 'postgres', dataId });
+      expect(copied.copyId === undefined || copied.copyId !== copyId).toBe(true);
       const seen = { state: 'running', bootClosed: true, processesGone: false, dataId } as const;
       const position = { dataId, marks: [{ epoch: 1n, mark: history.openings[0]?.mark }] };
       expect(ann.observation()).toMatchObject({ ...seen, role: 'writable', position });

@@ -67,7 +67,8 @@ export function rejoins(it: ContractIt): void {
       await writeTo(leader, 'later');
       await bed.pass(1_000);
       expect(await old.values()).toEqual(['both', 'old alone']);
-      expect(leader.observations.flatMap(({ followers }) => followers)).toEqual([]);
+      // One that asks from the beginning of a file of the log may be let in for a moment, for what both have.
+      await bed.waitUntil('nobody to follow', () => leader.observation().followers.length === 0);
       await expectClosed(old);
     });
 

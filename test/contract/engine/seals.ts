@@ -8,6 +8,7 @@ import {
   untilApplied,
   untilState,
   writeTo,
+  writeUntilItEnds,
 } from '#test/contract/engine/cluster.js';
 import { follow, seal } from '#test/contract/engine/steps.js';
 
@@ -24,6 +25,18 @@ export function seals(it: ContractIt): void {
       expect(await bob.values()).toEqual(['before']);
       expect(await seal(bob)).toEqual(position);
       expect(await bob.look()).toMatchObject({ streaming: false, upstream: undefined });
+    });
+
+    it('has nothing under way any more when it says where its log ends', async ({ bed }) => {
+      const { members } = await openCluster(bed, 2);
+      const [ann, bob] = members;
+      const load = await writeUntilItEnds(ann, 4);
+      await bed.pass(200);
+      const position = await seal(bob);
+      await bed.pass(100);
+      expect(await seal(bob)).toEqual(position);
+      await expectFenced(ann);
+      await load.ended;
     });
 
     it('stays so when somebody else restarts it', async ({ bed }) => {

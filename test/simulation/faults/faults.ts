@@ -131,6 +131,9 @@ function isRemembered({ members }: World): boolean {
   return opened.every((epoch) => known.some((one) => one >= epoch));
 }
 
+/** An administrator's stop waits for receivers that take nothing for as long as their senders do (wal_sender_timeout). */
+const SENDER_GIVES_UP_MS = 60_000;
+
 export const FAULTS = {
   'database-killed': (world, random) => {
     const { db, name } = someone(world, random);
@@ -144,7 +147,7 @@ export const FAULTS = {
   },
   'database-shut-down': (world, random) => {
     const { db, name } = someone(world, random);
-    db.shutDown('stopped', random.between(5, 200), () => undefined);
+    db.shutDown('stopped', random.between(5, 200), SENDER_GIVES_UP_MS, () => undefined);
     return name;
   },
   'database-restarted-by-somebody': (world, random) => {

@@ -32,6 +32,9 @@ export interface Surroundings {
   readonly find: (name: string) => Database | undefined;
 }
 
+/** How often a server that shuts down looks whether its receivers have everything. */
+const HANDS_OVER_MS = 2;
+
 interface Pending {
   readonly server: Process;
   readonly answer: (committed: Committed) => void;
@@ -100,6 +103,14 @@ export class Database {
     return this.server === undefined && this.orphans === undefined;
   }
 
+  /** Gone, or one that accepts no writes and will not by itself; as a `Fencer` tells it. */
+  get isClosed(): boolean {
+    return (
+      this.isGone ||
+      (this.server !== undefined && this.bootClosed && this.role === 'replica' && !this.promotionAsked)
+    );
+  }
+
   /** Starts the server as whoever starts it finds it: closed if the marker lies there. */
   start(readyAfterMs: number, isStarted: () => void = () => undefined): void {
     if (this.server !== undefined || !this.host.isUp) return;
@@ -139,8 +150,11 @@ export class Database {
     this.orphans?.kill();
   }
 
-  /** No new commits; what is written is handed to the receivers; then it ends. */
-  shutDown(ending: DatabaseState, withinMs: number, isDown: () => void): void {
+  /**
+   * No new commits; what is written goes to disk and to the receivers, for which it waits until its time is up; then it ends. `takesMs`: what it
+   * takes in any case.
+   */
+  shutDown(ending: DatabaseState, takesMs: number, withinMs: number, isDown: () => void): void {
     const { server } = this;
     if (server === undefined) return isDown();
     if (server.isStopped) {
@@ -151,10 +165,23 @@ export class Database {
     if (this.role === 'writable') this.around.witness.closed(this);
     this.#breakPending(server);
     for (const stream of this.followers) stream.pump();
-    this.host.timeline.after(withinMs, () => {
+    const endOrWait = (leftMs: number): void => {
+      if (this.server === server && leftMs > 0 && !this.#hasHandedOver(server)) {
+        this.host.timeline.after(HANDS_OVER_MS, () => endOrWait(leftMs - HANDS_OVER_MS));
+        return;
+      }
       if (this.server === server) this.kill(ending);
       isDown();
-    });
+    };
+    this.host.timeline.after(takesMs, () => endOrWait(withinMs - takesMs));
+  }
+
+  /** All of its log is on its disk and on that of everybody who receives from it. */
+  #hasHandedOver(server: Process): boolean {
+    if (server.isStopped || this.disk.stalledUntil > this.host.timeline.now) return false;
+    this.flushReceived(this.log.length);
+    for (const { acknowledged } of this.followers) if (acknowledged < this.log.flushed) return false;
+    return true;
   }
 
   /** A commit on a session of `server`, which was connected to before. */

@@ -44,7 +44,7 @@ export interface Peer {
   readonly host: Host;
   readonly process: Process;
   /** undefined: refused. */
-  readonly readTail: (from: Database, epoch: bigint) => readonly Entry[] | undefined;
+  readonly readTail: (from: Position, epoch: bigint) => readonly Entry[] | undefined;
 }
 
 type Done = (result: ActionResult) => void;
@@ -52,6 +52,8 @@ type Done = (result: ActionResult) => void;
 const DEATH_SEEN_MS = [1, 25] as const;
 const FOLLOWS_WITHIN_MS = 5000;
 const LOOK_EVERY_MS = 20;
+/** The share of a fence's time in which a server may end in order. */
+const IN_ORDER = 0.6;
 
 export class Engine {
   readonly #deps: EngineDeps;
@@ -98,6 +100,15 @@ export class Engine {
     if (other === undefined || !db.around.network.isOpenBothWays(agent.host, other.host)) return 'silent';
     if (other.server === undefined) return 'refuses';
     return other.server.isStopped ? 'silent' : 'answers';
+  }
+
+  /** The engine's part of DESIGN 6.4. undefined: its log may still grow, or does not hold that position. */
+  readTail(from: Position): readonly Entry[] | undefined {
+    const { db } = this.#deps;
+    const isReadable =
+      db.isGone ||
+      (this.#isAskable() && db.role === 'replica' && db.stream === undefined && !db.promotionAsked);
+    return isReadable ? db.log.after(from) : undefined;
   }
 
   // Observation.
@@ -256,7 +267,8 @@ export class Engine {
       return;
     }
     const stopMs = random.chance(0.9) ? random.between(1, 20) : random.between(20, withinMs * 0.7);
-    db.shutDown('fenced', Math.min(stopMs, withinMs * 0.8), () => agent.receive(finish));
+    const inOrderMs = withinMs * IN_ORDER;
+    db.shutDown('fenced', Math.min(stopMs, withinMs * 0.8), inOrderMs, () => agent.receive(finish));
   }
 
   #start(step: Step, result: ActionResult): void {
@@ -302,14 +314,16 @@ export class Engine {
     const peer = this.#deps.findPeer(action.agentAddress);
     step.within(action.timeoutMs, 'no answer in time');
     if (peer === undefined) return;
+    const from = db.log.position();
     network.send(agent.host, peer.host, () => {
       peer.process.receive(() => {
-        const tail = peer.readTail(db, action.epoch);
+        const tail = peer.readTail(from, action.epoch);
         network.send(peer.host, agent.host, () => {
           if (tail === undefined) return step.fail('refused');
           step.after(random.between(2, 20), () => {
             if (!this.#isAskable() || db.role !== 'replica') return step.fail('no session');
             for (const entry of tail) db.log.append(entry);
+            db.pauseReplay(false);
             db.flushReceived(db.log.length);
             step.finish({ kind: 'tailTaken', atLeast: db.log.position(), bytes: tail.length });
           });
@@ -338,6 +352,8 @@ export class Engine {
       ? random.between(500, 6000)
       : random.between(2, 40);
     if (random.chance(troubles.refusedPromotion)) return step.after(5, () => step.fail('refused'));
+    // What holds the replay up is ended: all that was received is applied first.
+    db.pauseReplay(false);
     step.until(
       action.timeoutMs,
       2,
@@ -423,7 +439,7 @@ export class Engine {
     const leader = db.around.find(action.leader.name);
     if (leader?.server?.isRunning !== true || !network.isOpenBothWays(agent.host, leader.host))
       return step.after(20, () => step.fail('the leader does not answer'));
-    if (db.server !== undefined) db.shutDown('fenced', 5, () => undefined);
+    if (db.server !== undefined) db.shutDown('fenced', 5, 5, () => undefined);
     step.after(random.between(50, 800), () => {
       if (leader.server?.isRunning !== true || !network.isOpenBothWays(agent.host, leader.host))
         return step.fail('the leader does not answer');

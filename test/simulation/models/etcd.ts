@@ -2,6 +2,7 @@
  * etcd, as the controllers' adapters use it: one linearizable store with revisions, guarded transactions and leases that a scan expires on
  * etcd's own clock. A request can be lost before it is applied, applied after its asker gave up, or applied and never answered.
  */
+import { assert } from '#core/assert.js';
 import type { Epoch } from '#core/brand.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
@@ -9,11 +10,15 @@ import type { Policy } from '#core/policy.js';
 import { asRevision, type Revision } from '#core/brand.js';
 import type { PlanWrite, StoredCluster } from '#controller/ports/plan-store.js';
 import type { ResignRecord } from '#controller/ports/election.js';
-import type { Truth } from '#test/simulation/checks/truth.js';
-import type { Host, Process } from '#test/simulation/world/host.js';
+import { type Host, Process } from '#test/simulation/world/host.js';
 import type { Network } from '#test/simulation/world/network.js';
 import type { Random } from '#test/simulation/world/random.js';
 import type { Timeline } from '#test/simulation/world/timeline.js';
+
+/** Who is told what is committed, outside of the simulation. */
+export interface CommitWitness {
+  committed(plan: Plan, before: Plan | undefined, entry: LedgerEntry | undefined): void;
+}
 
 export interface Holder {
   readonly controller: string;
@@ -32,9 +37,10 @@ interface Contents {
   generation: bigint;
   resigned: { readonly record: ResignRecord; readonly generation: bigint } | undefined;
   readonly clusters: Map<string, StoredCluster>;
-  readonly ledger: Map<string, LedgerEntry>;
-  /** The hosts of controllers that stand for election, by lease. */
-  readonly standing: Map<number, { readonly controller: string; readonly host: string | undefined }>;
+  /** Oldest first, by cluster. */
+  readonly ledger: Map<string, readonly LedgerEntry[]>;
+  /** Who stands for election, by name: each under the lease of its present candidacy. */
+  readonly standing: Map<string, { readonly lease: number; readonly host: string | undefined }>;
 }
 
 /** `lost`: never applied. `late`: applied when nobody waits for it any more, or before. `unanswered`: applied at once. */
@@ -61,6 +67,8 @@ const LATE_MS = 3000;
 
 export class Etcd {
   readonly host: Host;
+  /** Stopped, it takes requests and answers none; when it goes on, leases that are over end before what was asked is applied. */
+  readonly process: Process;
   /** Requests that go wrong, of all, and how. */
   ambiguity: Ambiguity = NO_AMBIGUITY;
   /** The longest that it takes to answer. */
@@ -69,7 +77,7 @@ export class Etcd {
   readonly #timeline: Timeline;
   readonly #network: Network;
   readonly #random: Random;
-  readonly #truth: Truth;
+  readonly #witness: CommitWitness;
   #contents: Contents = {
     revision: 10n,
     leader: undefined,
@@ -89,12 +97,13 @@ export class Etcd {
   #stoppedUntil = 0;
   readonly #watchers: (() => void)[] = [];
 
-  constructor(host: Host, network: Network, timeline: Timeline, random: Random, truth: Truth) {
+  constructor(host: Host, network: Network, timeline: Timeline, random: Random, witness: CommitWitness) {
     this.host = host;
+    this.process = new Process(host, 'etcd');
     this.#network = network;
     this.#timeline = timeline;
     this.#random = random;
-    this.#truth = truth;
+    this.#witness = witness;
     this.#scan();
   }
 
@@ -108,14 +117,16 @@ export class Etcd {
 
   keepAlive(id: number): boolean {
     const lease = this.#leases.get(id);
-    if (lease === undefined) return false;
+    // One that is over stays so, though the scan has not come to it yet.
+    if (lease === undefined || this.host.now() >= lease.expiresAt) return false;
     lease.expiresAt = this.host.now() + lease.ttlMs;
     return true;
   }
 
   revoke(id: number): void {
     if (!this.#leases.delete(id)) return;
-    this.#contents.standing.delete(id);
+    const { standing } = this.#contents;
+    for (const [controller, { lease }] of standing) if (lease === id) standing.delete(controller);
     if (this.#contents.leader?.lease === id) this.#setLeader(undefined);
   }
 
@@ -123,13 +134,13 @@ export class Etcd {
     return { holder: this.#contents.leader, generation: this.#contents.generation };
   }
 
-  stand(id: number, controller: string, host: string | undefined): void {
-    if (this.#leases.has(id)) this.#contents.standing.set(id, { controller, host });
+  stand(lease: number, controller: string, host: string | undefined): void {
+    if (this.#leases.has(lease)) this.#contents.standing.set(controller, { lease, host });
   }
 
   standbys(): readonly (string | undefined)[] {
     const { standing, leader } = this.#contents;
-    return [...standing].filter(([lease]) => lease !== leader?.lease).map(([, { host }]) => host);
+    return [...standing.values()].filter(({ lease }) => lease !== leader?.lease).map(({ host }) => host);
   }
 
   claim(
@@ -172,15 +183,12 @@ export class Etcd {
       asked === NO_CHECK || asked === (found ?? 0n);
     if (!holds(guard.electionRevision, contents.leader?.revision)) return undefined;
     if (!holds(guard.planRevision, known?.revision)) return undefined;
+    const kept = policy ?? known?.policy;
+    assert(kept !== undefined, 'the first plan of a cluster comes with its policy');
     const revision = this.#advance();
-    contents.clusters.set(plan.cluster, {
-      plan,
-      revision,
-      policy: policy ?? known?.policy ?? plan.policy,
-    });
-    if (entry !== undefined) contents.ledger.set(`${entry.epoch}`, entry);
-    if (forgetUpTo !== undefined) this.#forget(forgetUpTo);
-    this.#truth.committed(plan, known?.plan, entry);
+    contents.clusters.set(plan.cluster, { plan, revision, policy: kept });
+    if (entry !== undefined || forgetUpTo !== undefined) this.#note(plan.cluster, entry, forgetUpTo);
+    this.#witness.committed(plan, known?.plan, entry);
     return revision;
   }
 
@@ -190,6 +198,11 @@ export class Etcd {
 
   readAll(): readonly StoredCluster[] {
     return [...this.#contents.clusters.values()];
+  }
+
+  /** Newest first. */
+  ledger(cluster: string, limit: number): readonly LedgerEntry[] {
+    return (this.#contents.ledger.get(cluster) ?? []).toReversed().slice(0, limit);
   }
 
   /** For the checks and for people. */
@@ -223,18 +236,21 @@ export class Etcd {
       if (isTaken) return;
       isTaken = true;
       const lateMs = this.#random.between(0, how === 'late' ? LATE_MS : 0.6 + this.slowMs);
-      this.#timeline.after(lateMs, () => {
+      const taken = (): void => {
         if (!this.#isServing() || incarnation !== this.#incarnation) return;
         const answer = apply();
         if (how === 'unanswered') return;
         this.#network.send(this.host, client.host, () => client.receive(() => end(answer)));
-      });
+      };
+      this.#timeline.after(lateMs, () => this.process.receive(taken));
     });
   }
 
-  /** Rings when the election key is gone. */
-  watch(ring: () => void): void {
-    this.#watchers.push(ring);
+  /** Rings at the client's when the election key is gone; a hint, which may be lost. */
+  watch(client: Process, ring: () => void): void {
+    this.#watchers.push(() => {
+      if (client.isAlive) this.#network.send(this.host, client.host, () => client.receive(ring));
+    });
   }
 
   // What befalls it.
@@ -299,13 +315,17 @@ export class Etcd {
     return asRevision(this.#contents.revision);
   }
 
-  #forget(upTo: Epoch): void {
-    for (const [epoch] of this.#contents.ledger)
-      if (BigInt(epoch) <= upTo) this.#contents.ledger.delete(epoch);
+  /** An entry is put in the place of the one of its epoch, and never forgotten as it is written. */
+  #note(cluster: string, entry: LedgerEntry | undefined, forgetUpTo: Epoch | undefined): void {
+    const { ledger } = this.#contents;
+    const kept = (ledger.get(cluster) ?? []).filter(
+      ({ epoch }) => epoch !== entry?.epoch && (forgetUpTo === undefined || epoch > forgetUpTo),
+    );
+    ledger.set(cluster, entry === undefined ? kept : [...kept, entry]);
   }
 
   #scan(): void {
-    this.#timeline.after(SCAN_MS / this.host.rate, () => {
+    this.process.after(SCAN_MS, () => {
       if (this.#isServing()) {
         const now = this.host.now();
         for (const [id, { expiresAt }] of [...this.#leases]) if (now >= expiresAt) this.revoke(id);

@@ -54,13 +54,12 @@ export class Guard {
     const left = order.until + GRACE_MS - this.process.host.now();
     if (left > 0 || this.#mistakes.trustsTheAgent?.() === true) return;
     const db = this.#db;
-    const isClosed =
-      db.isGone || (db.server !== undefined && db.bootClosed && db.role === 'replica' && !db.promotionAsked);
-    if (isClosed) return;
+    if (db.isClosed) return;
     this.#isFencing = true;
     const withinMs = Math.max(LEAST_FENCE_MS, this.#fenceMs - GRACE_MS + left);
     if (!db.disk.isFull) db.bootClosed = true;
-    db.shutDown('fenced', Math.min(withinMs * 0.7, db.around.random.between(1, 60)), () => {
+    const takesMs = Math.min(withinMs * 0.7, db.around.random.between(1, 60));
+    db.shutDown('fenced', takesMs, withinMs * 0.6, () => {
       db.endOrphans();
       this.#isFencing = false;
     });

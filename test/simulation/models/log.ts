@@ -118,8 +118,12 @@ export class Log {
 
   /** As PostgreSQL answers it: by lines of history, not by contents. How many entries `other`'s line shares with this one. */
   sharedBy(other: Log): number {
+    return this.#sharedBy(other.forks, other.timeline, BigInt(other.entries.length));
+  }
+
+  #sharedBy(forks: readonly Fork[], timeline: number, end: bigint): number {
     const own = [...this.forks, { timeline: this.timeline, end: BigInt(this.flushed) }];
-    const theirs = [...other.forks, { timeline: other.timeline, end: BigInt(other.entries.length) }];
+    const theirs = [...forks, { timeline, end }];
     let shared = 0n;
     for (const [i, fork] of own.entries()) {
       const their = theirs[i];
@@ -133,6 +137,12 @@ export class Log {
   /** Whether a receiver that stands where `other` ends would be served. */
   serves(other: Log): boolean {
     return this.sharedBy(other) === other.entries.length;
+  }
+
+  /** What lies behind a position; undefined: of other data, or not on this line of history. */
+  after({ dataId, forks, timeline, lsn }: PostgresPosition): readonly Entry[] | undefined {
+    const isHere = dataId === this.dataId && BigInt(this.#sharedBy(forks, timeline, lsn)) === lsn;
+    return isHere ? this.entries.slice(Number(lsn), this.flushed) : undefined;
   }
 
   /** Whether all that `other` holds is really in here. */

@@ -6,6 +6,7 @@ import { assertNever } from '#core/assert.js';
 import { NEVER, since } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import { isReleased, type PlanMember } from '#core/plan.js';
+import type { Position } from '#core/position.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import type { Report } from '#core/report.js';
 import type { Rules } from '#core/rules/index.js';
@@ -23,7 +24,6 @@ import {
 import type { Member, RunningAgent } from '#test/simulation/nodes/member.js';
 import { Engine, type Peer } from '#test/simulation/models/engine.js';
 import type { Entry } from '#test/simulation/models/log.js';
-import type { Database } from '#test/simulation/models/database.js';
 import type { Truth } from '#test/simulation/checks/truth.js';
 import type { Trace } from '#test/simulation/checks/trace.js';
 import { Process } from '#test/simulation/world/host.js';
@@ -117,15 +117,12 @@ export class AgentNode implements RunningAgent {
     else this.#fenceIfOpen(end);
   }
 
-  /** DESIGN 6.4, as `agent/tail.ts` and the engine answer it. */
-  readTail(from: Database, epoch: bigint): readonly Entry[] | undefined {
+  /** DESIGN 6.4, as `agent/tail.ts` answers it. */
+  readTail(from: Position, epoch: bigint): readonly Entry[] | undefined {
     const { durable } = this.#state;
-    const { db } = this.member;
     const isClosed =
       durable.plan !== undefined && durable.fencedEpoch >= durable.openedEpoch && epoch > durable.fencedEpoch;
-    const isReadable = db.isGone || (db.server?.isRunning === true && db.role === 'replica' && db.bootClosed);
-    if (!isClosed || !isReadable || !db.log.serves(from.log)) return undefined;
-    return db.log.entries.slice(from.log.length);
+    return isClosed ? this.engine.readTail(from) : undefined;
   }
 
   #drain(): void {

@@ -60,9 +60,10 @@ export class ControllerNode {
     this.take({ kind: 'operate', cluster, command, request: this.#requests });
   }
 
-  /** Resigns and ends, as on SIGTERM. */
+  /** Resigns, withdraws, and ends, as on SIGTERM. */
   shutDown(): void {
     this.take({ kind: 'resign' });
+    this.#election.stop();
     this.process.after(20, () => this.process.kill());
   }
 

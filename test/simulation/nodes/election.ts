@@ -17,21 +17,28 @@ export class SimulatedElection {
   readonly #emit: (event: ElectionEvent) => void;
   #candidacy: Candidacy | undefined;
   #standsAsideUntil = Number.NEGATIVE_INFINITY;
+  #isStopped = false;
 
   constructor(etcd: Etcd, process: Process, controller: string, emit: (event: ElectionEvent) => void) {
     this.#etcd = etcd;
     this.#process = process;
     this.#controller = controller;
     this.#emit = emit;
-    etcd.watch(() => {
-      if (process.isAlive) process.after(1, () => this.#candidacy?.ring());
-    });
+    etcd.watch(process, () => this.#candidacy?.ring());
     this.#campaign();
   }
 
-  resign(record: ResignRecord): void {
+  /** Answers whether the record is known to have reached etcd. */
+  resign(record: ResignRecord, answered: (isLeft: boolean) => void = () => undefined): void {
+    if (this.#candidacy?.resign(record, answered) !== true) return answered(false);
     this.#standsAsideUntil = this.#now() + ELECTION.ttlMs;
-    this.#candidacy?.resign(record);
+  }
+
+  /** No candidacy follows this one, whose key is freed at once. */
+  stop(isStopped: () => void = () => undefined): void {
+    this.#isStopped = true;
+    if (this.#candidacy === undefined) return isStopped();
+    this.#candidacy.withdraw(isStopped);
   }
 
   #now(): MonotonicMs {
@@ -39,6 +46,7 @@ export class SimulatedElection {
   }
 
   #campaign(): void {
+    if (this.#isStopped) return;
     this.#etcd.ask(
       this.#process,
       CALL_WITHIN_MS,
@@ -52,6 +60,7 @@ export class SimulatedElection {
           this.#process.after(ELECTION.proofMs, () => this.#campaign());
         };
         if (lease === undefined) return again();
+        if (this.#isStopped) return revoke(this.#etcd, this.#process, lease);
         this.#candidacy = new Candidacy(
           this.#etcd,
           this.#process,
@@ -103,16 +112,30 @@ class Candidacy {
     this.#beat();
   }
 
-  resign(record: ResignRecord): void {
+  /** False when it is not active. */
+  resign(record: ResignRecord, answered: (isLeft: boolean) => void): boolean {
     const term = this.#term;
-    if (term === undefined || this.#isOver) return;
-    this.#end('resigned');
+    if (term === undefined || this.#isOver) return false;
+    this.#isOver = true;
+    this.#emit({ kind: 'deposed', term, text: 'resigned' });
     this.#etcd.ask(
       this.#process,
       CALL_WITHIN_MS,
       () => this.#etcd.handOver(term.revision, term.generation, record),
-      () => undefined,
+      (isLeft) => {
+        answered(isLeft === true);
+        revoke(this.#etcd, this.#process, this.#lease);
+        this.#ended();
+      },
     );
+    return true;
+  }
+
+  /** Ends it without a word. */
+  withdraw(isOver: () => void): void {
+    if (this.#isOver) return isOver();
+    this.#isOver = true;
+    revoke(this.#etcd, this.#process, this.#lease, isOver);
   }
 
   #beat(): void {
@@ -189,15 +212,14 @@ class Candidacy {
     if (this.#isOver) return;
     this.#isOver = true;
     if (this.#term !== undefined) this.#emit({ kind: 'deposed', term: this.#term, text });
-    if (text !== 'resigned')
-      this.#etcd.ask(
-        this.#process,
-        PROOF_WITHIN_MS,
-        () => this.#etcd.revoke(this.#lease),
-        () => undefined,
-      );
+    revoke(this.#etcd, this.#process, this.#lease);
     this.#ended();
   }
+}
+
+/** A lease that cannot be revoked runs out by itself. */
+function revoke(etcd: Etcd, process: Process, lease: number, answered: () => void = () => undefined): void {
+  etcd.ask(process, PROOF_WITHIN_MS, () => etcd.revoke(lease), answered);
 }
 
 const isOurs = ({ holder, generation }: ReturnType<Etcd['look']>, term: Term): boolean =>

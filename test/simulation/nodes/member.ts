@@ -3,6 +3,7 @@ import { NO_EPOCH } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import type { PlanMember } from '#core/plan.js';
+import type { Position } from '#core/position.js';
 import type { AgentState, DurableState, Input } from '#agent/decide/state.js';
 import type { GuardOrder } from '#agent/ports/guard.js';
 import { timingsOf } from '#core/timings.js';
@@ -30,7 +31,7 @@ export interface RunningAgent {
   readonly state: AgentState;
   take(input: Input): void;
   hear(controller: string, directive: Directive): void;
-  readTail(from: Database, epoch: bigint): readonly Entry[] | undefined;
+  readTail(from: Position, epoch: bigint): readonly Entry[] | undefined;
   vouch(question: VouchQuestion, answered: (answer: VouchAnswer) => void): void;
   shutDown(): void;
 }
