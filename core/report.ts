@@ -4,6 +4,7 @@
  * one read after a seal decides (INV-3).
  */
 import type { Epoch, Version } from '#core/brand.js';
+import type { Durability } from '#core/durability.js';
 import type { Mark, Position } from '#core/position.js';
 
 export interface Report {
@@ -24,6 +25,8 @@ export interface Report {
   /** Set by the leader of `planEpoch` once it proved itself with a local write (rule S3). */
   readonly opened: OpenedReport | undefined;
   readonly database: DatabaseReport;
+  /** S6, the leader's: what it has in force, in every sender of its engine. Undefined while that is being changed. */
+  readonly durability: DurabilityReport | undefined;
   /** Whether a guard stands beside this agent (INV-6); a leader without one asks for no lease. */
   readonly guarded: boolean;
   /**
@@ -45,6 +48,13 @@ export interface Report {
   readonly vouched: VouchedReport | undefined;
   /** What keeps this member from its plan. */
   readonly problem: Problem | undefined;
+}
+
+export interface DurabilityReport extends Durability {
+  /** Of the opening that it is in force for. */
+  readonly epoch: Epoch;
+  /** X: where the leader's log ended once it was in force. What was acknowledged before under less is below. */
+  readonly holds: Position;
 }
 
 export interface VouchedReport {

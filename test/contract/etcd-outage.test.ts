@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { waitingNow } from '#controller/adapters/clock.js';
 import { asDuration, type Revision, asEpoch, asRevision, asVersion } from '#core/brand.js';
+import { NO_DURABILITY } from '#core/durability.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { A1_authorityUntil } from '#core/rules/authority.js';
@@ -215,6 +216,7 @@ function planOf(version: bigint): Plan {
     care: 'automatic',
     maintenance: [],
     holdMs: asDuration(0),
+    durability: NO_DURABILITY,
     upstreams: {},
     opening: { state: 'proved' },
     openings: [],

@@ -9,6 +9,7 @@ import {
   type WriteOutcome,
 } from '#controller/ports/plan-store.js';
 import { asDuration, asEpoch, asRevision, asVersion, asWall, type Revision } from '#core/brand.js';
+import { NO_DURABILITY } from '#core/durability.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -36,6 +37,7 @@ function planOf(cluster: string, epoch: bigint, version = 1n): Plan {
     care: 'automatic',
     maintenance: [],
     holdMs: asDuration(0),
+    durability: NO_DURABILITY,
     upstreams: {},
     opening: { state: 'proved' },
     openings: [],

@@ -198,7 +198,7 @@ export function agentScenario(): Scenario {
       case 'opened':
         return {
           kind: 'opened',
-        provedAt: asMonotonic(now),
+          provedAt: asMonotonic(now),
           opened: {
             epoch: asEpoch(BigInt(o['epoch'] ?? '1')),
             mark: 'random',
