@@ -4,6 +4,7 @@
  * its successor has a higher (epoch, version).
  */
 import type { DurationMs, Epoch, Version } from '#core/brand.js';
+import type { PlannedDurability } from '#core/durability.js';
 import type { Mark, Position } from '#core/position.js';
 import type { Policy } from '#core/policy.js';
 
@@ -30,6 +31,7 @@ export interface Plan {
    * until nothing that was granted under it can be outstanding: a successor reads here how long it has to wait (A2).
    */
   readonly holdMs: DurationMs;
+  readonly durability: PlannedDurability;
   /** Which replica follows another replica (cascading); everybody else follows the leader. */
   readonly upstreams: Readonly<Record<string, string>>;
   readonly opening: Opening;

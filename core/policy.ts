@@ -4,8 +4,7 @@ import type { ProfileName } from '#core/timings.js';
 
 export interface Policy {
   readonly profile: ProfileName;
-  /** `async` is what exists; `available` and `strict` come with the durability modes. */
-  readonly durability: 'async';
+  readonly durability: DurabilityPolicy;
   /** A database shut down cleanly is waited for this long before an heir is appointed. */
   readonly plannedStopWaitMs: DurationMs;
   /** How long the candidate may take to fetch the old leader's tail. */
@@ -24,6 +23,18 @@ export interface Policy {
   readonly members: Readonly<Record<string, MemberPolicy>>;
   /** How many ledger entries are kept. */
   readonly ledgerRetention: number;
+}
+
+export const DURABILITY_MODES = ['async', 'available', 'strict'] as const;
+
+/**
+ * What an acknowledged write has been through. `async`: the leader's disk. `available`: `acknowledgements` replicas as well while so many
+ * are well, otherwise fewer. `strict`: as many always, or it is not acknowledged.
+ */
+export interface DurabilityPolicy {
+  readonly mode: (typeof DURABILITY_MODES)[number];
+  /** k; 0 with `async`, and only there. */
+  readonly acknowledgements: number;
 }
 
 export const ON_CRASH = ['failover', 'restart-first'] as const;
@@ -47,7 +58,7 @@ export const memberPolicy = (policy: Policy, member: string): MemberPolicy =>
 
 export const DEFAULT_POLICY: Policy = {
   profile: 'balanced',
-  durability: 'async',
+  durability: { mode: 'async', acknowledgements: 0 },
   plannedStopWaitMs: asDuration(60_000),
   tailTimeoutMs: asDuration(1000),
   waitForAheadMs: asDuration(1000),

@@ -5,6 +5,7 @@
  */
 import type { Epoch, Version } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
+import type { Durability } from '#core/durability.js';
 import type { Mark, Position } from '#core/position.js';
 
 export interface Report {
@@ -25,6 +26,8 @@ export interface Report {
   /** Set by the leader of `planEpoch` once it proved itself with a local write (rule S3). */
   readonly opened: OpenedReport | undefined;
   readonly database: DatabaseReport;
+  /** S6, the leader's: what it has in force, in every sender of its engine. Undefined while that is being changed. */
+  readonly durability: DurabilityReport | undefined;
   /** Whether a guard stands beside this agent (INV-6); a leader without one asks for no lease. */
   readonly guarded: boolean;
   /**
@@ -55,6 +58,13 @@ export interface ToldReport {
   readonly request: bigint;
   /** Undefined: none is known here. */
   readonly plan: Plan | undefined;
+}
+
+export interface DurabilityReport extends Durability {
+  /** Of the opening that it is in force for. */
+  readonly epoch: Epoch;
+  /** X: where the leader's log ended once it was in force. What was acknowledged before under less is below. */
+  readonly holds: Position;
 }
 
 export interface VouchedReport {

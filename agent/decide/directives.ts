@@ -73,6 +73,7 @@ function takePlan(state: AgentState, { plan }: Directive & { kind: 'plan' }, con
     replacedBy: undefined,
     hasForgotten: false,
     opened: sameEpoch ? state.opened : undefined,
+    inForce: sameEpoch ? state.inForce : undefined,
     tailWanted: undefined,
     problem: sameEpoch ? state.problem : undefined,
     lease: outlives(state.durable.plan, plan, state.member) ? state.lease : NO_LEASE,

@@ -3,6 +3,7 @@
  * whatever else is under way. Then the seal, the tail, and only then what the plan wants.
  */
 import { after, asDuration, type DurationMs, type Epoch, highest, NO_EPOCH, since } from '#core/brand.js';
+import { sameDurability } from '#core/durability.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { followStep } from '#agent/decide/follow.js';
 import { isGuarded } from '#agent/decide/guard.js';
@@ -17,6 +18,7 @@ const RESTART_AFTER = asDuration(2000);
 /** A stop that was asked for may take longer than a fence: its log is handed over in order. */
 const STEP_DOWN_WITHIN = asDuration(2000);
 const CHECKPOINT_WITHIN = asDuration(120_000);
+const DURABILITY_WITHIN = asDuration(2000);
 const RELEASE_WITHIN = asDuration(15_000);
 export const SLOTS_EVERY = asDuration(5000);
 
@@ -43,7 +45,7 @@ export function nextAction(state: AgentState, context: Context): AgentState {
 /** S1 waits for no step that only serves the old plan; and nobody goes on following one who leads no more. */
 function givesWay({ action: { kind }, epoch }: ActionUnderWay, plan: Plan, sealing: boolean): boolean {
   if (kind === 'follow') return sealing || epoch < plan.epoch;
-  return sealing && (kind === 'keepSlots' || kind === 'checkpoint');
+  return sealing && (kind === 'keepSlots' || kind === 'checkpoint' || kind === 'setDurability');
 }
 
 /** `epoch`: of the plan that it serves. */
@@ -53,7 +55,10 @@ function run(state: AgentState, epoch: Epoch, action: Action, context: Context):
   const next = { ...state, actions: id, action: { id, epoch, action, startedAt: context.now } };
   switch (action.kind) {
     case 'open':
-      return { ...next, durable: { ...next.durable, openingEpoch: action.epoch } };
+      return { ...next, inForce: undefined, durable: { ...next.durable, openingEpoch: action.epoch } };
+    case 'setDurability':
+      // S6: what was reported before holds no longer, and what comes does not yet.
+      return { ...next, inForce: undefined };
     case 'fence':
       return { ...next, stoppedByFence: next.stoppedByFence || state.downSince === undefined };
     case 'keepSlots':
@@ -181,10 +186,14 @@ function leadStep(state: AgentState, plan: Plan, database: Observed, context: Co
       timeline: context.rules.S2_timeline(plan.epoch, plan.openings),
       openings: plan.openings,
       replicas,
+      durability: plan.durability.atLeader,
       timeoutMs: plan.policy.openTimeoutMs,
     };
   }
   if (database.role !== 'writable') return undefined;
+  const { atLeader } = plan.durability;
+  if (state.inForce === undefined || !sameDurability(state.inForce, atLeader))
+    return { kind: 'setDurability', durability: atLeader, timeoutMs: DURABILITY_WITHIN };
   if (state.prepare?.done === false) return { kind: 'checkpoint', timeoutMs: CHECKPOINT_WITHIN };
   if (context.now < state.slotsAt) return undefined;
   return { kind: 'keepSlots', replicas, retentionBytes: plan.policy.slotRetentionBytes };

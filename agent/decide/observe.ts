@@ -1,5 +1,5 @@
 /** What the database is now, and since when it is down; and what a step that has just ended made of it. */
-import { databaseAddress } from '#core/plan.js';
+import { databaseAddress, upstreamOf } from '#core/plan.js';
 import type { ActionUnderWay, AgentState, Context, Event, Observed, Result } from '#agent/decide/state.js';
 
 export function observe(
@@ -13,9 +13,21 @@ export function observe(
   return {
     ...state,
     database,
+    problem: followsAsPlanned(state, database) ? undefined : state.problem,
     downSince: down ? (state.downSince ?? context.now) : undefined,
     stoppedByFence: state.stoppedByFence && (down || state.action?.action.kind === 'fence'),
   };
+}
+
+/** Whatever kept it from its upstream is over, also when the engine got there by itself. */
+function followsAsPlanned({ member, durable: { plan } }: AgentState, database: Observed): boolean {
+  const upstream = plan && upstreamOf(plan, member);
+  return (
+    upstream !== undefined &&
+    database.role === 'replica' &&
+    database.streaming &&
+    database.upstream === databaseAddress(upstream)
+  );
 }
 
 export function isDown(state: string): boolean {

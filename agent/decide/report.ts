@@ -3,6 +3,7 @@
  * changed that somebody waits for.
  */
 import { after, asDuration, latest, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
+import { formatDurability } from '#core/durability.js';
 import { isReleased } from '#core/plan.js';
 import type { DatabaseReport, DatabaseState, Report } from '#core/report.js';
 import { guardedForMs, isTold } from '#agent/decide/guard.js';
@@ -51,6 +52,7 @@ function compose(state: AgentState, context: Context): Omit<Report, 'nonce'> {
     tail: state.tail,
     opened: state.opened,
     database: databaseReport(state, context),
+    durability: state.inForce,
     guarded: state.guard.standing,
     guardedForMs: guardedForMs(state, context.now),
     probe: probeReport(state, context),
@@ -146,6 +148,7 @@ function salient(body: Omit<Report, 'nonce'>): string {
     body.sealed?.epoch,
     body.tail?.epoch,
     body.opened?.epoch,
+    body.durability === undefined ? '' : `${body.durability.epoch} ${formatDurability(body.durability)}`,
     d.state,
     d.role,
     d.streaming,

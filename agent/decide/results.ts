@@ -1,6 +1,7 @@
 /** What an engine's step came to. */
 import { assertNever } from '#core/assert.js';
 import { after, asDuration, type Epoch, highest, type MonotonicMs } from '#core/brand.js';
+import type { Position } from '#core/position.js';
 import { isOver, SLOTS_EVERY } from '#agent/decide/next-action.js';
 import { afterStep } from '#agent/decide/observe.js';
 import type { ActionUnderWay, AgentState, Context, Result } from '#agent/decide/state.js';
@@ -61,10 +62,14 @@ export function takeResult(
         ...ended,
         durable: openedAt(ended.durable, result.opened.epoch),
         opened: { ...result.opened, at: result.provedAt },
+        // In force before anybody could write at this epoch, and for all that is still there from before.
+        inForce: inForceBy(under, result.opened.epoch, result.opened.position),
         // The opening itself makes the slots; they are looked after from the next time on.
         slotsAt: after(context.now, SLOTS_EVERY),
         problem: undefined,
       };
+    case 'durabilitySet':
+      return { ...ended, inForce: inForceBy(under, under.epoch, result.holds), problem: undefined };
     case 'following':
       return { ...ended, followed: followedBy(under) ?? ended.followed, problem: undefined };
     case 'slotsKept':
@@ -100,6 +105,7 @@ function fenced(state: AgentState, found: Result & { kind: 'fenced' }, context: 
     ...state,
     durable: { ...state.durable, fencedEpoch: highest(fencedEpoch, closed) },
     opened: undefined,
+    inForce: undefined,
   };
 }
 
@@ -138,6 +144,11 @@ function failed(
 /** An opening that is proved again after a restart is known already. */
 function openedAt(durable: AgentState['durable'], epoch: Epoch): AgentState['durable'] {
   return epoch > durable.openedEpoch ? { ...durable, openedEpoch: epoch } : durable;
+}
+
+function inForceBy({ action }: ActionUnderWay, epoch: Epoch, holds: Position): AgentState['inForce'] {
+  if (action.kind !== 'open' && action.kind !== 'setDurability') return undefined;
+  return { ...action.durability, epoch, holds };
 }
 
 const releasedBy = ({ action }: ActionUnderWay): Epoch | undefined =>

@@ -11,12 +11,14 @@ import {
   NO_EPOCH,
 } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
+import type { Durability } from '#core/durability.js';
 import type { ErrorCode } from '#core/errors.js';
 import type { Opening, Plan, PlanMember, ProvedOpening } from '#core/plan.js';
 import type { Position } from '#core/position.js';
 import type {
   Answering,
   DatabaseReport,
+  DurabilityReport,
   Finding,
   Inspection,
   OpenedReport,
@@ -66,6 +68,8 @@ export interface AgentState {
   readonly tail: TailReport | undefined;
   readonly tailWanted: TailWanted | undefined;
   readonly opened: (OpenedReport & { readonly at: MonotonicMs }) | undefined;
+  /** As leader: what its database has in force (S6); undefined: it is being changed, or nothing is known. */
+  readonly inForce: DurabilityReport | undefined;
   /** Whom `follow` was done for, at which epoch. */
   readonly followed: Followed | undefined;
   /** The epoch whose leader's history this log left for good: only a clone helps. */
@@ -234,8 +238,10 @@ export type Action =
       readonly timeline: number | undefined;
       readonly openings: readonly ProvedOpening[];
       readonly replicas: readonly string[];
+      readonly durability: Durability;
       readonly timeoutMs: DurationMs;
     }
+  | { readonly kind: 'setDurability'; readonly durability: Durability; readonly timeoutMs: DurationMs }
   | {
       readonly kind: 'follow';
       readonly leader: PlanMember;
@@ -268,6 +274,7 @@ export type Result =
       /** When the write of the mark was begun: what it proves was true then. */
       readonly provedAt: MonotonicMs;
     }
+  | { readonly kind: 'durabilitySet'; readonly holds: Position }
   | { readonly kind: 'following' }
   | { readonly kind: 'slotsKept' }
   | { readonly kind: 'checkpointed' }
@@ -388,6 +395,7 @@ export function startState(start: {
     tail: undefined,
     tailWanted: undefined,
     opened: undefined,
+    inForce: undefined,
     followed: undefined,
     unrewindableEpoch: NO_EPOCH,
     stepDownEpoch: NO_EPOCH,

@@ -3,6 +3,7 @@
  * repeated, each ends with a result, none decides. Engine differences live behind this port.
  */
 import type { DurationMs, Epoch, MonotonicMs } from '#core/brand.js';
+import type { Durability } from '#core/durability.js';
 import type { Opening, PlanMember, ProvedOpening } from '#core/plan.js';
 import type { Position } from '#core/position.js';
 import type { Answering, DatabaseReport, Finding, OpenedReport } from '#core/report.js';
@@ -74,7 +75,7 @@ export type EngineAction =
       readonly agentAddress: string;
       readonly timeoutMs: DurationMs;
     }
-  /** Opens for writes: applies all received log, promotes, lays the boot-closed marker, writes the mark, reports. */
+  /** Opens for writes: applies all received log, sees to the durability, promotes, lays the boot-closed marker, writes the mark, reports. */
   | {
       readonly kind: 'open';
       readonly epoch: Epoch;
@@ -84,8 +85,15 @@ export type EngineAction =
       readonly timeline: number | undefined;
       readonly openings: readonly ProvedOpening[];
       readonly replicas: readonly string[];
+      /** In force before the first client gets in, and once this has been reported in every sender of the engine. */
+      readonly durability: Durability;
       readonly timeoutMs: DurationMs;
     }
+  /**
+   * S6, on the leader: who has to have a write before it is acknowledged. Ends when every sender has it, and tells where the log ended then.
+   * Nobody: as it was found.
+   */
+  | { readonly kind: 'setDurability'; readonly durability: Durability; readonly timeoutMs: DurationMs }
   | {
       readonly kind: 'follow';
       readonly leader: PlanMember;
@@ -126,6 +134,7 @@ export type ActionResult =
       /** When the write of the mark was begun: what it proves was true then. */
       readonly provedAt: MonotonicMs;
     }
+  | { readonly kind: 'durabilitySet'; readonly holds: Position }
   | { readonly kind: 'following' }
   | { readonly kind: 'slotsKept' }
   | { readonly kind: 'checkpointed' }

@@ -1,6 +1,7 @@
 /** What came of taking a cluster into care, for people. */
 import type { Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
+import { formatDurabilityPolicy } from '#cli/view/words.js';
 
 export function renderAdopted(plan: Plan): string {
   const { cluster, eligible, epoch, leader, policy } = plan;
@@ -8,7 +9,7 @@ export function renderAdopted(plan: Plan): string {
   const never = left.filter((name) => memberPolicy(policy, name).appoint === 'never');
   const later = left.filter((name) => !eligible.includes(name) && !never.includes(name));
   const lines = [
-    `cluster ${cluster} is in care: epoch ${epoch}, profile ${policy.profile}, durability ${policy.durability}`,
+    `cluster ${cluster} is in care: epoch ${epoch}, profile ${policy.profile}, durability ${formatDurabilityPolicy(policy.durability)}`,
     `  leader    ${leader}`,
     `  eligible  ${eligible.length === 0 ? 'none: there is no replica that streams, so a leader that fails cannot be replaced' : eligible.join(', ')}`,
     ...(later.length === 0

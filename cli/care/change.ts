@@ -4,6 +4,7 @@ import type { Plan } from '#core/plan.js';
 import { type Asked, operate } from '#cli/operate.js';
 import type { Operator } from '#cli/operator.js';
 import type { Terminal } from '#cli/terminal.js';
+import { formatDurabilityPolicy } from '#cli/view/words.js';
 
 export interface ChangeRequest extends Asked {
   readonly json: boolean;
@@ -30,6 +31,6 @@ function inWords(command: Parameters<typeof change>[1], { cluster, epoch, leader
         ? `${command.member} is in maintenance: it is not appointed and may be away until tanist maintenance ${cluster} ${command.member} off`
         : `${command.member} is back from maintenance: it is eligible again soon after it streams from ${leader}`;
     case 'setPolicy':
-      return `cluster ${cluster} has its new policy: profile ${policy.profile}, durability ${policy.durability}`;
+      return `cluster ${cluster} has its new policy: profile ${policy.profile}, durability ${formatDurabilityPolicy(policy.durability)}`;
   }
 }

@@ -1,6 +1,13 @@
 /** A cluster's policy file, `tanist adopt --policy` and `tanist policy --file`. What is left out is as in core's DEFAULT_POLICY. */
 import { z } from 'zod';
-import { APPOINT, DEFAULT_MEMBER_POLICY, DEFAULT_POLICY, ON_CRASH, type Policy } from '#core/policy.js';
+import {
+  APPOINT,
+  DEFAULT_MEMBER_POLICY,
+  DEFAULT_POLICY,
+  DURABILITY_MODES,
+  ON_CRASH,
+  type Policy,
+} from '#core/policy.js';
 import { PROFILES } from '#core/timings.js';
 import { readConfigFile } from '#cli/config/read.js';
 import { count, duration, name, oneOf, section, size } from '#cli/config/schema.js';
@@ -12,10 +19,12 @@ const HOUR = 60 * MINUTE;
 const MIB = 2 ** 20;
 const TIB = 2 ** 40;
 const HIGHEST_PRIORITY = 1000;
+const MOST_ACKNOWLEDGEMENTS = 16;
 
 export const policySchema = section({
   profile: oneOf(PROFILES).prefault(DEFAULT_POLICY.profile),
-  durability: oneOf(['async']).prefault(DEFAULT_POLICY.durability),
+  durability: oneOf(DURABILITY_MODES).prefault(DEFAULT_POLICY.durability.mode),
+  acknowledgements: count(1, MOST_ACKNOWLEDGEMENTS).optional(),
   plannedStopWait: duration(0, 24 * HOUR).prefault(formatDuration(DEFAULT_POLICY.plannedStopWaitMs)),
   tailTimeout: duration(0, MINUTE).prefault(formatDuration(DEFAULT_POLICY.tailTimeoutMs)),
   waitForAhead: duration(0, 10 * MINUTE).prefault(formatDuration(DEFAULT_POLICY.waitForAheadMs)),
@@ -40,6 +49,10 @@ export const policySchema = section({
     )
     .prefault({}),
   ledgerRetention: count(1, 1_000_000).prefault(DEFAULT_POLICY.ledgerRetention),
+}).check(({ value, issues }) => {
+  if (value.durability !== 'async' || value.acknowledgements === undefined) return;
+  const message = 'expected to be left out: with durability async no replica confirms a write';
+  issues.push({ code: 'custom', path: ['acknowledgements'], message, input: value.acknowledgements });
 });
 
 /** Throws CONFIG_UNREADABLE, CONFIG_INVALID or TIMINGS_UNSAFE. */
@@ -48,7 +61,10 @@ export function readPolicy(file: string): Policy {
   checkTimings([value.profile]);
   return {
     profile: value.profile,
-    durability: value.durability,
+    durability: {
+      mode: value.durability,
+      acknowledgements: value.durability === 'async' ? 0 : (value.acknowledgements ?? 1),
+    },
     plannedStopWaitMs: value.plannedStopWait,
     tailTimeoutMs: value.tailTimeout,
     waitForAheadMs: value.waitForAhead,

@@ -1,4 +1,5 @@
 /** Numbers, times and reasons as people read them. */
+import type { DurabilityPolicy } from '#core/policy.js';
 import type { Evidence, Reason } from '#core/reasons.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
@@ -22,6 +23,13 @@ export function formatSpan(ms: number): string {
 
 /** In UTC, like the logs: `2026-05-04 03:02:01.123Z`. */
 export const formatTime = (wallMs: number): string => new Date(wallMs).toISOString().replace('T', ' ');
+
+/** `async`; `strict, 2 replicas confirm a write`. */
+export function formatDurabilityPolicy({ mode, acknowledgements: k }: DurabilityPolicy): string {
+  return mode === 'async'
+    ? mode
+    : `${mode}, ${k === 1 ? '1 replica confirms' : `${k} replicas confirm`} a write`;
+}
 
 /** The sentence and what it rests on: `nothing is heard from the leader's agent (leader=pg1, silentMs=1200)`. */
 export const formatReason = ({ sentence, evidence }: Reason): string =>

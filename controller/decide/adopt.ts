@@ -3,6 +3,7 @@
  * restarted, nobody is appointed. A cluster that was let go before goes on at the epoch after its last.
  */
 import { asDuration, asEpoch, asVersion, nextEpoch, nextVersion, since } from '#core/brand.js';
+import { NO_DURABILITY } from '#core/durability.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { ClusterInspection, OperatorCommand } from '#core/operator.js';
 import { databaseAddress, isReleased, memberOf, type Plan } from '#core/plan.js';
@@ -193,6 +194,8 @@ function firstPlan(
     care: 'automatic',
     maintenance: [],
     holdMs: asDuration(0),
+    // The set grows once the opening is proved.
+    durability: NO_DURABILITY,
     upstreams: upstreamsOf(policy, leader),
     opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted' },
     openings: before?.openings ?? [],

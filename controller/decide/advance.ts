@@ -6,6 +6,7 @@ import { isBeingAdopted } from '#core/plan.js';
 import { continueInspection } from '#controller/decide/adopt.js';
 import { leaveOut } from '#controller/decide/absence.js';
 import { isInDoubt } from '#controller/decide/doubt.js';
+import { tendDurability } from '#controller/decide/durability.js';
 import { growEligible } from '#controller/decide/eligibility.js';
 import { continueAttempt } from '#controller/decide/failover.js';
 import { clearHold, tendHold } from '#controller/decide/hold.js';
@@ -63,6 +64,8 @@ function lookAfter(cluster: ClusterState, context: Context): ClusterState {
   if (suspicion !== undefined) return react(seen, plan, suspicion, context);
   return (
     renew(seen, context) ??
+    // Out of the set that confirms writes before it is left out of the eligible.
+    tendDurability(seen, plan, context) ??
     leaveOut(seen, plan, context) ??
     clearHold(seen, plan, context) ??
     tendMembers(seen, plan, context) ??

@@ -25,6 +25,7 @@ export function agentConnected(
     report: sameProcess ? known.report : undefined,
     receivedAt: sameProcess ? known.receivedAt : (known?.receivedAt ?? context.now),
     guardedAt: known?.guardedAt ?? context.now,
+    followedAt: known?.followedAt ?? context.now,
   });
 }
 
@@ -52,7 +53,18 @@ export function agentReported(
     receivedAt: event.receivedAt,
     guardedAt: event.report.guarded ? event.receivedAt : known.guardedAt,
   });
-  return answer(heard, event.member, event.report, context);
+  return answer(withFollowers(heard, event), event.member, event.report, context);
+}
+
+/** S6: by the leader's own word, which no partition between controllers and replicas can falsify. */
+function withFollowers(cluster: ClusterState, event: Event & { kind: 'agent-report' }): ClusterState {
+  const { followers } = event.report.database;
+  if (event.member !== cluster.stored?.plan.leader || followers.length === 0) return cluster;
+  const seen = followers.flatMap((name): (readonly [string, MemberPicture])[] => {
+    const picture = cluster.members[name];
+    return picture === undefined ? [] : [[name, { ...picture, followedAt: event.receivedAt }]];
+  });
+  return { ...cluster, members: { ...cluster.members, ...Object.fromEntries(seen) } };
 }
 
 function answer(cluster: ClusterState, member: string, report: Report, context: Context): ClusterState {

@@ -5,7 +5,8 @@ import { isBeingAdopted, isProved, type Plan } from '#core/plan.js';
 import { bytesAhead } from '#core/position.js';
 import { reason } from '#core/reasons.js';
 import { formatTerm } from '#core/term.js';
-import { mayAppoint } from '#controller/decide/choose.js';
+import { reaches } from '#controller/decide/candidates.js';
+import { mayAppoint, sealedMembers } from '#controller/decide/choose.js';
 import { returned, withIdentities } from '#controller/decide/identity.js';
 import { say } from '#controller/decide/say.js';
 import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
@@ -15,13 +16,17 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
   const stored = cluster.stored;
   const { choice } = attempt;
   if (stored === undefined || choice === undefined) return cluster;
-  const proof = mayAppoint(cluster, stored.plan, attempt.wish, context);
+  const sealed = sealedMembers(cluster, stored.plan, attempt, context);
+  const proof = mayAppoint(cluster, stored.plan, attempt, sealed, context);
   // L5 is asked again at the point of use: time passed since the choice.
   if (proof === undefined)
     return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: stored.plan.leader }), context);
   const old = stored.plan;
   // E5: whoever came back without its memory begins anew with this epoch; the old leader too, of whom nobody waits for anything now.
-  const known = withIdentities(old, returned(cluster, old));
+  const back = returned(cluster, old);
+  const known = withIdentities(old, back);
+  const { atLeast } = choice;
+  const level = sealed.filter(({ position }) => atLeast !== undefined && reaches(position, atLeast));
   const plan: Plan = {
     ...known,
     epoch: attempt.epoch,
@@ -31,7 +36,16 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
     joining: [],
     // A4: L5's proof, just asked, ends whatever was granted under a hold.
     holdMs: asDuration(0),
-    opening: { state: 'pending', atLeast: choice.atLeast, oldLeader: proof },
+    // Who begins anew has confirmed nothing.
+    durability: context.rules.S5_opening(
+      stored.policy.durability,
+      {
+        ...old.durability,
+        synchronous: old.durability.synchronous.filter((name) => !back.some((one) => one.name === name)),
+      },
+      { leader: choice.member, sealed: choice.sealed, level: level.map(({ member }) => member) },
+    ),
+    opening: { state: 'pending', atLeast, oldLeader: proof },
     policy: stored.policy,
   };
   return submit(
@@ -84,7 +98,8 @@ function lossOf(cluster: ClusterState, old: Plan, choice: Choice): LossAccount {
       'the leader lost its memory, and nobody sealed it: its database may lack what it acknowledged';
     return { kind: 'unknown', text, atLeastBytes: 0n };
   }
-  if (choice.member === old.leader || choice.tail.kind === 'taken') return { kind: 'none' };
+  if (choice.member === old.leader || choice.tail.kind === 'taken' || choice.isComplete)
+    return { kind: 'none' };
   const known = cluster.members[old.leader]?.report?.database.position;
   const ahead =
     known === undefined || choice.position === undefined ? undefined : bytesAhead(known, choice.position);

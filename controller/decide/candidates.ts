@@ -34,7 +34,8 @@ export function unfit(
   if (picture?.connected !== true || isSilent(picture, plan, context.now) || database?.state !== 'running')
     return reason('NOT_ANSWERING', evidence);
   if (picture.report?.guarded !== true) return reason('NOT_ANSWERING', { ...evidence, guard: 'missing' });
-  if (!context.rules.V7(plan, name, willClose)) return reason('NOT_ELIGIBLE', evidence);
+  // A leader that closes hands out its log.
+  if (!context.rules.V7(plan, name, willClose, willClose)) return reason('NOT_ELIGIBLE', evidence);
   if (database.role !== 'replica' || picture.report.problem !== undefined)
     return reason('NOT_FOLLOWING', { ...evidence, because: picture.report.problem?.code ?? database.role });
   return undefined;
@@ -62,6 +63,19 @@ export function behind(cluster: ClusterState, plan: Plan, name: string): bigint 
   if (leader === undefined || own === undefined) return undefined;
   const bytes = bytesAhead(leader, own);
   return bytes === undefined ? undefined : bytes > 0n ? bytes : 0n;
+}
+
+/** Whether this member is heard, in this epoch, to have all log up to there on disk. */
+export function holds(cluster: ClusterState, plan: Plan, name: string, upTo: Position): boolean {
+  const report = cluster.members[name]?.report;
+  if (report?.planEpoch !== plan.epoch || report.database.position === undefined) return false;
+  return reaches(report.database.position, upTo);
+}
+
+/** By lines of history alone: a mark is a part of the log like any other. */
+export function reaches(position: Position, upTo: Position): boolean {
+  const stands = comparePositions({ ...position, marks: [] }, { ...upTo, marks: [] });
+  return stands === 'ahead' || stands === 'equal';
 }
 
 /** Whether log of the leader reaches this member now, from whomever it follows. */

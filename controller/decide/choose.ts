@@ -2,14 +2,15 @@
 import { after } from '#core/brand.js';
 import { chooseMostAdvanced, type Chosen, type SealedCandidate } from '#core/choose.js';
 import type { Candidate } from '#core/ledger.js';
-import type { OldLeader, Plan } from '#core/plan.js';
+import type { Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
 import { comparePositions, formatPosition } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { excluded } from '#controller/decide/candidates.js';
 import { choiceOfItself, leaderItself } from '#controller/decide/leader-itself.js';
 import { onTheLine } from '#controller/decide/line.js';
-import type { Attempt, Choice, ClusterState, Context, Wish } from '#controller/decide/state.js';
+import { isComplete, isLossless, strictRefuses } from '#controller/decide/lossless.js';
+import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 import { promiseLeft } from '#controller/decide/vouched.js';
 
@@ -34,10 +35,16 @@ export function choose(
   patience: Patience,
   context: Context,
 ): Choosing {
-  const proof = mayAppoint(cluster, plan, attempt.wish, context);
-  if (proof === undefined) return { kind: 'wait', reason: reason('PROMISE_RUNS', { leader: plan.leader }) };
-  const sealed = sealedMembers(cluster, plan, attempt, proof, context);
+  const all = sealedMembers(cluster, plan, attempt, context);
+  const proof = mayAppoint(cluster, plan, attempt, all, context);
+  const promiseRuns = { kind: 'wait', reason: reason('PROMISE_RUNS', { leader: plan.leader }) } as const;
+  if (proof === undefined) return promiseRuns;
+  // V2: only after a leader that merely lapsed does anybody wait for a promise of its own.
+  const sealed = proof === 'lapsed' ? all : all.map((s) => ({ ...s, waitSeconds: 0 }));
   const oldLeaderFenced = isFenced(cluster.members[plan.leader], plan);
+  // It needs not be waited for; but a moment's wait for its fence brings its log, and spares it a rewind.
+  if (proof === 'lossless' && patience.forSeals && isAnswering(cluster, plan, plan.leader, context))
+    return promiseRuns;
   const answered = (name: string): boolean => sealed.some((s) => s.member === name);
 
   const isClosed = proof === 'fenced' || proof === 'stated';
@@ -65,7 +72,8 @@ export function choose(
     asBefore(standing, attempt) ?? asWished(cluster, sealed, pool, plan, attempt) ?? chooseMostAdvanced(pool);
   switch (chosen.kind) {
     case 'none': {
-      const itself = proof === 'stated' ? leaderItself(cluster, plan) : undefined;
+      const mayLose = plan.policy.durability.mode !== 'strict' || attempt.wish?.acceptLoss === true;
+      const itself = proof === 'stated' && mayLose ? leaderItself(cluster, plan) : undefined;
       if (itself !== undefined) return { kind: 'chosen', choice: choiceOfItself(plan, itself) };
       return {
         kind: 'stuck',
@@ -84,6 +92,16 @@ export function choose(
       break;
   }
   const { candidate } = chosen;
+  const isSure = isComplete(plan, candidate, sealed, context);
+  // The most advanced of the set may be one that cannot lead.
+  const mayLack = proof === 'lossless' && !isSure && !candidate.isOldLeader;
+  if (mayLack && attempt.wish?.acceptLoss !== true && context.now < cluster.promise) return promiseRuns;
+  const hasAll = attempt.tailFailedAt === undefined && hasTail(cluster, plan, candidate.member);
+  if (strictRefuses(plan, attempt, { ...candidate, isComplete: isSure, hasAll })) {
+    const { synchronous, acknowledgements } = plan.durability;
+    const found = { sealed: sealed.map((s) => s.member).join(' '), synchronous: synchronous.join(' ') };
+    return { kind: 'stuck', reason: reason('STRICT_REFUSES', { ...found, acknowledgements }) };
+  }
   const ahead = plan.eligible.find(
     (name) => !answered(name) && !attempt.failed.includes(name) && lastKnownAhead(cluster, name, candidate),
   );
@@ -104,6 +122,7 @@ export function choose(
       atLeast: candidate.position,
       candidates: table(cluster, plan, attempt, sealed, pool, chosen),
       sealed: sealed.map((s) => s.member),
+      isComplete: isSure,
       tail: { kind: 'not-needed' },
     },
   };
@@ -113,7 +132,8 @@ export function choose(
 export function mayAppoint(
   cluster: ClusterState,
   plan: Plan,
-  wish: Wish | undefined,
+  { wish }: Attempt,
+  sealed: readonly SealedCandidate[],
   context: Context,
 ): 'fenced' | 'lapsed' | 'lossless' | 'stated' | undefined {
   const old = cluster.members[plan.leader]?.report;
@@ -122,8 +142,7 @@ export function mayAppoint(
     promise: cluster.promise,
     fencedEpoch: old?.fencedEpoch ?? (0n as Plan['epoch']),
     planEpoch: plan.epoch,
-    // `async` acknowledges without any replica: k is 0 and the lossless rule never holds.
-    lossless: context.rules.S5(0, 0, 0),
+    lossless: isLossless(plan, sealed, context),
     vouchedUntil: cluster.vouchedUntil,
     // Said of this leader and of no later one, and worth nothing once it is heard.
     statedOff: wish?.off === plan.leader && !isAnswering(cluster, plan, plan.leader, context),
@@ -131,11 +150,10 @@ export function mayAppoint(
 }
 
 /** INV-3: only what this incarnation read after this very seal counts. */
-function sealedMembers(
+export function sealedMembers(
   cluster: ClusterState,
   plan: Plan,
   attempt: Attempt,
-  proof: OldLeader,
   context: Context,
 ): readonly SealedCandidate[] {
   return plan.members.flatMap(({ name }) => {
@@ -151,7 +169,7 @@ function sealedMembers(
         isEligible: plan.eligible.includes(name),
         priority: memberPolicy(plan.policy, name).priority,
         backlogBytes: picture.report.database.backlogBytes,
-        waitSeconds: proof === 'lapsed' ? Math.round(promiseLeft(picture, context.now) / 1000) : 0,
+        waitSeconds: Math.round(promiseLeft(picture, context.now) / 1000),
       },
     ];
   });
@@ -167,7 +185,13 @@ function mayAnswer(
   const others = plan.members
     .map(({ name }) => name)
     .filter((name) => name !== plan.leader && excluded(plan, name) === undefined)
-    .filter((name) => oldLeaderIsClosed || plan.eligible.includes(name) || name === wish?.to);
+    .filter(
+      (name) =>
+        oldLeaderIsClosed ||
+        plan.eligible.includes(name) ||
+        plan.durability.synchronous.includes(name) ||
+        name === wish?.to,
+    );
   return canBeSealed(cluster, plan) ? [plan.leader, ...others] : others;
 }
 
@@ -187,7 +211,10 @@ function appointable(
   return sealed
     .filter((s) => !attempt.failed.includes(s.member))
     .filter((s) => cluster.members[s.member]?.report?.guarded === true)
-    .filter((s) => s.isOldLeader || context.rules.V7(plan, s.member, oldLeaderIsClosed))
+    .filter((s) => {
+      const isWaived = attempt.wish?.acceptLoss === true || hasTail(cluster, plan, s.member);
+      return s.isOldLeader || context.rules.V7(plan, s.member, oldLeaderIsClosed, isWaived);
+    })
     .filter((s) => s.isOldLeader || excluded(plan, s.member) === undefined);
 }
 

@@ -12,6 +12,7 @@ import { timingsOf } from '#core/timings.js';
 import { appoint } from '#controller/decide/appoint.js';
 import { choose, hasTail } from '#controller/decide/choose.js';
 import { answers } from '#controller/decide/forecast.js';
+import { strictRefuses } from '#controller/decide/lossless.js';
 import { inWords, replyError } from '#controller/decide/reply.js';
 import { say } from '#controller/decide/say.js';
 import type { Attempt, ClusterState, Context } from '#controller/decide/state.js';
@@ -92,6 +93,8 @@ function sealing(cluster: ClusterState, plan: Plan, attempt: Attempt, context: C
   if (heardEpochs(cluster, plan).some((epoch) => epoch > attempt.epoch))
     return sealAll(cluster, attempt, context);
   const waited = since(attempt.stageAt, context.now);
+  if (attempt.tailFailedAt !== undefined && waited > plan.policy.waitForAheadMs)
+    return sealAll(cluster, attempt, context);
   if (attempt.goBack !== undefined && waited > plan.policy.openTimeoutMs)
     return endGoBack(cluster, plan, attempt, attempt.goBack, context);
   const resent = resendSeals(cluster, plan, attempt, waited, context);
@@ -258,6 +261,18 @@ function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
   if (mustProveEqual(cluster, plan, attempt, context))
     return giveUpWish(cluster, plan, attempt, why, context);
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
+  const isOldLeader = member === plan.leader;
+  if (strictRefuses(plan, attempt, { isOldLeader, isComplete: attempt.choice.isComplete, hasAll: false })) {
+    const { now } = context;
+    const again: Attempt = {
+      ...attempt,
+      stage: 'sealing',
+      stageAt: now,
+      tailFailedAt: now,
+      choice: undefined,
+    };
+    return say({ ...cluster, attempt: again }, 'error', reason('STRICT_REFUSES', { from }), context);
+  }
   const choice = { ...attempt.choice, tail: { kind: 'failed', text } as const };
   return appoint(cluster, { ...ended, choice }, context);
 }

@@ -6,6 +6,7 @@ import { type Reason, reason } from '#core/reasons.js';
 import { behind, byPromise, unfit } from '#controller/decide/candidates.js';
 import type { ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
 import { leaderItself } from '#controller/decide/leader-itself.js';
+import { couldBeLossless } from '#controller/decide/lossless.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 import { promiseLeft } from '#controller/decide/vouched.js';
 
@@ -94,7 +95,8 @@ function candidateUnfit(
 }
 
 function expectedLoss(cluster: ClusterState, plan: Plan, context: Context): Forecast['loss'] {
-  if (answers(cluster.members[plan.leader], plan, context)) return { kind: 'none' };
+  if (answers(cluster.members[plan.leader], plan, context) || couldBeLossless(cluster, plan, context))
+    return { kind: 'none' };
   const text = `${plan.leader} does not answer: what it acknowledged and no replica received would be missing`;
   return { kind: 'possible', text };
 }
@@ -107,7 +109,8 @@ function leaseLeft(
   context: Context,
 ): DurationMs {
   const picture = cluster.members[plan.leader];
-  if (isFenced(picture, plan) || answers(picture, plan, context)) return asDuration(0);
+  if (isFenced(picture, plan) || answers(picture, plan, context) || couldBeLossless(cluster, plan, context))
+    return asDuration(0);
   const own = candidate === undefined ? 0 : promiseLeft(cluster.members[candidate], context.now);
   return asDuration(Math.max(own, Math.round(cluster.promise - context.now)));
 }

@@ -52,7 +52,9 @@ export function takeInReplaced(
   plan: Plan,
   context: Context,
 ): ClusterState | undefined {
-  const back = returned(cluster, plan).filter(({ name }) => name !== plan.leader);
+  // S6: what it confirmed is not counted on any more before it is somebody new.
+  const confirms = [...plan.durability.synchronous, ...plan.durability.atLeader.synchronous];
+  const back = returned(cluster, plan).filter(({ name }) => name !== plan.leader && !confirms.includes(name));
   if (!isProved(plan) || cluster.attempt?.stage === 'committing' || back.length === 0) return undefined;
   for (const member of back) {
     const why = replacedReason(plan, member);

@@ -22,6 +22,7 @@ export function choiceOfItself(plan: Plan, { member, incarnation, report }: Memb
     ...{ member: member.name, incarnation, position, atLeast: position },
     candidates: [{ member: member.name, position, compared: undefined, verdict: 'chosen', reason: why }],
     sealed: [],
+    isComplete: false,
     tail: { kind: 'not-needed' },
   };
 }

@@ -1,15 +1,20 @@
 /** From a suspicion to an attempt: at once, after a wait that the policy or the lease asks for, or not at all while paused. */
-import { since } from '#core/brand.js';
+import { type DurationMs, since } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import { type Reason, type ReasonCode, reason } from '#core/reasons.js';
+import { timingsOf } from '#core/timings.js';
 import { sealAll } from '#controller/decide/failover.js';
 import { answers } from '#controller/decide/forecast.js';
+import { couldBeLossless } from '#controller/decide/lossless.js';
 import { say } from '#controller/decide/say.js';
 import type { ClusterState, Context, Suspicion } from '#controller/decide/state.js';
 import { isFenced } from '#controller/decide/suspect.js';
 
 /** Nothing is heard of the leader itself, so its promise is waited out. */
 const SILENT: readonly ReasonCode[] = ['AGENT_SILENT', 'MEMBER_LOST', 'MEMBER_REPLACED'];
+
+/** Heartbeats: until a leader that is granted nothing asks to be vouched for, is answered, and the answer is reported. */
+const VOUCHES_TOLD_WITHIN = 4;
 
 export function react(
   cluster: ClusterState,
@@ -37,7 +42,7 @@ export function react(
     // A4: away by intention, as far as anybody can tell.
     if (context.now < cluster.heldPromise)
       return say(cluster, 'warn', reason('HELD', { leader: plan.leader, because: code }), context);
-    if (context.now < cluster.promise)
+    if (context.now < cluster.promise && !mayEndBySeals(cluster, plan, code, waited, context))
       return say(cluster, 'warn', reason('PROMISE_RUNS', { leader: plan.leader }), context);
     // V6: it runs without grants, so its silence ends nothing, and nobody could be appointed: a seal would only close it.
     if (context.rules.V6(plan))
@@ -50,6 +55,22 @@ export function react(
       : say(cluster, 'info', reason('RESTARTING_FIRST', { leader: plan.leader }), context);
   }
   return begin(cluster, suspicion, undefined, context);
+}
+
+/**
+ * S5: sealed, so many of those that confirm writes end a silent leader at once. Not before its replicas would have told that they vouch
+ * for it, unless its database answers nobody either.
+ */
+function mayEndBySeals(
+  cluster: ClusterState,
+  plan: Plan,
+  code: ReasonCode,
+  waited: DurationMs,
+  context: Context,
+): boolean {
+  const { silenceMs, heartbeatMs } = timingsOf(plan.policy.profile);
+  const isTold = code === 'MEMBER_LOST' || waited >= silenceMs + VOUCHES_TOLD_WITHIN * heartbeatMs;
+  return isTold && couldBeLossless(cluster, plan, context);
 }
 
 function begin(

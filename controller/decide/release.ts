@@ -4,6 +4,7 @@
  */
 import { asDuration, nextVersion, since } from '#core/brand.js';
 import { isBeingAdopted, isProved, isReleased, type Plan } from '#core/plan.js';
+import { NO_DURABILITY } from '#core/durability.js';
 import { reason } from '#core/reasons.js';
 import { answers } from '#controller/decide/forecast.js';
 import { inWords, replyDone, replyError } from '#controller/decide/reply.js';
@@ -44,6 +45,7 @@ export function release(
     joining: [],
     // Every agent drops its lease with this plan, and nobody is appointed before the leader has let go or is stated to be off.
     holdMs: asDuration(0),
+    durability: NO_DURABILITY,
   };
   const releasing = { request, since: context.now };
   return submit({ ...cluster, releasing, suspicion: undefined }, next, context);

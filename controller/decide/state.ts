@@ -138,6 +138,8 @@ export interface MemberPicture {
   readonly receivedAt: MonotonicMs;
   /** When it was last heard to have a guard (V4). */
   readonly guardedAt: MonotonicMs;
+  /** When the leader was last heard to send it log (S6). */
+  readonly followedAt: MonotonicMs;
 }
 
 export interface Suspicion {
@@ -156,6 +158,8 @@ export interface Attempt {
   readonly stageAt: MonotonicMs;
   /** When the seals were last repeated. */
   readonly resentAt?: MonotonicMs;
+  /** When the old leader's log could not be fetched, without which `strict` appoints nobody: it is tried again at the next epoch. */
+  readonly tailFailedAt?: MonotonicMs;
   /** Appointed earlier in this outage without proof. */
   readonly failed: readonly string[];
   readonly choice: Choice | undefined;
@@ -264,6 +268,8 @@ export interface Choice {
   readonly position: Position | undefined;
   readonly candidates: readonly Candidate[];
   readonly sealed: readonly string[];
+  /** S5: no acknowledged write can be missing there, whatever becomes of the tail. */
+  readonly isComplete: boolean;
   readonly tail: TailAccount;
   readonly atLeast: Position | undefined;
 }

@@ -36,7 +36,18 @@ export function V6_runsWithoutGrants(plan: Plan): boolean {
   return plan.eligible.length === 0 && plan.joining.length === 0;
 }
 
-/** V7: only eligible members are appointed, unless the old leader confirmed fenced or an operator states that its machine is off. */
-export function V7_mayBeAppointed(plan: Plan, member: string, oldLeaderIsClosed: boolean): boolean {
-  return plan.eligible.includes(member) || oldLeaderIsClosed;
+/**
+ * V7: only eligible members are appointed, unless the old leader confirmed fenced or an operator states that its machine is off. Where
+ * writes are acknowledged by replicas, only those of the committed set, unless nothing can be missed (`isWaived`): the old leader's own log
+ * is at hand, or an operator accepts that writes are lost.
+ */
+export function V7_mayBeAppointed(
+  plan: Plan,
+  member: string,
+  oldLeaderIsClosed: boolean,
+  isWaived: boolean,
+): boolean {
+  const { synchronous, acknowledgements } = plan.durability;
+  const confirms = acknowledgements === 0 || synchronous.includes(member) || isWaived;
+  return (plan.eligible.includes(member) || oldLeaderIsClosed) && confirms;
 }

@@ -1,5 +1,6 @@
 /** Every named safety rule, one function each. `decide` receives this record; tests hand it one with a rule replaced. */
 import * as authority from '#core/rules/authority.js';
+import * as durability from '#core/rules/durability.js';
 import * as eligibility from '#core/rules/eligibility.js';
 import * as epochs from '#core/rules/epochs.js';
 import * as fencing from '#core/rules/fencing.js';
@@ -33,7 +34,10 @@ export const rules = {
   S2_timeline: sealing.S2_timelineFor,
   S3: sealing.S3_isProof,
   S4: sealing.S4_mayFollow,
-  S5: sealing.S5_isLossless,
+  S5: durability.S5_isLossless,
+  S5_opening: durability.S5_atOpening,
+  S6: durability.S6_changeOrder,
+  S6_count: durability.S6_mayCount,
   F1: fencing.F1_mayOpen,
   F2: fencing.F2_isFenced,
   V1: vouching.V1_vouchedFrom,

@@ -51,8 +51,9 @@ export function L5_mayAppoint(proof: {
 }): 'fenced' | 'lapsed' | 'lossless' | 'stated' | undefined {
   const overBefore = proof.now >= proof.vouchedUntil;
   if (proof.fencedEpoch >= proof.planEpoch) return overBefore ? 'fenced' : 'lapsed';
-  if (proof.lossless) return 'lossless';
   if (proof.statedOff) return overBefore ? 'stated' : 'lapsed';
+  // S5 speaks of the plan's own leader and its set.
+  if (proof.lossless && overBefore) return 'lossless';
   if (proof.now >= proof.promise) return 'lapsed';
   return undefined;
 }

@@ -77,36 +77,6 @@ export function S4_mayFollow(plan: Plan): boolean {
   return isProved(plan);
 }
 
-/**
- * S5: if a write is acknowledged only after `acknowledgements` (k) of the `synchronous` (N) members have it, sealing any N-k+1 of
- * them holds every acknowledged write and makes further acknowledgements impossible. Needs no clock.
- */
-export function S5_isLossless(synchronous: number, acknowledgements: number, sealed: number): boolean {
-  return (
-    acknowledgements > 0 && synchronous >= acknowledgements && sealed >= synchronous - acknowledgements + 1
-  );
-}
-
-export interface SynchronousSet {
-  readonly members: readonly string[];
-  readonly acknowledgements: number;
-}
-
-/**
- * S6: the order in which one change of the synchronous set is made. Adding a member or lowering k weakens: etcd first, then the leader.
- * Removing one or raising k strengthens: the leader applies it and enough members catch up before etcd has it.
- */
-export function S6_changeOrder(
-  from: SynchronousSet,
-  to: SynchronousSet,
-): 'store-first' | 'leader-first' | 'refuse' {
-  const added = to.members.filter((m) => !from.members.includes(m)).length;
-  const removed = from.members.filter((m) => !to.members.includes(m)).length;
-  const raised = to.acknowledgements - from.acknowledgements;
-  if (added + removed + Math.abs(raised) !== 1) return 'refuse';
-  return added === 1 || raised < 0 ? 'store-first' : 'leader-first';
-}
-
 /** The epoch that the next seal names: above the plan's and above every epoch that an agent durably knows. */
 export function sealEpoch(planEpoch: Epoch, heard: readonly Epoch[]): Epoch {
   return nextEpoch(heard.reduce((top, epoch) => (epoch > top ? epoch : top), planEpoch));

@@ -4,6 +4,7 @@ import {
   DATABASE_ROLES,
   DATABASE_STATES,
   type DatabaseReport,
+  type DurabilityReport,
   type Finding,
   type Inspection,
   type OpenedReport,
@@ -17,6 +18,10 @@ import {
   type VouchedReport,
 } from '#core/report.js';
 import type { Database, Database__Output } from '#proto/generated/tanist/v1/Database.js';
+import type {
+  DurabilityInForce,
+  DurabilityInForce__Output,
+} from '#proto/generated/tanist/v1/DurabilityInForce.js';
 import type { Finding__Output } from '#proto/generated/tanist/v1/Finding.js';
 import type {
   Inspection as WireInspection,
@@ -35,6 +40,7 @@ import {
   optional,
   readCount,
   readEpoch,
+  readName,
   readOneOf,
   readOptionalText,
   readSpan,
@@ -61,6 +67,7 @@ export function readReport(wire: Report__Output): Report {
     tail: optional(wire.tail, readTail),
     opened: optional(wire.opened, readOpened),
     database: readDatabase(required('report.database', wire.database)),
+    durability: optional(wire.durability, readDurability),
     guarded: wire.guarded,
     guardedForMs: readSpan(wire.guardedForMs),
     probe: optional(wire.probe, readProbe),
@@ -87,6 +94,7 @@ export function writeReport(report: Report): WireReport {
     tail: report.tail === undefined ? null : writeTail(report.tail),
     opened: report.opened === undefined ? null : writeOpened(report.opened),
     database: writeDatabase(report.database),
+    durability: report.durability === undefined ? null : writeDurability(report.durability),
     guarded: report.guarded,
     // Rounded down: an agent must not be stopped for longer than the guard holds.
     guardedForMs: writeMilliseconds(report.guardedForMs, Math.floor),
@@ -140,6 +148,29 @@ function readOpened(wire: Opened__Output): OpenedReport {
 
 function writeOpened({ epoch, mark, position, lineage }: OpenedReport): Opened {
   return { epoch: epoch.toString(), mark, position: writePosition(position), lineage };
+}
+
+function readDurability(wire: DurabilityInForce__Output): DurabilityReport {
+  return {
+    epoch: readEpoch('report.durability.epoch', wire.epoch),
+    synchronous: wire.synchronous.map((name, i) => readName(`report.durability.synchronous[${i}]`, name)),
+    acknowledgements: wire.acknowledgements,
+    holds: readPosition('report.durability.holds', required('report.durability.holds', wire.holds)),
+  };
+}
+
+function writeDurability({
+  epoch,
+  synchronous,
+  acknowledgements,
+  holds,
+}: DurabilityReport): DurabilityInForce {
+  return {
+    epoch: epoch.toString(),
+    synchronous: [...synchronous],
+    acknowledgements,
+    holds: writePosition(holds),
+  };
 }
 
 function readDatabase(wire: Database__Output): DatabaseReport {

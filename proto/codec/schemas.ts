@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { type ReasonCode, REASONS } from '#core/reasons.js';
 import { LEDGER_KINDS } from '#core/ledger.js';
 import { CARE, OLD_LEADER } from '#core/plan.js';
-import { APPOINT, ON_CRASH } from '#core/policy.js';
+import { APPOINT, DURABILITY_MODES, ON_CRASH } from '#core/policy.js';
 import { PROFILES } from '#core/timings.js';
 import {
   bigintSchema,
@@ -41,7 +41,7 @@ export const positionSchema = z
 export const policySchema = z
   .strictObject({
     profile: z.enum(PROFILES),
-    durability: z.literal('async'),
+    durability: z.strictObject({ mode: z.enum(DURABILITY_MODES), acknowledgements: count }).readonly(),
     plannedStopWaitMs: durationSchema,
     tailTimeoutMs: durationSchema,
     waitForAheadMs: durationSchema,
@@ -70,6 +70,8 @@ const openingSchema = z.discriminatedUnion('state', [
   z.strictObject({ state: z.literal('proved') }).readonly(),
 ]);
 
+const durability = { synchronous: names, acknowledgements: count };
+
 export const planSchema = z
   .strictObject({
     cluster: name,
@@ -97,6 +99,7 @@ export const planSchema = z
     care: z.enum(CARE),
     maintenance: names,
     holdMs: durationSchema,
+    durability: z.strictObject({ ...durability, atLeader: z.strictObject(durability).readonly() }).readonly(),
     upstreams: z.record(name, name).readonly(),
     opening: openingSchema,
     openings: z

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, type MonotonicMs } from '#core/brand.js';
+import { NO_DURABILITY } from '#core/durability.js';
 import type { Directive } from '#core/directive.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -141,6 +142,7 @@ export function report(nonce: number, changes: Partial<Report> = {}): Report {
       followers: [],
       tailReadable: false,
     },
+    durability: { epoch: asEpoch(3n), synchronous: ['pg-2', 'pg-3'], acknowledgements: 1, holds: POSITION },
     guarded: true,
     guardedForMs: 0,
     probe: undefined,
@@ -206,6 +208,7 @@ export function planDirective(bytes: number): Directive {
     care: 'automatic',
     maintenance: [],
     holdMs: asDuration(0),
+    durability: NO_DURABILITY,
     upstreams: {},
     opening: { state: 'proved' },
     openings: [

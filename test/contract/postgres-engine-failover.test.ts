@@ -3,6 +3,7 @@
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NO_ACKNOWLEDGEMENTS } from '#core/durability.js';
 import { asDuration, asEpoch } from '#core/brand.js';
 import { comparePositions } from '#core/position.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
@@ -361,7 +362,13 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     process.kill(startup?.pid ?? 0, 'SIGSTOP');
     const result = await cid.engine.run({
       ...{ kind: 'open', epoch: asEpoch(1000n), mark: 'never', timeline: position.timeline + 4 },
-      ...{ openings: history.openings, replicas: [], timeoutMs: asDuration(300), opening },
+      ...{
+        openings: history.openings,
+        replicas: [],
+        durability: NO_ACKNOWLEDGEMENTS,
+        timeoutMs: asDuration(300),
+        opening,
+      },
     });
     expect(result).toMatchObject({ kind: 'failed' });
     expect(

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NO_ACKNOWLEDGEMENTS } from '#core/durability.js';
 import { asDuration, asEpoch, asMonotonic } from '#core/brand.js';
 import type { ServerControl } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
@@ -146,6 +147,7 @@ describe('postgres engine', { timeout: 30_000 }, () => {
           timeline: undefined,
           openings: [],
           replicas: [],
+          durability: NO_ACKNOWLEDGEMENTS,
         },
         opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' },
         timeoutMs: asDuration(300),

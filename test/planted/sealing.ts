@@ -1,5 +1,6 @@
 /** Seal, choose, open: wrong. */
 import { comparePositions } from '#core/position.js';
+import { rules } from '#core/rules/index.js';
 import type { Mistake } from '#test/planted/mistake.js';
 
 export const SEALING_MISTAKES = {
@@ -22,6 +23,24 @@ export const SEALING_MISTAKES = {
       },
     },
   },
+  'S5-one-sealed-is-enough': { rules: { S5: (_, k, sealed) => k > 0 && sealed > 0 } },
+  'S5-a-new-epoch-claims-as-much-as-the-old': {
+    rules: {
+      S5_opening: (policy, before, opening) => {
+        const { atLeader } = rules.S5_opening(policy, before, opening);
+        return { ...atLeader, atLeader };
+      },
+    },
+  },
+  'S6-adds-at-the-leader-first': {
+    rules: {
+      S6: (from, to) => {
+        const order = rules.S6(from, to);
+        return order === 'refuse' ? order : order === 'store-first' ? 'leader-first' : 'store-first';
+      },
+    },
+  },
+  'S6-counts-before-others-have-caught-up': { rules: { S6_count: () => true } },
   'S3-proved-without-the-write': { rules: { S3: () => true }, mistakes: { provesBeforeTheWrite: true } },
   'S4-follows-before-the-proof': { rules: { S4: () => true } },
 } as const satisfies Readonly<Record<string, Mistake>>;

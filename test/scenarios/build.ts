@@ -1,5 +1,6 @@
 /** Plans, positions and reports for tests, from the few words that matter to each. */
 import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, type MonotonicMs } from '#core/brand.js';
+import { NO_DURABILITY } from '#core/durability.js';
 import type { Plan, PlanMember, ProvedOpening } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import type { Fork, Mark, Position } from '#core/position.js';
@@ -59,6 +60,7 @@ export function plan(over: Partial<Plan> & { readonly names?: readonly string[] 
     care: 'automatic',
     maintenance: [],
     holdMs: asDuration(0),
+    durability: NO_DURABILITY,
     upstreams: {},
     opening: { state: 'proved' },
     openings: [opening(1n, 'a', '1:50')],
@@ -82,6 +84,7 @@ export function report(
     sealed: undefined,
     tail: undefined,
     opened: undefined,
+    durability: undefined,
     guarded: true,
     guardedForMs: 0,
     probe: undefined,

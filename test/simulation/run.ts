@@ -99,7 +99,7 @@ function adopt(world: World): void {
   };
   const ask = (): void => {
     if (world.etcd.plan(CLUSTER) !== undefined) return;
-    const policy = { ...DEFAULT_POLICY, profile: world.profile };
+    const policy = { ...DEFAULT_POLICY, profile: world.profile, durability: world.durability };
     if (isHeard())
       world
         .active()
@@ -185,8 +185,10 @@ function operate(world: World, healedAt: number): void {
   if (kept !== undefined) ask(world, { kind: 'maintenance', member: kept, on: false, by: 'ops' });
   const leader = world.member(plan.leader);
   // Looked after on the spot: nothing there can commit, and nobody else knows what that leader had promised.
-  if (!leader.db.canCommit && world.timeline.now - healedAt > OPERATOR_COMES_AFTER_MS)
+  if (!leader.db.canCommit && world.timeline.now - healedAt > OPERATOR_COMES_AFTER_MS) {
+    world.truth.isLossAccepted = true;
     ask(world, { kind: 'failover', to: undefined, by: 'ops', acceptLoss: true, leaderIsOff: true });
+  }
   for (const member of world.members) {
     const { db, agent } = member;
     if (db.ending === 'stopped' && db.server === undefined) db.start(50);
@@ -231,6 +233,9 @@ function unwell(world: World): string | undefined {
       return `${name} does not follow ${plan.leader}`;
     if (name !== plan.leader && !plan.eligible.includes(name)) return `${name} is not eligible`;
   }
+  // S6: as many confirm as there are, and etcd knows it.
+  const confirming = Math.min(plan.policy.durability.acknowledgements, world.members.length - 1);
+  if (plan.durability.acknowledgements !== confirming) return `not ${confirming} confirm writes`;
   const active = world.active();
   const isElsewhere = world.controllers.some((one) => one !== undefined && one.process.host !== leader.host);
   if (active === undefined) return 'nobody is active';

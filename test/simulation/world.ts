@@ -2,6 +2,7 @@
 import type { Rules } from '#core/rules/index.js';
 import type { ProfileName } from '#core/timings.js';
 import type { PlanMember } from '#core/plan.js';
+import type { DurabilityPolicy } from '#core/policy.js';
 import type { VouchQuestion } from '#core/vouch.js';
 import type { Append } from '#test/history/append-history.js';
 import { Trace } from '#test/simulation/checks/trace.js';
@@ -33,6 +34,14 @@ export const CLUSTER = 'c';
 const DATA_ID = '7';
 const AFTER_UNGUARDED_MS = 1500;
 /** Just inside what is assumed of clocks (RHO). */
+const ASYNC: DurabilityPolicy = { mode: 'async', acknowledgements: 0 };
+export const DURABILITIES: readonly DurabilityPolicy[] = [
+  ASYNC,
+  { mode: 'available', acknowledgements: 1 },
+  { mode: 'available', acknowledgements: 2 },
+  { mode: 'strict', acknowledgements: 1 },
+  { mode: 'strict', acknowledgements: 2 },
+];
 const RATES = [0.905, 0.97, 1, 1.03, 1.095] as const;
 
 export class World {
@@ -50,6 +59,7 @@ export class World {
   readonly profile: ProfileName;
   /** By how much shorter its troubles are. */
   haste = 1;
+  readonly durability: DurabilityPolicy;
   readonly seed: number;
   readonly #setting: Setting;
   readonly #sessions: Sessions;
@@ -68,6 +78,10 @@ export class World {
     const host = (name: string): Host => new Host(name, shape.pick(RATES), timeline, shape);
     this.profile = shape.pick(['fast', 'fast', 'fast', 'balanced', 'balanced']);
     const count = shape.pick([2, 3, 3, 3, 4]);
+    // Drawn apart, so that what else a seed is stays what it was.
+    // INV-9 is about leaders that wait for nobody: a write that waits for replicas may take longer for their sake.
+    const drawn = Random.of(seed, 'durability').pick(DURABILITIES);
+    this.durability = setting.controllersApart ? ASYNC : drawn;
     const memberHosts = Array.from({ length: count }, (_, i) => host(`m${i + 1}`));
     const isShared = shape.chance(0.5) && !setting.controllersApart;
     const controllerCount = shape.pick([1, 2, 3, 3, 3]);

@@ -10,7 +10,7 @@ import {
   type TailAccount,
 } from '#core/ledger.js';
 import { CARE, OLD_LEADER, type Opening, type Plan } from '#core/plan.js';
-import { APPOINT, type MemberPolicy, ON_CRASH, type Policy } from '#core/policy.js';
+import { APPOINT, DURABILITY_MODES, type MemberPolicy, ON_CRASH, type Policy } from '#core/policy.js';
 import type { Mark, Position } from '#core/position.js';
 import { type Reason, type ReasonCode, REASONS } from '#core/reasons.js';
 import { PROFILES } from '#core/timings.js';
@@ -46,7 +46,7 @@ const memberWishes: fc.Arbitrary<MemberPolicy> = record({
 });
 export const policy: fc.Arbitrary<Policy> = record({
   profile: fc.constantFrom(...PROFILES),
-  durability: fc.constant('async' as const),
+  durability: record({ mode: fc.constantFrom(...DURABILITY_MODES), acknowledgements: fc.nat() }),
   plannedStopWaitMs: duration,
   tailTimeoutMs: duration,
   waitForAheadMs: duration,
@@ -65,6 +65,7 @@ const opening: fc.Arbitrary<Opening> = fc.oneof(
     oldLeader: fc.constantFrom(...OLD_LEADER),
   }),
 );
+const durability = { synchronous: fc.array(name, { maxLength: 3 }), acknowledgements: fc.nat() };
 export const plan: fc.Arbitrary<Plan> = record({
   cluster: name,
   engine: fc.constant('postgres' as const),
@@ -88,6 +89,7 @@ export const plan: fc.Arbitrary<Plan> = record({
   care: fc.constantFrom(...CARE),
   maintenance: fc.array(name, { maxLength: 3 }),
   holdMs: duration,
+  durability: record({ ...durability, atLeader: record(durability) }),
   upstreams: fc.dictionary(name, name, { maxKeys: 3, noNullPrototype: true }),
   opening,
   openings: fc.array(

@@ -388,7 +388,8 @@ describe('the policy file', () => {
   it('takes everything that there is, in a form that etcd takes', () => {
     const read = policy(`
 profile: fast
-durability: async
+durability: available
+acknowledgements: 2
 plannedStopWait: 2m
 tailTimeout: 1.5s
 waitForAhead: 250ms
@@ -403,7 +404,7 @@ members:
 ledgerRetention: 10`);
     expect(read).toEqual({
       profile: 'fast',
-      durability: 'async',
+      durability: { mode: 'available', acknowledgements: 2 },
       plannedStopWaitMs: 120_000,
       tailTimeoutMs: 1500,
       waitForAheadMs: 250,
@@ -442,7 +443,12 @@ ledgerRetention: 10`);
       'slotRetention: 8GB',
       'slotRetention: expected a size with its unit (B, KiB, MiB, GiB, TiB) from 16MiB to 1024TiB, found "8GB"',
     ],
-    ['durability: strict', 'durability: expected "async", found "strict"'],
+    ['durability: sync', 'durability: expected one of async, available, strict, found "sync"'],
+    [
+      'acknowledgements: 1',
+      'acknowledgements: expected to be left out: with durability async no replica confirms a write, found 1',
+    ],
+    ['acknowledgements: 0', 'acknowledgements: expected a whole number from 1 to 16, found 0'],
     ['profile: balance', 'profile: expected one of fast, balanced, patient, found "balance"'],
     [
       'members: [a]',
@@ -450,7 +456,7 @@ ledgerRetention: 10`);
     ],
     [
       'priorities: { a: 1 }',
-      'priorities: unknown key; known here: profile, durability, plannedStopWait, tailTimeout, waitForAhead, openTimeout, slotRetention, onCrash, restartTimeout, members, ledgerRetention',
+      'priorities: unknown key; known here: profile, durability, acknowledgements, plannedStopWait, tailTimeout, waitForAhead, openTimeout, slotRetention, onCrash, restartTimeout, members, ledgerRetention',
     ],
     ['onCrash: restart', 'onCrash: expected one of failover, restart-first, found "restart"'],
     [

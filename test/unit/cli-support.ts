@@ -1,5 +1,6 @@
 // What the tests of operators' commands share: a command line whose words are recorded, and controllers that answer as they are told.
 import { asDuration, asEpoch, asVersion } from '#core/brand.js';
+import { NO_DURABILITY } from '#core/durability.js';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -95,6 +96,7 @@ export const PLAN: Plan = {
   care: 'automatic',
   maintenance: [],
   holdMs: asDuration(0),
+  durability: NO_DURABILITY,
   upstreams: {},
   opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted' },
   openings: [],

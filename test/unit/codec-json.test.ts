@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asDuration, asEpoch, asVersion, asWall } from '#core/brand.js';
+import { NO_DURABILITY } from '#core/durability.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { reason } from '#core/reasons.js';
@@ -42,6 +43,7 @@ const example: Plan = {
   care: 'automatic',
   maintenance: [],
   holdMs: asDuration(0),
+  durability: NO_DURABILITY,
   upstreams: { 'pg-3': 'pg-1' },
   opening: { state: 'pending', atLeast: undefined, oldLeader: 'lapsed' },
   openings: [
@@ -113,6 +115,14 @@ describe('stored JSON', () => {
         "care": "automatic",
         "maintenance": [],
         "holdMs": 0,
+        "durability": {
+          "synchronous": [],
+          "acknowledgements": 0,
+          "atLeader": {
+            "synchronous": [],
+            "acknowledgements": 0
+          }
+        },
         "upstreams": {
           "pg-3": "pg-1"
         },
@@ -139,7 +149,10 @@ describe('stored JSON', () => {
         ],
         "policy": {
           "profile": "balanced",
-          "durability": "async",
+          "durability": {
+            "mode": "async",
+            "acknowledgements": 0
+          },
           "plannedStopWaitMs": 60000,
           "tailTimeoutMs": 1000,
           "waitForAheadMs": 1000,

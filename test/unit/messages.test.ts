@@ -92,6 +92,14 @@ const report: fc.Arbitrary<Report> = fc.record({
     followers: fc.array(text, { maxLength: 3 }),
     tailReadable: fc.boolean(),
   }),
+  durability: maybe(
+    fc.record({
+      epoch,
+      synchronous: fc.array(fc.constantFrom('a', 'b', 'c')),
+      acknowledgements: fc.nat(),
+      holds: position,
+    }),
+  ),
   guarded: fc.boolean(),
   guardedForMs: fc.oneof(fc.nat(), fc.constant(Number.POSITIVE_INFINITY)),
   probe: maybe(

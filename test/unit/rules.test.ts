@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { asDuration, asEpoch, asMonotonic, asRevision, asVersion } from '#core/brand.js';
 import { A3_shouldHandOver } from '#core/rules/authority.js';
 import { rules } from '#core/rules/index.js';
-import { S6_changeOrder, sealEpoch } from '#core/rules/sealing.js';
+import { sealEpoch } from '#core/rules/sealing.js';
 import { LONGEST_HOLD, PROFILES, timingsOf } from '#core/timings.js';
 import { opening, plan, position, TERM } from '#test/scenarios/build.js';
 
@@ -148,18 +148,6 @@ describe('S', () => {
     }
     expect(rules.S5(3, 0, 3)).toBe(false);
   });
-  it('S6: adding or lowering goes to etcd first, removing or raising to the leader, one change at a time', () => {
-    const set = (members: string, acknowledgements: number) => ({
-      members: members.split(''),
-      acknowledgements,
-    });
-    expect(S6_changeOrder(set('ab', 1), set('abc', 1))).toBe('store-first');
-    expect(S6_changeOrder(set('abc', 2), set('abc', 1))).toBe('store-first');
-    expect(S6_changeOrder(set('abc', 1), set('ab', 1))).toBe('leader-first');
-    expect(S6_changeOrder(set('abc', 1), set('abc', 2))).toBe('leader-first');
-    expect(S6_changeOrder(set('ab', 1), set('abc', 2))).toBe('refuse');
-    expect(S6_changeOrder(set('ab', 1), set('ac', 1))).toBe('refuse');
-  });
   it('the seal names an epoch above the plan and above all that was heard', () => {
     expect(sealEpoch(e(3n), [e(1n), e(5n), e(3n)])).toBe(6n);
     expect(sealEpoch(e(3n), [])).toBe(4n);
@@ -187,8 +175,8 @@ describe('F and V', () => {
   });
   it('V7: only eligible members, unless the old leader is fenced', () => {
     const p = plan({ eligible: ['b'] });
-    expect(rules.V7(p, 'b', false)).toBe(true);
-    expect(rules.V7(p, 'c', false)).toBe(false);
-    expect(rules.V7(p, 'c', true)).toBe(true);
+    expect(rules.V7(p, 'b', false, false)).toBe(true);
+    expect(rules.V7(p, 'c', false, false)).toBe(false);
+    expect(rules.V7(p, 'c', true, false)).toBe(true);
   });
 });

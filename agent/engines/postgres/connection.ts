@@ -23,6 +23,16 @@ export interface Connection {
   tryLogin(timeoutMs: number): Promise<Answer>;
   /** One statement on the long-lived session; rejects at the deadline, and when there is no session. */
   query<Row extends QueryResultRow>(sql: string, options?: QueryOptions): Promise<Row[]>;
+  /** Begins a commit that waits for whom the server's settings say, on a session of its own. */
+  commitAside(timeoutMs: number): Promise<AsideCommit>;
+  close(): void;
+}
+
+export interface AsideCommit {
+  readonly pid: number;
+  /** Acknowledged, or ended in another way. */
+  isOver(): boolean;
+  /** Gives the connection up; the server's process may go on waiting. */
   close(): void;
 }
 
@@ -99,6 +109,25 @@ export function createConnection(config: PostgresConfig, onLost: () => void): Co
       try {
         const query = { text: sql, values: [...values], ...(name !== undefined && { name }) };
         return (await mine.client.query<Row>(query)).rows;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    async commitAside(timeoutMs) {
+      const dialled = await dial(config, timeoutMs);
+      if (!('session' in dialled))
+        throw new NoSession('kind' in dialled && dialled.kind !== 'ready' ? dialled.text : 'none');
+      const { client, socket } = dialled.session;
+      const timer = setTimeout(() => socket.destroy(new Error('no answer in time')), timeoutMs);
+      try {
+        await client.query('set synchronous_commit = on');
+        const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+        let isOver = false;
+        const end = (): void => {
+          isOver = true;
+        };
+        client.query(`select pg_logical_emit_message(true, 'tanist', '')`).then(end, end);
+        return { pid: rows[0]?.pid ?? 0, isOver: () => isOver, close: () => void socket.destroy() };
       } finally {
         clearTimeout(timer);
       }

@@ -16,11 +16,13 @@ import { check } from '#agent/engines/postgres/check.js';
 import { checkpoint } from '#agent/engines/postgres/checkpoint.js';
 import { createConnection } from '#agent/engines/postgres/connection.js';
 import { askOnSession, fence } from '#agent/engines/postgres/fence.js';
+import { applyDurability } from '#agent/engines/postgres/durability.js';
 import { createFencer } from '#agent/engines/postgres/fencer.js';
 import { follow } from '#agent/engines/postgres/follow.js';
 import { inspect } from '#agent/engines/postgres/inspect.js';
 import { type Observer, createObserver } from '#agent/engines/postgres/observe.js';
 import { open } from '#agent/engines/postgres/open.js';
+import { readPosition } from '#agent/engines/postgres/position.js';
 import { probeDatabase } from '#agent/engines/postgres/probe.js';
 import { readTail } from '#agent/engines/postgres/read-tail.js';
 import { release } from '#agent/engines/postgres/release.js';
@@ -29,6 +31,7 @@ import { seal } from '#agent/engines/postgres/seal.js';
 import { type Server, type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';
 import { keepSlots, makeSlots } from '#agent/engines/postgres/slots.js';
 import { start } from '#agent/engines/postgres/start.js';
+import { readStatus } from '#agent/engines/postgres/status.js';
 import { takeTail } from '#agent/engines/postgres/take-tail.js';
 
 /** For steps that come without a bound of their own. A start goes on by itself, and is asked for again. */
@@ -44,6 +47,7 @@ const NEEDS_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
   'seal',
   'takeTail',
   'open',
+  'setDurability',
   'follow',
   'keepSlots',
   'release',
@@ -90,6 +94,11 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
         return takeTail(server, action.agentAddress, bounds);
       case 'open':
         return openWithSlots(action, bounds);
+      case 'setDurability': {
+        await applyDurability(server, action.durability, bounds);
+        const status = await readStatus(server, false, bounds.left());
+        return { kind: 'durabilitySet', holds: await readPosition(server, status, bounds.left()) };
+      }
       case 'follow':
         await follow(server, action.leader, action.slot, bounds);
         return { kind: 'following' };

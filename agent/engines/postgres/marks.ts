@@ -25,10 +25,10 @@ const MAKE_TABLE = `
   );
   comment on table tanist.openings is 'Tanist writes one row each time this cluster is opened for writes'`;
 
-/** One that stands already is written again as it is: only a commit proves that the database can commit (S3), a read proves nothing. */
+/** A mark that stands is written again as it is: a look at it would prove nothing of the disk (S3). */
 const WRITE = `
-  insert into tanist.openings (epoch, mark, leader) values ($1, $2, $3)
-  on conflict (epoch) do update set mark = tanist.openings.mark returning mark`;
+  insert into tanist.openings as known (epoch, mark, leader) values ($1, $2, $3)
+    on conflict (epoch) do update set mark = known.mark returning known.mark`;
 
 export async function readMarks(connection: Connection, timeoutMs: number): Promise<Mark[]> {
   try {

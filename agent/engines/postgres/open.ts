@@ -10,6 +10,7 @@ import type { ActionResult, EngineAction } from '#agent/ports/engine.js';
 import { type Apply, applyUntil, readApply } from '#agent/engines/postgres/apply.js';
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { applyDurability, prepareDurability } from '#agent/engines/postgres/durability.js';
 import { readLineage, reserveUpTo } from '#agent/engines/postgres/lineage.js';
 import { writeMark } from '#agent/engines/postgres/marks.js';
 import { readPosition } from '#agent/engines/postgres/position.js';
@@ -36,6 +37,7 @@ export async function open(
   } else if (atLeast !== undefined) {
     requireReached(await readPosition(server, before, bounds.left()), atLeast);
   }
+  if (!before.closed) await applyDurability(server, action.durability, bounds);
   bounds.check();
   await layBootClosed(server.dataDir, await server.owner());
   const provedAt = server.now();
@@ -89,6 +91,8 @@ async function promote(server: Server, action: OpenAction, bounds: Bounds): Prom
   if (action.timeline !== undefined) {
     await reserveUpTo(server.logDir, await server.owner(), status.timeline, action.timeline, action.openings);
   }
+  // In force before the first client gets in.
+  await prepareDurability(server, action.durability, bounds);
   const postmaster = findPostmaster(server.dataDir);
   if (postmaster === undefined) throw new TanistError('ENGINE_FAILED', 'the server is gone');
   await server.memos.note('promoted', postmaster);

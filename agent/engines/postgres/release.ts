@@ -8,6 +8,7 @@ import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
 import { dropBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { releaseDurability } from '#agent/engines/postgres/durability.js';
 import { awaitLog } from '#agent/engines/postgres/follow.js';
 import { dropReservations } from '#agent/engines/postgres/lineage.js';
 import { dropMarks } from '#agent/engines/postgres/marks.js';
@@ -22,6 +23,7 @@ import { type Receiver, type Status, readStatus } from '#agent/engines/postgres/
 
 export async function release(server: Server, peers: readonly PlanMember[], bounds: Bounds): Promise<void> {
   const status = await readStatus(server, false, bounds.left());
+  await releaseDurability(server, bounds);
   if (status.closed) await releaseReplica(server, status, peers, bounds);
   else await releaseLeader(server, peers, bounds);
   bounds.check();

@@ -1,5 +1,6 @@
 /** The openings of one cluster, as a controller would keep them: what the next one is told, and what a log is held against (S2). */
 import { type DurationMs, asEpoch } from '#core/brand.js';
+import { type Durability, NO_ACKNOWLEDGEMENTS } from '#core/durability.js';
 import type { ProvedOpening } from '#core/plan.js';
 import type { Position } from '#core/position.js';
 import type { OpenedReport } from '#core/report.js';
@@ -10,6 +11,7 @@ import { type Actor, STEP_MS, run } from '#test/contract/engine/steps.js';
 export interface OpenOptions {
   readonly atLeast?: Position | undefined;
   readonly timeoutMs?: DurationMs;
+  readonly durability?: Durability;
 }
 
 export interface History {
@@ -31,11 +33,15 @@ export function newHistory(names: readonly string[] = []): History {
 function historyFrom(names: readonly string[], begin: bigint, known: readonly ProvedOpening[]): History {
   const openings = [...known];
   let epoch = begin;
-  const openStep: History['openStep'] = (member, { atLeast, timeoutMs = STEP_MS } = {}) => {
+  const openStep: History['openStep'] = (
+    member,
+    { atLeast, timeoutMs = STEP_MS, durability = NO_ACKNOWLEDGEMENTS } = {},
+  ) => {
     epoch += 1n;
     return {
       ...{ kind: 'open', epoch: asEpoch(epoch), mark: `mark ${epoch} of ${member.name}` },
       ...{ timeline: S2_timelineFor(asEpoch(epoch), openings), openings, timeoutMs },
+      durability,
       replicas: names.filter((name) => name !== member.name),
       opening: { state: 'pending', atLeast, oldLeader: 'fenced' },
     };

@@ -25,6 +25,7 @@ interface Results {
   seal: 'sealed';
   takeTail: 'tailTaken';
   open: 'opened';
+  setDurability: 'durabilitySet';
   follow: 'following';
   keepSlots: 'slotsKept';
   checkpoint: 'checkpointed';

@@ -1,5 +1,6 @@
 /** Plans and entries of the ledger that differ in what the cases look at. */
 import { asDuration, asEpoch, asRevision, asVersion, asWall, type Revision } from '#core/brand.js';
+import { NO_DURABILITY } from '#core/durability.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -27,6 +28,7 @@ export function planOf(cluster: string, epoch: bigint, version = 1n): Plan {
     care: 'automatic',
     maintenance: [],
     holdMs: asDuration(0),
+    durability: NO_DURABILITY,
     upstreams: {},
     opening: { state: 'proved' },
     openings: [],

@@ -3,6 +3,7 @@
  * simulation can read this.
  */
 import type { Epoch } from '#core/brand.js';
+import { formatDurability } from '#core/durability.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import { comparePlans, isBeingAdopted, isProved, type Plan } from '#core/plan.js';
 import { formatPosition, type Position } from '#core/position.js';
@@ -22,6 +23,8 @@ interface Acknowledged {
   readonly entry: Entry;
   readonly index: number;
   readonly by: string;
+  /** How many had to have it besides the leader. */
+  readonly acknowledgements: number;
 }
 
 /** A machine whose server and guard stood still together may accept writes for this long after (DESIGN 11, not promised). */
@@ -47,6 +50,8 @@ export class Truth implements Witness {
   readonly #standstill = new Map<string, number>();
   /** Nothing but the control plane is in trouble in this run. */
   staysOpen = false;
+  /** An operator has said that acknowledged writes may be lost. */
+  isLossAccepted = false;
   /** Neither its agent nor its guard runs, or did a moment ago. */
   isUnguarded: (member: string) => boolean = () => false;
   seenAlive: (member: string) => { readonly agent: number; readonly guard: number } = () => ({
@@ -93,10 +98,11 @@ export class Truth implements Witness {
       }
     }
     this.#trace.log(db.name, () => `IS OPEN at epoch ${epoch ?? 'none'}`);
-    if (db.synchronous.acknowledgements > 0) return;
     for (const other of this.databases) {
+      // S5: one that waits for others may stay open, for it can acknowledge nothing any more; asked at each acknowledgement.
       if (
         other !== db &&
+        other.synchronous.acknowledgements === 0 &&
         other.canCommit &&
         other.openedAt !== undefined &&
         !this.#stoodStill(other.name) &&
@@ -124,7 +130,8 @@ export class Truth implements Witness {
       if (isAsync && entry.what.kind === 'write' && this.#stoodStill(db.name))
         this.accounted.add(entry.what.value);
     }
-    this.#acknowledged.push({ entry, index, by: db.name });
+    const { acknowledgements } = db.synchronous;
+    this.#acknowledged.push({ entry, index, by: db.name, acknowledgements });
   }
 
   /** An agent says to a controller that nothing can commit any more at that epoch (F2). */
@@ -164,7 +171,7 @@ export class Truth implements Witness {
     this.#trace.log(
       'etcd',
       () =>
-        `plan ${plan.epoch}.${plan.version} leader ${plan.leader} ${plan.opening.state} eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${entry === undefined ? '' : ` ${entry.kind} ${entry.reason.code} loss ${entry.loss.kind}`}`,
+        `plan ${plan.epoch}.${plan.version} leader ${plan.leader} ${plan.opening.state} eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}] confirmed by ${formatDurability(plan.durability)}, at the leader ${formatDurability(plan.durability.atLeader)}${entry === undefined ? '' : ` ${entry.kind} ${entry.reason.code} loss ${entry.loss.kind}`}`,
     );
     if (before !== undefined && comparePlans(plan, before) <= 0)
       this.violate('E1', `plan ${plan.epoch}.${plan.version} replaces ${before.epoch}.${before.version}`);
@@ -213,13 +220,14 @@ export class Truth implements Witness {
       );
     const missing = this.#acknowledged.filter(({ entry: write, index }) => db.log.entries[index] !== write);
     this.#acknowledged = this.#acknowledged.filter((one) => !missing.includes(one));
-    const isDurable = db.synchronous.acknowledgements > 0;
-    for (const { entry: write, by } of missing) {
+    // INV-5: what `available` may lose it calls unknown; `strict` loses only what an operator gives up.
+    const isStrict = plan.policy.durability.mode === 'strict' && !this.isLossAccepted;
+    for (const { entry: write, by, acknowledgements } of missing) {
       if (write.what.kind !== 'write' || this.accounted.has(write.what.value)) continue;
       this.lost += 1;
       this.accounted.add(write.what.value);
       const text = `value ${write.what.value}, acknowledged by ${by}, is missing at ${plan.leader}, epoch ${plan.epoch}`;
-      if (isDurable) this.violate('INV-5', text);
+      if (acknowledgements > 0 && (isStrict || entry.loss.kind === 'none')) this.violate('INV-5', text);
       else if (entry.loss.kind === 'none')
         this.violate('ledger', `${text}, and its ledger entry says that nothing is lost`);
     }

@@ -1,5 +1,5 @@
 /** What can befall a cluster. Each fault ends by itself, and draws only from the stream that it is given. */
-import type { World } from '#test/simulation/world.js';
+import { DURABILITIES, type World } from '#test/simulation/world.js';
 import { CLUSTER } from '#test/simulation/world.js';
 import type { Member } from '#test/simulation/nodes/member.js';
 import type { Host, Process } from '#test/simulation/world/host.js';
@@ -108,6 +108,7 @@ function operator(world: World, random: Random): string | undefined {
       policy: {
         ...DEFAULT_POLICY,
         profile: world.profile,
+        durability: random.pick([world.durability, ...DURABILITIES]),
         onCrash: random.pick(['failover', 'restart-first']),
       },
       by,

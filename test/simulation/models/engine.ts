@@ -4,6 +4,7 @@
  */
 import { assertNever } from '#core/assert.js';
 import type { MonotonicMs } from '#core/brand.js';
+import type { Durability } from '#core/durability.js';
 import type { PlanMember } from '#core/plan.js';
 import { comparePositions, type Position } from '#core/position.js';
 import type { Answering, DatabaseState } from '#core/report.js';
@@ -229,6 +230,8 @@ export class Engine {
         return this.#takeTail(action, step);
       case 'open':
         return this.#open(action, step);
+      case 'setDurability':
+        return this.#setDurability(action, step);
       case 'follow':
         return this.#follow(action.leader, step);
       case 'rewind':
@@ -340,6 +343,7 @@ export class Engine {
     const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
     if (db.role === 'writable') {
       if (!reaches(db.log.position(), atLeast)) return step.after(1, () => step.fail('behind'));
+      db.setSynchronous(asSynchronous(action.durability));
       return this.#mark(action, step);
     }
     if (db.upstream !== undefined) return step.after(1, () => step.fail('it is not sealed'));
@@ -371,6 +375,8 @@ export class Engine {
     const { server } = db;
     if (server === undefined) return step.fail('the server is gone');
     db.promotionAsked = true;
+    // In force before the first client gets in.
+    db.setSynchronous(asSynchronous(action.durability));
     const newest = Math.max(...db.log.known, db.log.timeline);
     const timeline = Math.max(newest + 1, action.timeline ?? 0);
     server.after(promoteMs, () => {
@@ -406,14 +412,29 @@ export class Engine {
       if (!this.#isAskable()) return step.fail('no session');
       const known = db.log.lastMark();
       if (known?.epoch === action.epoch) {
+        // Written again as it stands.
         const opened = { epoch: action.epoch, mark: known.mark, position: db.log.position(), lineage: '' };
-        // Written again as it stands: a commit like any other.
-        db.host.timeline.after(db.disk.fsyncMs(), () => step.finish({ kind: 'opened', provedAt, opened }));
-        return;
+        return step.after(db.disk.fsyncMs(), () => step.finish({ kind: 'opened', provedAt, opened }));
       }
       db.writeMark(action.epoch, action.mark, (committed) => {
         if (committed === 'ok') report();
         else step.fail('the mark was not written');
+      });
+    });
+  }
+
+  /** Each sender takes it up in its own time; what they still acknowledge by the old one lies below where the log ends then. */
+  #setDurability({ durability, timeoutMs }: EngineAction & { kind: 'setDurability' }, step: Step): void {
+    const { db } = this.#deps;
+    step.within(timeoutMs, 'not in time');
+    if (!this.#isAskable()) return step.after(1, () => step.fail('no session'));
+    const { server } = db;
+    step.after(db.around.random.between(1, 10), () => {
+      if (!this.#isAskable() || db.server !== server) return step.fail('no session');
+      db.setSynchronous(asSynchronous(durability));
+      step.after(db.around.random.between(1, 30), () => {
+        if (!this.#isAskable() || db.server !== server) return step.fail('no session');
+        step.finish({ kind: 'durabilitySet', holds: db.log.position() });
       });
     });
   }
@@ -507,5 +528,10 @@ function reaches(position: Position, atLeast: Position | undefined): boolean {
   const stands = comparePositions({ ...position, marks: [] }, { ...atLeast, marks: [] });
   return stands === 'ahead' || stands === 'equal';
 }
+
+const asSynchronous = ({ synchronous, acknowledgements }: Durability): Database['synchronous'] => ({
+  members: synchronous,
+  acknowledgements,
+});
 
 export const addressOf = (member: string): string => `${member}:5432`;

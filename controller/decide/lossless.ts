@@ -1,0 +1,54 @@
+/**
+ * S5 as a controller asks it: whether enough of the committed synchronous set are sealed, whether one candidate has all that those hold, and
+ * what `strict` makes of it where not.
+ */
+import type { SealedCandidate } from '#core/choose.js';
+import type { Plan } from '#core/plan.js';
+import { comparePositions } from '#core/position.js';
+import type { Attempt, ClusterState, Context } from '#controller/decide/state.js';
+import { isSilent } from '#controller/decide/suspect.js';
+
+/** The old leader can acknowledge nothing any more, and the sealed hold all that it ever did. */
+export function isLossless(
+  plan: Plan,
+  sealed: readonly SealedCandidate[],
+  { rules }: Pick<Context, 'rules'>,
+): boolean {
+  const { synchronous, acknowledgements } = plan.durability;
+  const confirming = sealed.filter(({ member }) => synchronous.includes(member));
+  return rules.S5(synchronous.length, acknowledgements, confirming.length);
+}
+
+/** It holds all that so many of the set hold that no acknowledged write can be elsewhere only. */
+export function isComplete(
+  plan: Plan,
+  candidate: SealedCandidate,
+  sealed: readonly SealedCandidate[],
+  context: Pick<Context, 'rules'>,
+): boolean {
+  const below = sealed.filter(({ position }) => {
+    const stands = comparePositions(candidate.position, position);
+    return stands === 'ahead' || stands === 'equal';
+  });
+  return isLossless(plan, below, context);
+}
+
+/** `strict`: nobody leads who may lack an acknowledged write, unless an operator accepts that. `hasAll`: what the old leader had is at hand. */
+export function strictRefuses(
+  plan: Plan,
+  { wish }: Pick<Attempt, 'wish'>,
+  candidate: { readonly isOldLeader: boolean; readonly isComplete: boolean; readonly hasAll: boolean },
+): boolean {
+  if (plan.policy.durability.mode !== 'strict' || wish?.acceptLoss === true) return false;
+  return !candidate.isOldLeader && !candidate.isComplete && !candidate.hasAll;
+}
+
+/** Before anybody is sealed: whether enough are heard that a seal could end the old leader without any wait. */
+export function couldBeLossless(cluster: ClusterState, plan: Plan, { rules, now }: Context): boolean {
+  const { synchronous, acknowledgements } = plan.durability;
+  const heard = synchronous.filter((name) => {
+    const picture = cluster.members[name];
+    return picture?.connected === true && !isSilent(picture, plan, now);
+  });
+  return rules.S5(synchronous.length, acknowledgements, heard.length);
+}
