@@ -1,7 +1,7 @@
 /** What a switchover or failover would do and lose, asked beforehand (`--dry-run`) and by whoever begins one. */
 import { asDuration, type DurationMs } from '#core/brand.js';
 import type { Forecast } from '#core/operator.js';
-import { isProved, type Plan } from '#core/plan.js';
+import { isBeingAdopted, isProved, type Plan } from '#core/plan.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { behind, byPromise, unfit } from '#controller/decide/candidates.js';
 import type { ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
@@ -58,6 +58,9 @@ export const isOpenToWishes = ({ attempt }: ClusterState): boolean =>
 function busy(cluster: ClusterState, plan: Plan, of: Forecast['of']): Reason | undefined {
   if (cluster.order !== undefined) return reason('BUSY', { doing: cluster.order.wish.kind });
   if (of === 'failover' && isOpenToWishes(cluster)) return undefined;
+  // Paused, nobody goes on with an opening whose leader is gone: that is the operator's to do.
+  const isLeft = of === 'failover' && cluster.attempt === undefined && plan.care === 'paused';
+  if (isLeft && !isBeingAdopted(plan)) return undefined;
   if (cluster.attempt !== undefined || !isProved(plan)) return reason('BUSY', { doing: 'failover' });
   return undefined;
 }
