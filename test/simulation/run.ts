@@ -178,9 +178,12 @@ function operate(world: World, healedAt: number): void {
     active !== undefined
   ) {
     world.truth.isLossAccepted = true;
+    // Where logs have diverged nobody is chosen unless he names one.
+    const isInVain = world.timeline.now - healedAt > 2 * OPERATOR_COMES_AFTER_MS;
+    const to = isInVain ? world.members.find((member) => member !== leader)?.name : undefined;
     active.operate(
       CLUSTER,
-      { kind: 'failover', to: undefined, by: 'ops', acceptLoss: true, leaderIsOff: true },
+      { kind: 'failover', to, by: 'ops', acceptLoss: true, leaderIsOff: true },
       () => undefined,
     );
   }
