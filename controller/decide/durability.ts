@@ -3,7 +3,7 @@
  * plan brings it. A step that strengthens is wished for in the plan (`atLeader`), and counted on only when the leader's report says that it is
  * in force and enough members hold what was written before. All of it stands in plan and reports, so a successor goes on where this one ended.
  */
-import { asDuration, type DurationMs, earliest, latest, LONG_AGO, nextVersion, since } from '#core/brand.js';
+import { type DurationMs, earliest, latest, LONG_AGO, nextVersion, since } from '#core/brand.js';
 import {
   type Durability,
   formatDurability,
@@ -122,7 +122,8 @@ function nextChange(
       to: { synchronous: [...synchronous, joining].sort(), acknowledgements },
       code: 'SYNCHRONOUS_SET',
     };
-  if (wanted > acknowledgements && acknowledgements === durability.acknowledgements)
+  const isNext = wanted > acknowledgements && acknowledgements === durability.acknowledgements;
+  if (isNext && (synchronous.length > acknowledgements || hasHadTime(cluster, plan, context)))
     return { to: { synchronous, acknowledgements: acknowledgements + 1 }, code: 'SYNCHRONOUS_SET' };
   return undefined;
 }
@@ -135,6 +136,11 @@ function wantedAcknowledgements(cluster: ClusterState, plan: Plan, context: Cont
     (name) => unseenMs(cluster, name, context) < silenceMs,
   );
   return Math.min(acknowledgements, well.length);
+}
+
+/** `strict` waits for more than there are, but not before those that follow have had the time to be heard of. */
+function hasHadTime({ wellSince }: ClusterState, plan: Plan, { now }: Context): boolean {
+  return wellSince !== undefined && since(wellSince, now) >= timingsOf(plan.policy.profile).silenceMs;
 }
 
 /** Who cannot confirm any more leaves, as long as as many stay as are waited for: it would only be one more to seal. */
@@ -173,8 +179,7 @@ function mayJoin(cluster: ClusterState, plan: Plan, name: string, context: Conte
  */
 function unseenMs(cluster: ClusterState, name: string, context: Context): DurationMs {
   const picture = cluster.members[name];
-  if (picture === undefined) return asDuration(Number.POSITIVE_INFINITY);
-  const seenAt = earliest(picture.guardedAt, picture.followedAt);
+  const seenAt = earliest(picture?.guardedAt ?? LONG_AGO, picture?.followedAt ?? LONG_AGO);
   return since(latest(seenAt, cluster.wellSince ?? context.now), context.now);
 }
 

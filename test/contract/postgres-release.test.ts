@@ -7,7 +7,7 @@ import { release } from '#agent/engines/postgres/release.js';
 import { type PostgresServer, cloneReplica, createPrimary } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import { type History, newHistory } from '#test/contract/engine/history.js';
-import { fence, follow, seal } from '#test/contract/engine/steps.js';
+import { fence, follow, seal, setDurability } from '#test/contract/engine/steps.js';
 import {
   type Member,
   boundFor,
@@ -89,6 +89,7 @@ describe('a cluster that was adopted and is released', { timeout: 60_000 }, () =
       `# by hand`,
       `primary_conninfo = 'host=elsewhere'`,
       `work_mem = '5MB' # for reports`,
+      `synchronous_standby_names = '*'`,
     ]);
     await writeByHand(replica, [
       `# by hand`,
@@ -105,11 +106,13 @@ describe('a cluster that was adopted and is released', { timeout: 60_000 }, () =
     [ann, bob] = [careFor(primary), careFor(replica)];
     await newHistory(['ann', 'bob']).open(ann);
     await follow(bob, ann);
+    await setDurability(ann, { synchronous: ['bob'], acknowledgements: 1 });
   }, 60_000);
 
   it('has in care what its administrator had set to fetch log with, and a slot of ours', async () => {
     expect(await setting(replica, 'restore_command')).toBe('cp /nowhere/%f "%p"');
     expect(await setting(replica, 'primary_slot_name')).toBe('tanist_bob');
+    expect(await setting(primary, 'synchronous_standby_names')).toBe('ANY 1 ("bob", "tanist:nobody")');
   });
 
   it('is not released while a replica uses a slot of ours, by the replica’s name', async () => {

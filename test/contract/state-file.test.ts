@@ -115,18 +115,22 @@ describe('the state file', () => {
     expect(await stateFile.read()).toMatchObject({ kind: 'torn' });
   });
 
-  it('torn at whatever byte: is what it was, or is not believed; never anything in between', async () => {
-    const stateFile = await openIt();
-    await stateFile.write(GROWN);
-    const bytes = await readFile(file);
-    for (let length = 0; length < bytes.length; length++) {
-      await writeFile(file, bytes.subarray(0, length));
-      const found = await stateFile.read();
-      // The line feed at the end is layout.
-      if (length === bytes.length - 1) expect(found).toEqual(whole(GROWN));
-      else expect(found.kind, `the first ${length} bytes`).toBe('torn');
-    }
-  });
+  it(
+    'torn at whatever byte: is what it was, or is not believed; never anything in between',
+    { timeout: 60_000 },
+    async () => {
+      const stateFile = await openIt();
+      await stateFile.write(GROWN);
+      const bytes = await readFile(file);
+      for (let length = 0; length < bytes.length; length++) {
+        await writeFile(file, bytes.subarray(0, length));
+        const found = await stateFile.read();
+        // The line feed at the end is layout.
+        if (length === bytes.length - 1) expect(found).toEqual(whole(GROWN));
+        else expect(found.kind, `the first ${length} bytes`).toBe('torn');
+      }
+    },
+  );
 
   it('torn in the middle, zeros in place of a block: is not believed', async () => {
     const stateFile = await openIt();

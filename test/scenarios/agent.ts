@@ -9,6 +9,7 @@ import {
   NO_EPOCH,
 } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
+import { formatDurability, NO_DURABILITY } from '#core/durability.js';
 import type { OldLeader, Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { rules } from '#core/rules/index.js';
@@ -26,6 +27,7 @@ import {
 } from '#agent/decide/state.js';
 import {
   DATA_ID,
+  durability,
   member,
   opening,
   plan as buildPlan,
@@ -165,6 +167,9 @@ export function agentScenario(): Scenario {
       care: (o['care'] ?? 'automatic') as Plan['care'],
       ...(o['eligible'] === undefined ? {} : { eligible: o['eligible'].split(',').filter((x) => x !== '') }),
       ...(o['joining'] === undefined ? {} : { joining: o['joining'].split(',') }),
+      ...(o['durability'] === undefined
+        ? {}
+        : { durability: { ...NO_DURABILITY, atLeader: durability(o['durability']) } }),
       ...(o['hold'] === undefined ? {} : { holdMs: asDuration(Number(o['hold'])) }),
       // As the plan knows this member.
       ...(o['identity'] === undefined
@@ -206,6 +211,8 @@ export function agentScenario(): Scenario {
             lineage: '',
           },
         };
+      case 'durabilitySet':
+        return { kind: 'durabilitySet', holds: position(o['at'] ?? '1:120') };
       case 'failed':
         return { kind: 'failed', code: o['code'] ?? 'ENGINE_FAILED', text: 'it did not work' };
       case undefined:
@@ -377,6 +384,9 @@ function show(effect: Effect): string {
         r.opened === undefined ? '' : `opened ${r.opened.epoch}`,
         `${r.database.state}/${r.database.role}`,
         r.guarded || r.planEpoch === 0n ? '' : 'unguarded',
+        r.durability === undefined || r.durability.synchronous.length === 0
+          ? ''
+          : `in-force ${formatDurability(r.durability)} since ${showPosition(r.durability.holds)}`,
         r.prepared === undefined ? '' : `prepared ${r.prepared}`,
         r.heldBack === undefined ? '' : `gave the hold back as asked by ${r.heldBack}`,
         r.told === undefined
@@ -390,7 +400,7 @@ function show(effect: Effect): string {
       return `report ${parts.filter((p) => p !== '').join(' ')}`;
     }
     case 'run':
-      return `run ${effect.action.kind}${'epoch' in effect.action ? ` ${effect.action.epoch}` : ''}${effect.action.kind === 'open' ? ` timeline ${effect.action.timeline ?? 'any'}` : ''}${effect.action.kind === 'follow' ? ` ${effect.action.leader.name}` : ''}`;
+      return `run ${effect.action.kind}${'epoch' in effect.action ? ` ${effect.action.epoch}` : ''}${effect.action.kind === 'open' ? ` timeline ${effect.action.timeline ?? 'any'}` : ''}${'durability' in effect.action && effect.action.durability.synchronous.length > 0 ? ` with ${formatDurability(effect.action.durability)}` : ''}${effect.action.kind === 'follow' ? ` ${effect.action.leader.name}` : ''}`;
     case 'keepGuard':
       return 'keep a guard';
     case 'arm':

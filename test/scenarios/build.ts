@@ -1,6 +1,6 @@
 /** Plans, positions and reports for tests, from the few words that matter to each. */
 import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, type MonotonicMs } from '#core/brand.js';
-import { NO_DURABILITY } from '#core/durability.js';
+import { type Durability, NO_DURABILITY } from '#core/durability.js';
 import type { Plan, PlanMember, ProvedOpening } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import type { Fork, Mark, Position } from '#core/position.js';
@@ -40,6 +40,13 @@ export const member = (name: string, identity = 'old'): PlanMember => ({
 
 export function opening(epoch: bigint, leader: string, at: string): ProvedOpening {
   return { epoch: asEpoch(epoch), mark: `mark-${epoch}`, leader, position: position(at), lineage: '' };
+}
+
+/** `b,c/1`: one of b and c. */
+export function durability(text: string): Durability {
+  const [names = '', acknowledgements = '0'] = text.split('/');
+  const synchronous = names.split(',').filter((name) => name !== '');
+  return { synchronous, acknowledgements: Number(acknowledgements) };
 }
 
 export const TERM: Term = { generation: 0n, revision: asRevision(10n) };

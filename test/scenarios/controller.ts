@@ -1,5 +1,16 @@
 /** Plays one controller's `decide` from text. Time moves by `+MS`; proofs come by themselves unless `cut`. */
-import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, asWall, NO_EPOCH } from '#core/brand.js';
+import {
+  asDuration,
+  asEpoch,
+  asMonotonic,
+  asRevision,
+  asVersion,
+  asWall,
+  type Epoch,
+  NO_EPOCH,
+} from '#core/brand.js';
+import { formatDurability, NO_DURABILITY, sameDurability } from '#core/durability.js';
+import { isEqual } from '#core/equal.js';
 import type { Plan } from '#core/plan.js';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import { DEFAULT_MEMBER_POLICY, DEFAULT_POLICY, type Policy } from '#core/policy.js';
@@ -9,6 +20,7 @@ import { rules } from '#core/rules/index.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import type { Effect, Hold, Input } from '#controller/decide/state.js';
 import {
+  durability,
   member,
   opening,
   plan as buildPlan,
@@ -115,6 +127,8 @@ export function controllerScenario(): Scenario {
               epoch: asEpoch(BigInt(sealedEpoch)),
               position: sealedAt === undefined ? undefined : position(sealedAt),
             },
+      durability:
+        o['inForce'] === undefined ? old.durability : inForceOf(o['inForce'], plan?.epoch ?? NO_EPOCH),
       guarded: o['guarded'] === undefined ? old.guarded : o['guarded'] !== 'no',
       guardedForMs: o['guardedFor'] === undefined ? old.guardedForMs : Number(o['guardedFor']),
       heldBack: o['held'] === 'back' ? questionOf(state.clusters['demo']?.hold) : old.heldBack,
@@ -175,6 +189,7 @@ export function controllerScenario(): Scenario {
         tailReadable:
           o['tailReadable'] === undefined ? old.database.tailReadable : o['tailReadable'] === 'yes',
         dataId: o['data'] ?? old.database.dataId,
+        followers: o['followers'] === undefined ? old.database.followers : o['followers'].split(','),
       },
     };
     reports[name] = next;
@@ -239,6 +254,14 @@ export function controllerScenario(): Scenario {
             ...(o['care'] === undefined ? {} : { care: o['care'] as Plan['care'] }),
             ...(o['names'] === undefined ? {} : { names: o['names'].split(',') }),
             policy: policyOf(o),
+            ...(o['counted'] === undefined
+              ? {}
+              : {
+                  durability: {
+                    ...durability(o['counted']),
+                    atLeader: durability(o['atLeader'] ?? o['counted']),
+                  },
+                }),
             holdMs: asDuration(Number(o['hold'] ?? 0)),
             ...(o['opening'] === 'pending'
               ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } }
@@ -341,7 +364,14 @@ function policyOf(o: Options): Policy {
       ? {}
       : { [follower]: { ...DEFAULT_MEMBER_POLICY, follow: upstream } }),
   };
-  return { ...DEFAULT_POLICY, members, onCrash: (o['onCrash'] ?? 'failover') as Policy['onCrash'] };
+  const [mode = 'async', acknowledgements = '0'] = o['durability']?.split('/') ?? [];
+  const wanted = { mode: mode as Policy['durability']['mode'], acknowledgements: Number(acknowledgements) };
+  return {
+    ...DEFAULT_POLICY,
+    durability: wanted,
+    members,
+    onCrash: (o['onCrash'] ?? 'failover') as Policy['onCrash'],
+  };
 }
 
 /** `ask switchover to=b`: what an operator asks. */
@@ -422,6 +452,12 @@ function vouchedOf(text: string): Report['vouched'] {
   return { epoch: asEpoch(BigInt(epoch)), ageMs: Number(ageMs), leftMs: Number(leftMs) };
 }
 
+/** `b,c/1@1:200`: one of b and c, in force since the leader's log ended there. */
+function inForceOf(text: string, epoch: Epoch): Report['durability'] {
+  const [setting, at] = firstAt(text);
+  return { ...durability(setting), epoch, holds: position(at ?? '1:100') };
+}
+
 /** `1,3`: the marks of openings 1 and 3. */
 const marksOf = (text: string | undefined): readonly Mark[] =>
   (text ?? '')
@@ -457,8 +493,12 @@ function show(effect: Effect): string {
         .map(({ name, identity }) => ` ${name}=${identity}`)
         .join('');
       const kept = plan.maintenance.length === 0 ? '' : ` maintenance [${plan.maintenance.join(' ')}]`;
+      const { durability: d } = plan;
+      const confirmed = isEqual(d, NO_DURABILITY)
+        ? ''
+        : ` confirmed by ${formatDurability(d)}${sameDurability(d, d.atLeader) ? '' : `, at the leader ${formatDurability(d.atLeader)}`}`;
       const held = plan.holdMs === 0 ? '' : ` hold ${plan.holdMs}`;
-      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}${held}${others}`;
+      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}${held}${confirmed}${others}`;
       const why =
         entry === undefined ? '' : ` as ${entry.kind} because ${entry.reason.code}, loss ${entry.loss.kind}`;
       const generation = plan.generation === 0n ? '' : ` generation ${plan.generation}`;

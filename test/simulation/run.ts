@@ -187,7 +187,10 @@ function operate(world: World, healedAt: number): void {
   // Looked after on the spot: nothing there can commit, and nobody else knows what that leader had promised.
   if (!leader.db.canCommit && world.timeline.now - healedAt > OPERATOR_COMES_AFTER_MS) {
     world.truth.isLossAccepted = true;
-    ask(world, { kind: 'failover', to: undefined, by: 'ops', acceptLoss: true, leaderIsOff: true });
+    // Where logs have diverged nobody is chosen unless he names one.
+    const isInVain = world.timeline.now - healedAt > 2 * OPERATOR_COMES_AFTER_MS;
+    const to = isInVain ? world.members.find((member) => member !== leader)?.name : undefined;
+    ask(world, { kind: 'failover', to, by: 'ops', acceptLoss: true, leaderIsOff: true });
   }
   for (const member of world.members) {
     const { db, agent } = member;

@@ -3,7 +3,7 @@
  * whether its replica is in the set, not k. So k is raised by way of a set with nobody in it: once every sender shows that, whichever shows a
  * member afterwards has read the newer k as well. That backends wait at all is the checkpointer's to tell them, and shows in a commit that waits.
  */
-import type { Durability } from '#core/durability.js';
+import { type Durability, NO_ACKNOWLEDGEMENTS } from '#core/durability.js';
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -23,7 +23,7 @@ const LOOK_EVERY_MS = 5;
 /** On an open server. Ends once it is in force everywhere. */
 export async function applyDurability(server: Server, wanted: Durability, bounds: Bounds): Promise<void> {
   const found = await readSynchronous(server, bounds.left());
-  const { value } = await wantedLine(server, wanted, found);
+  const { value } = await wantedLine(server, wanted, found, bounds.left());
   const k = acknowledgementsIn(value ?? '');
   const isStronger = k > acknowledgementsIn(found.value) || (k > 0 && found.value === WAITS_FOR_EVER);
   if (isStronger) {
@@ -39,7 +39,7 @@ export async function applyDurability(server: Server, wanted: Durability, bounds
 /** On a closed server that is about to be promoted: its sessions stay, and must find it in force. */
 export async function prepareDurability(server: Server, wanted: Durability, bounds: Bounds): Promise<void> {
   const found = await readSynchronous(server, bounds.left());
-  const { value } = await wantedLine(server, wanted, found);
+  const { value } = await wantedLine(server, wanted, found, bounds.left());
   if (found.inAutoConf ? found.value === value : value === undefined) return;
   await put(server, value, bounds);
   await untilCheckpointerRests(server, bounds);
@@ -48,7 +48,7 @@ export async function prepareDurability(server: Server, wanted: Durability, boun
 /** As it was found before Tanist; in force with the next reload. */
 export async function releaseDurability(server: Server, bounds: Bounds): Promise<void> {
   const found = await readSynchronous(server, bounds.left());
-  const { value } = await wantedLine(server, { synchronous: [], acknowledgements: 0 }, found);
+  const { value } = await wantedLine(server, NO_ACKNOWLEDGEMENTS, found, bounds.left());
   if (!(found.inAutoConf ? found.value === value : value === undefined)) await put(server, value, bounds);
   await dropOriginal(server);
 }

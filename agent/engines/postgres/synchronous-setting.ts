@@ -9,8 +9,9 @@ import { escapeLiteral } from 'pg';
 import { type Durability, NO_ACKNOWLEDGEMENTS, sameDurability } from '#core/durability.js';
 import { AUTO_CONF } from '#agent/engines/postgres/auto-conf.js';
 import { removeDurably, writeDurably } from '#agent/engines/postgres/durable-files.js';
-import type { Original } from '#agent/engines/postgres/originals.js';
+import { type Original, rememberOriginals } from '#agent/engines/postgres/originals.js';
 import type { Server } from '#agent/engines/postgres/server.js';
+import { readSettings } from '#agent/engines/postgres/settings.js';
 import { namesIn } from '#agent/engines/postgres/synchronous-names.js';
 
 const NOBODY = 'tanist:nobody';
@@ -42,10 +43,11 @@ export async function wantedLine(
   server: Server,
   wanted: Durability,
   found: Original,
+  timeoutMs: number,
 ): Promise<{ readonly value: string | undefined }> {
   const original = await readOriginal(server);
   if (!sameDurability(wanted, NO_ACKNOWLEDGEMENTS)) {
-    if (original === undefined) await keepOriginal(server, found);
+    if (original === undefined) await keepOriginal(server, found, timeoutMs);
     return { value: valueFor(wanted) };
   }
   if (original !== undefined) return { value: original.inAutoConf ? original.value : undefined };
@@ -77,7 +79,9 @@ async function readOriginal(server: Server): Promise<Original | undefined> {
   }
 }
 
-async function keepOriginal(server: Server, found: Original): Promise<void> {
+/** The text of the file as well: it comes back with its comments. */
+async function keepOriginal(server: Server, found: Original, timeoutMs: number): Promise<void> {
+  await rememberOriginals(server, await readSettings(server, timeoutMs));
   const kept: Original = isOurs(found.value) ? { value: '', inAutoConf: false } : found;
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   await writeDurably(fileOf(server), `${JSON.stringify(kept, undefined, 2)}\n`, owner);

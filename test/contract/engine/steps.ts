@@ -2,6 +2,7 @@
 // Rule: a step here must come to its own kind of result, and everything a plan would say around it is filled in.
 // Consequence: a step that fails ends the case with the engine's own words; one that shall fail goes to the engine itself.
 import { type DurationMs, asDuration, asEpoch } from '#core/brand.js';
+import type { Durability } from '#core/durability.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
 import type { Position } from '#core/position.js';
 import type { ActionResult, Engine, EngineAction } from '#agent/ports/engine.js';
@@ -59,6 +60,9 @@ export const takeTail = (member: Actor, from: Actor): Promise<ResultOf<'takeTail
     agentAddress: from.planned.agentAddress,
     timeoutMs: STEP_MS,
   });
+
+export const setDurability = (member: Actor, durability: Durability): Promise<ResultOf<'setDurability'>> =>
+  run(member, { kind: 'setDurability', durability, timeoutMs: STEP_MS });
 
 type Openings = readonly ProvedOpening[];
 

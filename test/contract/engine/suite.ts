@@ -4,6 +4,7 @@
 // Consequence: what a simulated failover shows holds for a real one as far as these cases go.
 import { describe } from 'vitest';
 import { boots } from '#test/contract/engine/boots.js';
+import { confirms } from '#test/contract/engine/confirms.js';
 import { createIt } from '#test/contract/engine/cluster.js';
 import { fences } from '#test/contract/engine/fences.js';
 import type { EngineBed } from '#test/contract/engine/harness.js';
@@ -16,6 +17,6 @@ import { tails } from '#test/contract/engine/tails.js';
 export function engineContract(name: string, createBed: () => Promise<EngineBed>): void {
   describe(`engine: ${name}`, { timeout: 30_000 }, () => {
     const it = createIt(createBed);
-    for (const cases of [observes, boots, fences, seals, opens, tails, rejoins]) cases(it);
+    for (const cases of [observes, boots, fences, seals, opens, confirms, tails, rejoins]) cases(it);
   });
 }

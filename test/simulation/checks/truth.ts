@@ -46,6 +46,8 @@ export class Truth implements Witness {
   readonly #leaders = new Map<Epoch, string>();
   #newest: { readonly epoch: Epoch; readonly db: Database } | undefined;
   #acknowledged: Acknowledged[] = [];
+  /** In etcd. */
+  #plan: Plan | undefined;
   readonly #sealed = new Map<string, Position[]>();
   readonly #standstill = new Map<string, number>();
   /** Nothing but the control plane is in trouble in this run. */
@@ -84,7 +86,9 @@ export class Truth implements Witness {
   /** A server has become writable. `epoch` undefined: nobody opened it. */
   opened(db: Database, epoch: Epoch | undefined): void {
     if (epoch !== undefined) {
-      if (this.#timeline.now - this.seenAlive(db.name).guard > GUARDED_WITHIN_MS)
+      // A promotion lands when it does, whatever has become of who asked for it.
+      const askedAt = db.promotionAskedAt ?? this.#timeline.now;
+      if (askedAt - this.seenAlive(db.name).guard > GUARDED_WITHIN_MS)
         this.violate('INV-6', `${db.name} opens epoch ${epoch} without a guard`);
       const other = this.#leaders.get(epoch);
       if (other !== undefined && other !== db.name)
@@ -131,7 +135,24 @@ export class Truth implements Witness {
         this.accounted.add(entry.what.value);
     }
     const { acknowledgements } = db.synchronous;
-    this.#acknowledged.push({ entry, index, by: db.name, acknowledgements });
+    const acknowledged = { entry, index, by: db.name, acknowledgements };
+    if (this.#plan?.epoch === db.openedAt) this.#isCountedOn(acknowledged);
+    this.#acknowledged.push(acknowledged);
+  }
+
+  /** S6: what a failover would rely on by the plan in etcd is so, whatever is changed at the moment. */
+  #isCountedOn({ entry, index, by }: Acknowledged): void {
+    const plan = this.#plan;
+    if (plan === undefined || entry.what.kind !== 'write' || this.accounted.has(entry.what.value)) return;
+    const { synchronous, acknowledgements } = plan.durability;
+    const holders = this.databases.filter(
+      ({ name, log }) => synchronous.includes(name) && log.entries[index] === entry && log.flushed > index,
+    );
+    if (holders.length < acknowledgements)
+      this.violate(
+        'S6',
+        `value ${entry.what.value}, acknowledged by ${by}, is on ${holders.length} of ${synchronous.join(' ')}, and plan ${plan.epoch}.${plan.version} counts on ${acknowledgements}`,
+      );
   }
 
   /** An agent says to a controller that nothing can commit any more at that epoch (F2). */
@@ -177,6 +198,9 @@ export class Truth implements Witness {
       this.violate('E1', `plan ${plan.epoch}.${plan.version} replaces ${before.epoch}.${before.version}`);
     if (before?.epoch === plan.epoch && before.leader !== plan.leader)
       this.violate('INV-1', `epoch ${plan.epoch} is given to ${before.leader} and to ${plan.leader}`);
+    this.#plan = plan;
+    if (before !== undefined && isProved(before) && before.epoch === plan.epoch)
+      for (const acknowledged of this.#acknowledged) this.#isCountedOn(acknowledged);
     if (plan.opening.state === 'pending' && before?.epoch !== plan.epoch && !isBeingAdopted(plan))
       this.#appointed(plan);
     if (isProved(plan) && before !== undefined && !isProved(before) && entry !== undefined)

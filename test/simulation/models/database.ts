@@ -61,6 +61,8 @@ export class Database {
   isReplayPaused = false;
   /** Noted on disk before a promotion is asked for: it may go through at any moment. */
   promotionAsked = false;
+  /** In true time; undefined: it was not asked for by an agent. For the checks only. */
+  promotionAskedAt: number | undefined;
   /** The epoch of the opening that made it writable; for the checks only. */
   openedAt: Epoch | undefined;
   synchronous: { readonly members: readonly string[]; readonly acknowledgements: number } = {
@@ -358,6 +360,7 @@ export class Database {
     this.server = undefined;
     this.isServing = false;
     this.promotionAsked = false;
+    this.promotionAskedAt = undefined;
     this.stream?.end();
     for (const stream of this.followers) stream.end();
     if (this.orphans !== undefined) this.#orphanedFrom = server;

@@ -375,6 +375,7 @@ export class Engine {
     const { server } = db;
     if (server === undefined) return step.fail('the server is gone');
     db.promotionAsked = true;
+    db.promotionAskedAt = db.host.timeline.now;
     // In force before the first client gets in.
     db.setSynchronous(asSynchronous(action.durability));
     const newest = Math.max(...db.log.known, db.log.timeline);
@@ -384,6 +385,7 @@ export class Engine {
       db.promote(timeline);
       db.promotionAsked = false;
       db.around.witness.opened(db, action.epoch);
+      db.promotionAskedAt = undefined;
     });
     step.until(
       action.timeoutMs,

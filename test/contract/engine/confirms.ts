@@ -1,0 +1,100 @@
+/** S6: who has to have a write before it is acknowledged, in force in every sender by the time that the engine says so. */
+import { describe, expect } from 'vitest';
+import type { Durability } from '#core/durability.js';
+import { comparePositions } from '#core/position.js';
+import type { BedMember, EngineBed, Written } from '#test/contract/engine/harness.js';
+import { type ContractIt, crash, openCluster, untilApplied, writeTo } from '#test/contract/engine/cluster.js';
+import { follow, run, seal, setDurability } from '#test/contract/engine/steps.js';
+
+const of = (acknowledgements: number, ...members: readonly BedMember[]): Durability => ({
+  synchronous: members.map(({ name }) => name),
+  acknowledgements,
+});
+
+/** A write that nobody confirms: it is still waiting after a while, and what became of it in the end. */
+async function expectHeldUp(
+  bed: EngineBed,
+  member: BedMember,
+  value: string,
+): Promise<() => Promise<Written>> {
+  let answer: Written | undefined;
+  const session = await member.openSession();
+  const written = session.write(value).then((said) => (answer = said));
+  await bed.pass(300);
+  expect(answer, `${value}, which nobody confirms`).toBeUndefined();
+  return () => written;
+}
+
+export function confirms(it: ContractIt): void {
+  describe('waits for those that confirm writes', () => {
+    it('as many of the set as are asked for, and no other', async ({ bed }) => {
+      const { members } = await openCluster(bed, 3);
+      const [ann, bob, cid] = members;
+      await setDurability(ann, of(1, bob, cid));
+      await writeTo(ann, 'by one');
+      bob.pauseServer();
+      await writeTo(ann, 'by the other');
+      bob.resumeServer();
+      await setDurability(ann, of(1, cid));
+      cid.pauseServer();
+      const held = await expectHeldUp(bed, ann, 'not by him');
+      cid.resumeServer();
+      expect(await held()).toBe('ok');
+      await untilApplied(bed, cid, 'not by him');
+    });
+
+    it('more once it has been raised, and fewer once it has been lowered', async ({ bed }) => {
+      const { members } = await openCluster(bed, 3);
+      const [ann, bob, cid] = members;
+      await setDurability(ann, of(1, bob, cid));
+      await setDurability(ann, of(2, bob, cid));
+      await writeTo(ann, 'by both');
+      cid.pauseServer();
+      const held = await expectHeldUp(bed, ann, 'by one only');
+      await setDurability(ann, of(1, bob, cid));
+      expect(await held()).toBe('ok');
+      await writeTo(ann, 'by one');
+      cid.resumeServer();
+      await untilApplied(bed, cid, 'by one');
+    });
+
+    it('tells where the log ended once it was in force', async ({ bed }) => {
+      const { members } = await openCluster(bed, 2);
+      const [ann, bob] = members;
+      await writeTo(ann, 'before');
+      const { holds } = await setDurability(ann, of(1, bob));
+      await untilApplied(bed, bob, 'before');
+      await bed.waitUntil('bob to hold that', () => {
+        const { position } = bob.observation();
+        const stands = position && comparePositions({ ...position, marks: [] }, { ...holds, marks: [] });
+        return stands === 'ahead' || stands === 'equal';
+      });
+    });
+
+    it('nobody any more, once it is let go', async ({ bed }) => {
+      const { members } = await openCluster(bed, 2);
+      const [ann, bob] = members;
+      await setDurability(ann, of(1, bob));
+      bob.pauseServer();
+      const held = await expectHeldUp(bed, ann, 'held up');
+      await setDurability(ann, of(0));
+      expect(await held()).toBe('ok');
+      await writeTo(ann, 'at once');
+      bob.resumeServer();
+    });
+
+    it('from the first client on that an opening lets in, and proves the opening without them', async ({
+      bed,
+    }) => {
+      const { members, history } = await openCluster(bed, 3);
+      const [ann, bob, cid] = members;
+      await crash(bed, ann);
+      await Promise.all([seal(bob), seal(cid)]);
+      await run(bob, { ...history.openStep(bob), durability: of(1, cid) });
+      const held = await expectHeldUp(bed, bob, 'first');
+      await follow(cid, bob, history.openings);
+      expect(await held()).toBe('ok');
+      await untilApplied(bed, cid, 'first');
+    });
+  });
+}
