@@ -6,6 +6,7 @@
 import { type Durability, NO_ACKNOWLEDGEMENTS } from '#core/durability.js';
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Original } from '#agent/engines/postgres/originals.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { reload } from '#agent/engines/postgres/settings.js';
 import {
@@ -24,6 +25,8 @@ const LOOK_EVERY_MS = 5;
 export async function applyDurability(server: Server, wanted: Durability, bounds: Bounds): Promise<void> {
   const found = await readSynchronous(server, bounds.left());
   const { value } = await wantedLine(server, wanted, found, bounds.left());
+  // Nothing of ours is there, and nothing is to be: hands off.
+  if (isThere(found, value) && !isOurs(found.value)) return;
   const k = acknowledgementsIn(value ?? '');
   const isStronger = k > acknowledgementsIn(found.value) || (k > 0 && found.value === WAITS_FOR_EVER);
   if (isStronger) {
@@ -40,7 +43,7 @@ export async function applyDurability(server: Server, wanted: Durability, bounds
 export async function prepareDurability(server: Server, wanted: Durability, bounds: Bounds): Promise<void> {
   const found = await readSynchronous(server, bounds.left());
   const { value } = await wantedLine(server, wanted, found, bounds.left());
-  if (found.inAutoConf ? found.value === value : value === undefined) return;
+  if (isThere(found, value)) return;
   await put(server, value, bounds);
   await untilCheckpointerRests(server, bounds);
 }
@@ -49,9 +52,12 @@ export async function prepareDurability(server: Server, wanted: Durability, boun
 export async function releaseDurability(server: Server, bounds: Bounds): Promise<void> {
   const found = await readSynchronous(server, bounds.left());
   const { value } = await wantedLine(server, NO_ACKNOWLEDGEMENTS, found, bounds.left());
-  if (!(found.inAutoConf ? found.value === value : value === undefined)) await put(server, value, bounds);
+  if (!isThere(found, value)) await put(server, value, bounds);
   await dropOriginal(server);
 }
+
+const isThere = (found: Original, value: string | undefined): boolean =>
+  found.inAutoConf ? found.value === value : value === undefined;
 
 /** The postmaster signals all of its processes at once: when this session has taken it up, so has everybody been told. */
 async function put(server: Server, value: string | undefined, bounds: Bounds): Promise<void> {
