@@ -6,10 +6,7 @@ import type { Mistake } from '#test/planted/mistake.js';
 export const SEALING_MISTAKES = {
   'S1-takes-up-a-lower-seal': { rules: { S1: () => 'accept' } },
   'chooses-by-heartbeat-positions': {
-    rules: {
-      S1_position: ({ sealed, database }, epoch) =>
-        sealed?.epoch === epoch ? database.position : database.position,
-    },
+    rules: { S1_position: ({ database }) => database.position },
   },
   'S2-rejoins-without-ancestry': { rules: { S2: () => 'behind' } },
   'S2-timeline-numbers-as-ancestry': {
