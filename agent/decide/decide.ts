@@ -49,7 +49,7 @@ function take(state: AgentState, event: Event, context: Context): AgentState {
       return observe(state, event, context);
     case 'controller-connected':
       // Said again at once: this controller has heard nothing of this incarnation yet.
-      return { ...withSession(state, event.controller, true), lastSaid: '' };
+      return { ...withSession(state, event.controller, true), lastSaid: undefined };
     case 'controller-disconnected':
       return withSession(state, event.controller, false);
     case 'directive':

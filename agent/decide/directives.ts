@@ -29,7 +29,7 @@ export function takeDirective(state: AgentState, directive: Directive, context: 
       return takeStepDown(heard, directive, context);
     case 'tellPlan':
       // E6: said at once, and once, with the next report; what was asked for is asked again until it is heard.
-      return { ...heard, planWanted: directive.request, lastSaid: '' };
+      return { ...heard, planWanted: directive.request, lastSaid: undefined };
     case 'probe':
       return takeProbe(heard, directive, context);
     case 'inspect':
@@ -151,7 +151,7 @@ function takeEndHold(
 ): AgentState {
   const plan = state.durable.plan;
   if (plan?.leader !== state.member || plan.epoch !== epoch) return state;
-  if (state.holdEnd?.request === request) return { ...state, lastSaid: '' };
+  if (state.holdEnd?.request === request) return { ...state, lastSaid: undefined };
   context.emit({ kind: 'log', level: 'info', code: 'HOLD_GIVEN_UP', fields: { epoch: Number(epoch) } });
   const expiry = earliest(state.lease.expiry, after(context.now, context.timings.holdMs));
   return { ...state, lease: { ...state.lease, expiry }, holdEnd: { request, nonce: state.nonce } };
@@ -160,7 +160,7 @@ function takeEndHold(
 /** S1: durable before anything is cut or answered; a leader that is sealed ends its lease here and now. */
 function takeSeal(state: AgentState, { epoch }: Directive & { kind: 'seal' }, context: Context): AgentState {
   const verdict = context.rules.S1(state.durable, epoch);
-  if (verdict !== 'accept') return verdict === 'again' ? { ...state, lastSaid: '' } : state;
+  if (verdict !== 'accept') return verdict === 'again' ? { ...state, lastSaid: undefined } : state;
   if (state.durable.plan === undefined || state.replacedBy !== undefined) return state;
   context.emit({ kind: 'log', level: 'info', code: 'SEALING', fields: { epoch: Number(epoch) } });
   return {
@@ -175,7 +175,7 @@ function takeSeal(state: AgentState, { epoch }: Directive & { kind: 'seal' }, co
 
 function takeTailRequest(state: AgentState, wanted: Directive & { kind: 'takeTail' }): AgentState {
   if (wanted.epoch !== state.durable.sealedEpoch || state.sealed?.epoch !== wanted.epoch) return state;
-  if (state.tail?.epoch === wanted.epoch) return { ...state, lastSaid: '' };
+  if (state.tail?.epoch === wanted.epoch) return { ...state, lastSaid: undefined };
   const { epoch, agentAddress, timeoutMs } = wanted;
   return { ...state, tailWanted: { epoch, agentAddress, timeoutMs } };
 }
@@ -183,7 +183,7 @@ function takeTailRequest(state: AgentState, wanted: Directive & { kind: 'takeTai
 function takePrepare(state: AgentState, { epoch, request }: Directive & { kind: 'prepare' }): AgentState {
   const plan = state.durable.plan;
   if (plan?.leader !== state.member || plan.epoch !== epoch) return state;
-  if (state.prepare?.request === request) return state.prepare.done ? { ...state, lastSaid: '' } : state;
+  if (state.prepare?.request === request) return state.prepare.done ? { ...state, lastSaid: undefined } : state;
   return { ...state, prepare: { request, done: false } };
 }
 
@@ -215,7 +215,7 @@ function takeInspect(
   { request, peers }: Directive & { kind: 'inspect' },
   context: Context,
 ): AgentState {
-  if (state.inspection?.request === request) return { ...state, lastSaid: '' };
+  if (state.inspection?.request === request) return { ...state, lastSaid: undefined };
   context.emit({ kind: 'inspect', request, peers });
   return state;
 }

@@ -3,7 +3,7 @@
  * changed that somebody waits for.
  */
 import { after, asDuration, latest, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
-import { formatDurability } from '#core/durability.js';
+import { NO_ACKNOWLEDGEMENTS, sameDurability } from '#core/durability.js';
 import { isReleased } from '#core/plan.js';
 import type { DatabaseReport, DatabaseState, Report } from '#core/report.js';
 import { guardedForMs, isTold } from '#agent/decide/guard.js';
@@ -17,13 +17,12 @@ const REMEMBERED = 64;
 
 export function report(state: AgentState, context: Context): AgentState {
   const body = compose(state, context);
-  const said = salient(body);
   const due = context.now >= state.nextHeartbeatAt;
-  if (!due && said === state.lastSaid) return state;
-  const connected = Object.entries(state.controllers).filter(([, session]) => session.connected);
+  if (!due && state.lastSaid !== undefined && saysTheSame(state.lastSaid, body)) return state;
   let nonce = state.nonce;
   const sent: Transmission[] = [];
-  for (const [controller] of connected) {
+  for (const [controller, session] of Object.entries(state.controllers)) {
+    if (!session.connected) continue;
     nonce += 1n;
     // L1: noted before it leaves, a fresh nonce per transmission.
     sent.push({ nonce, sentAt: context.now });
@@ -33,16 +32,18 @@ export function report(state: AgentState, context: Context): AgentState {
     ...state,
     nonce,
     sent: [...state.sent, ...sent].slice(-REMEMBERED),
-    lastSaid: said,
+    lastSaid: body,
     planWanted: undefined,
     nextHeartbeatAt: due ? after(context.now, context.timings.heartbeatMs) : state.nextHeartbeatAt,
   };
 }
 
-function compose(state: AgentState, context: Context): Omit<Report, 'nonce'> {
+/** All but its own nonce, which every transmission has. */
+function compose(state: AgentState, context: Context): Report {
   const { durable } = state;
   return {
     incarnation: state.incarnation,
+    nonce: state.nonce,
     wantsLease: wantsLease(state, context),
     highestEpoch: durable.highestEpoch,
     planEpoch: durable.plan?.epoch ?? (0n as Report['planEpoch']),
@@ -136,30 +137,32 @@ function reportedState(state: AgentState, database: Observed, context: Context):
     : database.state;
 }
 
-/** What is worth a message of its own: everything but what moves with every heartbeat. */
-function salient(body: Omit<Report, 'nonce'>): string {
-  const { database: d } = body;
-  return [
-    body.wantsLease,
-    body.highestEpoch,
-    body.planEpoch,
-    body.planVersion,
-    body.fencedEpoch,
-    body.sealed?.epoch,
-    body.tail?.epoch,
-    body.opened?.epoch,
-    body.durability === undefined ? '' : `${body.durability.epoch} ${formatDurability(body.durability)}`,
-    d.state,
-    d.role,
-    d.streaming,
-    d.upstream,
-    d.tailReadable,
-    body.problem?.code,
-    body.guarded,
-    body.prepared,
-    body.heldBack,
-    body.inspection?.request,
-    body.releasedEpoch,
-    body.probe === undefined ? '' : `${body.probe.member} ${body.probe.database} ${body.probe.agent}`,
-  ].join('|');
+/** Nothing in it is worth a message of its own: all but what moves with every heartbeat. */
+function saysTheSame(a: Report, b: Report): boolean {
+  return (
+    a.wantsLease === b.wantsLease &&
+    a.highestEpoch === b.highestEpoch &&
+    a.planEpoch === b.planEpoch &&
+    a.planVersion === b.planVersion &&
+    a.fencedEpoch === b.fencedEpoch &&
+    a.sealed?.epoch === b.sealed?.epoch &&
+    a.tail?.epoch === b.tail?.epoch &&
+    a.opened?.epoch === b.opened?.epoch &&
+    a.durability?.epoch === b.durability?.epoch &&
+    sameDurability(a.durability ?? NO_ACKNOWLEDGEMENTS, b.durability ?? NO_ACKNOWLEDGEMENTS) &&
+    a.database.state === b.database.state &&
+    a.database.role === b.database.role &&
+    a.database.streaming === b.database.streaming &&
+    a.database.upstream === b.database.upstream &&
+    a.database.tailReadable === b.database.tailReadable &&
+    a.problem?.code === b.problem?.code &&
+    a.guarded === b.guarded &&
+    a.prepared === b.prepared &&
+    a.heldBack === b.heldBack &&
+    a.inspection?.request === b.inspection?.request &&
+    a.releasedEpoch === b.releasedEpoch &&
+    a.probe?.member === b.probe?.member &&
+    a.probe?.database === b.probe?.database &&
+    a.probe?.agent === b.probe?.agent
+  );
 }

@@ -58,7 +58,7 @@ export interface AgentState {
   readonly vouched: Vouched | undefined;
   readonly nextHeartbeatAt: MonotonicMs;
   /** What was said last, to say it again at once when it changes. */
-  readonly lastSaid: string;
+  readonly lastSaid: Report | undefined;
   readonly database: Observed | undefined;
   readonly action: ActionUnderWay | undefined;
   readonly actions: number;
@@ -386,7 +386,7 @@ export function startState(start: {
     vouching: noVouches(start.durable.plan?.epoch ?? NO_EPOCH, renewedAt(start), 0n),
     vouched: undefined,
     nextHeartbeatAt: start.now,
-    lastSaid: '',
+    lastSaid: undefined,
     database: undefined,
     action: undefined,
     actions: 0,

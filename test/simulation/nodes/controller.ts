@@ -80,7 +80,7 @@ export class ControllerNode {
     const { host } = this.process;
     const decision = decide(
       this.#state,
-      { ...input, at: host.waitingNow(), authorityAt: host.now(), wall: asWall(0) },
+      Object.assign(input, { at: host.waitingNow(), authorityAt: host.now(), wall: asWall(0) }),
       this.#deps.rules,
     );
     this.#state = decision.state;
