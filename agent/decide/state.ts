@@ -183,6 +183,8 @@ export interface Vouching {
   readonly rounds: readonly Transmission[];
   /** Per member: when the newest round that it answered with a promise was sent. */
   readonly answered: Readonly<Record<string, MonotonicMs>>;
+  /** When the last promise came; L3 does not look at it. */
+  readonly answeredAt: MonotonicMs;
   /** Per member: why it last refused. */
   readonly refused: Readonly<Record<string, string>>;
   readonly nextAt: MonotonicMs;
@@ -421,6 +423,7 @@ export function noVouches(epoch: Epoch, renewedAt: MonotonicMs, nonce: bigint): 
     ...{ epoch, renewedAt, nonce },
     rounds: [],
     answered: {},
+    answeredAt: LONG_AGO,
     refused: {},
     nextAt: LONG_AGO,
     askingSince: undefined,

@@ -42,7 +42,7 @@ function extend(state: AgentState, plan: Plan, context: Context): AgentState {
   const { rules, timings } = context;
   const from = rules.V1(required(plan), state.vouching.answered);
   if (from === undefined || !rules.F1(state.durable, plan.epoch)) return state;
-  const expiry = rules.L3(leaseUntil(state), { sentAt: from, answeredAt: context.now }, timings.holdMs);
+  const expiry = rules.L3(leaseUntil(state), { sentAt: from, answeredAt: state.vouching.answeredAt }, timings.holdMs);
   return expiry === state.lease.expiry ? state : { ...state, lease: { epoch: plan.epoch, expiry } };
 }
 
@@ -131,6 +131,11 @@ export function takeVouched(state: AgentState, event: Event & { kind: 'vouched' 
   const sentAt = latest(vouching.answered[member] ?? LONG_AGO, round.sentAt);
   return {
     ...state,
-    vouching: { ...vouching, refused, answered: { ...vouching.answered, [member]: sentAt } },
+    vouching: {
+      ...vouching,
+      refused,
+      answered: { ...vouching.answered, [member]: sentAt },
+      answeredAt: event.at,
+    },
   };
 }

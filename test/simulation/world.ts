@@ -80,8 +80,9 @@ export class World {
     const count = shape.pick([2, 3, 3, 3, 4]);
     // Drawn apart, so that what else a seed is stays what it was.
     // INV-9 is about leaders that wait for nobody: a write that waits for replicas may take longer for their sake.
-    const drawn = Random.of(seed, 'durability').pick(DURABILITIES);
-    this.durability = setting.controllersApart ? ASYNC : drawn;
+    const durability = Random.of(seed, 'durability');
+    const isAsync = setting.controllersApart || durability.chance(0.5);
+    this.durability = isAsync ? ASYNC : durability.pick(DURABILITIES);
     const memberHosts = Array.from({ length: count }, (_, i) => host(`m${i + 1}`));
     const isShared = shape.chance(0.5) && !setting.controllersApart;
     const controllerCount = shape.pick([1, 2, 3, 3, 3]);

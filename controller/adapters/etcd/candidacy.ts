@@ -50,7 +50,8 @@ export class Candidacy {
   async run(): Promise<void> {
     const { client, controller, keys, now } = this.#context;
     try {
-      const presence = put(keys.controller(controller.name), presenceToJson(controller), this.#lease);
+      const key = keys.controller(controller.name, this.#lease);
+      const presence = put(key, presenceToJson(controller), this.#lease);
       await client.txn({ success: [presence] }, CALL_DEADLINE);
       while (this.#over === undefined) {
         const beganAt = now();

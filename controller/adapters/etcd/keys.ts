@@ -4,7 +4,7 @@
  *     <prefix>/generation                                  absent: 0; raised by an operator after a restore (E6)
  *     <prefix>/election/leader                             who is active; its create_revision is the term
  *     <prefix>/election/resigned                           what the last active one left on resigning (A2)
- *     <prefix>/election/controllers/<name>                 who is there, each under its own lease (A3)
+ *     <prefix>/election/controllers/<name>/<lease>         who is there (A3); a put that comes late stands for its own lease only
  *     <prefix>/clusters/<name>/{plan,policy}
  *     <prefix>/clusters/<name>/ledger/<epoch, 20 digits>
  */
@@ -25,7 +25,7 @@ export function keysUnder(prefix: string) {
     resigned: `${root}/election/resigned`,
     /** All controllers' keys begin with it. */
     controllers,
-    controller: (name: string): string => controllers + segment(name),
+    controller: (name: string, lease: string): string => `${controllers}${segment(name)}/${lease}`,
     /** All clusters' keys begin with it. */
     clusters,
     /** Which cluster a key below `clusters` belongs to, and where the next one's keys begin. */

@@ -4,6 +4,7 @@
  */
 import type { Epoch } from '#core/brand.js';
 import { formatDurability } from '#core/durability.js';
+import { isEqual } from '#core/equal.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import { comparePlans, isBeingAdopted, isProved, type Plan } from '#core/plan.js';
 import { formatPosition, type Position } from '#core/position.js';
@@ -169,10 +170,19 @@ export class Truth implements Witness {
 
   /** E2: a write lands whose controller, active still, has taken it for settled. */
   landed(plan: Plan, awaited: Plan | undefined): void {
-    if (awaited?.epoch !== plan.epoch || awaited.leader !== plan.leader)
+    if (awaited === undefined || !isEqual({ ...awaited, version: plan.version }, plan))
       this.violate(
         'E2',
         `plan ${plan.epoch}.${plan.version} lands after its controller had gone on without it`,
+      );
+  }
+
+  /** E4: a controller grants or writes by a plan that is older than the one that etcd held when it was elected. */
+  decidesOn(controller: string, plan: Plan | undefined, heldWhenElected: Plan | undefined): void {
+    if (heldWhenElected !== undefined && (plan === undefined || comparePlans(plan, heldWhenElected) < 0))
+      this.violate(
+        'E4',
+        `${controller} decides by ${plan === undefined ? 'no plan' : `plan ${plan.epoch}.${plan.version}`}, elected when etcd held ${heldWhenElected.epoch}.${heldWhenElected.version}`,
       );
   }
 

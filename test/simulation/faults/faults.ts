@@ -7,6 +7,7 @@ import type { Random } from '#test/simulation/world/random.js';
 import { NO_AMBIGUITY } from '#test/simulation/models/etcd.js';
 import { asDuration, NO_EPOCH } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
+import { isProved } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 
 /** Does it, and says what it did; undefined: there was nothing to do it to. */
@@ -393,6 +394,38 @@ export const FAULTS = {
     if (leader === undefined) return undefined;
     cutFor(world, [leader.host], [host], long(world, random), false);
     return `${leader.name} ${host.name}`;
+  },
+  'answers-late': (world, random) => {
+    const leader = world.leader();
+    if (leader === undefined) return undefined;
+    const ms = random.pick([random.between(500, 1000), random.between(1000, 2000)]);
+    const others = world.controllerHosts.filter((host) => host !== leader.host);
+    for (const host of others) world.network.lengthen(host, leader.host, ms);
+    world.timeline.after(long(world, random), () => {
+      for (const host of others) world.network.lengthen(host, leader.host, 0);
+    });
+    // While answers are under way it cannot be heard any more.
+    const all = world.hosts.filter((host) => host !== leader.host && host.name !== 'clients');
+    world.timeline.after(random.between(500, 3000), () =>
+      cutFor(world, [leader.host], all, long(world, random), true),
+    );
+    return leader.name;
+  },
+  'next-heir-stopped': (world, random) => {
+    // The agent of whoever is appointed next, before it has opened; controllers give it up, or change meanwhile.
+    const until = world.timeline.now + 5000;
+    const stop = (): void => {
+      const heir = world.leader();
+      const plan = world.etcd.plan(CLUSTER);
+      const isDue = plan !== undefined && !isProved(plan) && heir?.agent?.process.isRunning === true;
+      if (isDue && heir.db.role !== 'writable') {
+        world.trace.log('FAULT', () => `agent of ${heir.name} is stopped before it opens`);
+        return stopFor(world, [heir.agent?.process], random.between(1000, 14_000));
+      }
+      if (world.timeline.now < until) world.timeline.after(10, stop);
+    };
+    stop();
+    return 'whoever it is';
   },
   'replicas-agents-restarted': (world, random) => {
     restartReplicas(world, random);

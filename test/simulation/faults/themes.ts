@@ -96,6 +96,7 @@ const LAPSES: readonly FaultName[] = [
   'leader-cannot-speak',
   'leader-and-active-isolated',
   'leader-keeps-one-replica',
+  'answers-late',
   'member-isolated',
   'agent-stopped',
 ];
@@ -105,6 +106,7 @@ const AROUND_LAPSES: readonly FaultName[] = [
   'controller-cut-from-etcd',
   'leader-cut-from-one-controller',
   'leader-cut-from-one-controller',
+  'next-heir-stopped',
   'replicas-agents-restarted',
   'network-slow',
   'network-slow',

@@ -40,7 +40,8 @@ interface Contents {
   /** Oldest first, by cluster. */
   readonly ledger: Map<string, readonly LedgerEntry[]>;
   /** Who stands for election, by name: each under the lease of its present candidacy. */
-  readonly standing: Map<string, { readonly lease: number; readonly host: string | undefined }>;
+  /** By lease. */
+  readonly standing: Map<number, { readonly controller: string; readonly host: string | undefined }>;
 }
 
 /** `lost`: never applied. `late`: applied when nobody waits for it any more, or before. `unanswered`: applied at once. */
@@ -125,8 +126,7 @@ export class Etcd {
 
   revoke(id: number): void {
     if (!this.#leases.delete(id)) return;
-    const { standing } = this.#contents;
-    for (const [controller, { lease }] of standing) if (lease === id) standing.delete(controller);
+    this.#contents.standing.delete(id);
     if (this.#contents.leader?.lease === id) this.#setLeader(undefined);
   }
 
@@ -135,12 +135,12 @@ export class Etcd {
   }
 
   stand(lease: number, controller: string, host: string | undefined): void {
-    if (this.#leases.has(lease)) this.#contents.standing.set(controller, { lease, host });
+    if (this.#leases.has(lease)) this.#contents.standing.set(lease, { controller, host });
   }
 
   standbys(): readonly (string | undefined)[] {
     const { standing, leader } = this.#contents;
-    return [...standing.values()].filter(({ lease }) => lease !== leader?.lease).map(({ host }) => host);
+    return [...standing].filter(([lease]) => lease !== leader?.lease).map(([, { host }]) => host);
   }
 
   claim(

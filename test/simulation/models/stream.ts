@@ -57,7 +57,7 @@ export class Stream {
     this.#stuckSince = undefined;
     const base = this.#sent;
     const batch = from.log.entries.slice(base, from.log.flushed);
-    from.host.timeline.after(from.around.network.delay(false), () => this.#arrive(base, batch));
+    from.host.timeline.after(from.around.network.delay(from.host, to.host), () => this.#arrive(base, batch));
   }
 
   #stuck(): void {
@@ -89,7 +89,7 @@ export class Stream {
     to.flushReceived(count);
     if (!this.isAlive) return;
     this.#isBusy = false;
-    from.host.timeline.after(from.around.network.delay(false), () => {
+    from.host.timeline.after(from.around.network.delay(to.host, from.host), () => {
       if (!this.isAlive || !from.around.network.isOpen(to.host, from.host)) return;
       this.acknowledged = Math.max(this.acknowledged, count);
       from.acknowledged();

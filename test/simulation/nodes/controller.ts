@@ -3,6 +3,7 @@ import { assertNever } from '#core/assert.js';
 import { asWall, type Revision } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { OperatorCommand } from '#core/operator.js';
+import type { Plan } from '#core/plan.js';
 import type { Rules } from '#core/rules/index.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import type { Answer, ControllerState, Effect, Input, Write } from '#controller/decide/state.js';
@@ -36,6 +37,8 @@ export class ControllerNode {
   #timer: Timer | undefined;
   #requests = 0;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
+  /** By cluster, what etcd held when it heard that it is elected (E4). */
+  readonly #heldWhenElected = new Map<string, Plan>();
 
   constructor(name: string, host: Host, deps: ControllerDeps) {
     this.name = name;
@@ -78,13 +81,23 @@ export class ControllerNode {
 
   #step(input: Input): void {
     const { host } = this.process;
+    if (input.kind === 'elected')
+      for (const { plan } of this.#deps.etcd.readAll()) this.#heldWhenElected.set(plan.cluster, plan);
     const decision = decide(
       this.#state,
       Object.assign(input, { at: host.waitingNow(), authorityAt: host.now(), wall: asWall(0) }),
       this.#deps.rules,
     );
     this.#state = decision.state;
-    for (const effect of decision.effects) this.#carryOut(effect);
+    for (const effect of decision.effects) {
+      if (effect.kind === 'write' || (effect.kind === 'send' && effect.directive.kind === 'grant'))
+        this.#deps.truth.decidesOn(
+          this.name,
+          decision.state.clusters[effect.cluster]?.stored?.plan,
+          this.#heldWhenElected.get(effect.cluster),
+        );
+      this.#carryOut(effect);
+    }
     if (this.#timer !== undefined) this.#timer.cancelled = true;
     const sleepMs = Math.max(1, decision.wakeAt - host.waitingNow());
     this.#timer = this.process.after(sleepMs, () => this.take({ kind: 'tick' }));

@@ -96,7 +96,7 @@ export class Sessions {
   ): number {
     const { network, timeline } = this.#deps;
     if (!network.isOpen(from, to)) return after;
-    const at = Math.max(after, timeline.now + network.delay(from === to));
+    const at = Math.max(after, timeline.now + network.delay(from, to));
     timeline.at(at, () => {
       if (network.isOpen(from, to)) arrive();
     });

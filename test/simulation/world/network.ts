@@ -18,6 +18,8 @@ export class Network {
   weather: Weather = FAIR;
   readonly #timeline: Timeline;
   readonly #random: Random;
+  /** `from>to`, and by how much longer whatever takes that way is under way, ms. */
+  readonly #longer = new Map<string, number>();
   /** `from>to`, and how many faults cut it now. */
   readonly #cuts = new Map<string, number>();
   readonly #listeners: (() => void)[] = [];
@@ -43,14 +45,22 @@ export class Network {
     if (!isLocal && this.weather.loss > 0 && this.#random.chance(this.weather.loss)) return;
     const copies = !isLocal && this.#random.chance(this.weather.duplication) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
-      this.#timeline.after(this.delay(isLocal), () => {
+      this.#timeline.after(this.delay(from, to), () => {
         if (this.isOpen(from, to)) arrive();
       });
     }
   }
 
-  delay(isLocal: boolean): number {
-    return isLocal ? 0.05 : this.#random.between(0.1, this.weather.longestMs);
+  delay(from: Host, to: Host): number {
+    if (from === to) return 0.05;
+    const longer = this.#longer.size === 0 ? 0 : (this.#longer.get(`${from.name}>${to.name}`) ?? 0);
+    return longer + this.#random.between(0.1, this.weather.longestMs);
+  }
+
+  /** One way only, ms; 0: as before. */
+  lengthen(from: Host, to: Host, ms: number): void {
+    if (ms > 0) this.#longer.set(`${from.name}>${to.name}`, ms);
+    else this.#longer.delete(`${from.name}>${to.name}`);
   }
 
   cut(from: Host, to: Host): void {
@@ -69,6 +79,7 @@ export class Network {
 
   mendAll(): void {
     this.#cuts.clear();
+    this.#longer.clear();
     this.weather = FAIR;
     this.changed();
   }
