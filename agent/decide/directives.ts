@@ -183,7 +183,8 @@ function takeTailRequest(state: AgentState, wanted: Directive & { kind: 'takeTai
 function takePrepare(state: AgentState, { epoch, request }: Directive & { kind: 'prepare' }): AgentState {
   const plan = state.durable.plan;
   if (plan?.leader !== state.member || plan.epoch !== epoch) return state;
-  if (state.prepare?.request === request) return state.prepare.done ? { ...state, lastSaid: undefined } : state;
+  if (state.prepare?.request === request)
+    return state.prepare.done ? { ...state, lastSaid: undefined } : state;
   return { ...state, prepare: { request, done: false } };
 }
 

@@ -42,7 +42,11 @@ function extend(state: AgentState, plan: Plan, context: Context): AgentState {
   const { rules, timings } = context;
   const from = rules.V1(required(plan), state.vouching.answered);
   if (from === undefined || !rules.F1(state.durable, plan.epoch)) return state;
-  const expiry = rules.L3(leaseUntil(state), { sentAt: from, answeredAt: state.vouching.answeredAt }, timings.holdMs);
+  const expiry = rules.L3(
+    leaseUntil(state),
+    { sentAt: from, answeredAt: state.vouching.answeredAt },
+    timings.holdMs,
+  );
   return expiry === state.lease.expiry ? state : { ...state, lease: { epoch: plan.epoch, expiry } };
 }
 

@@ -60,8 +60,15 @@ export function controllerScenario(): Scenario {
     return { kind: 'loaded', term, clusters };
   }
 
-  /** `reporting`: everyone (`but=a`) goes on saying what it said last, each heartbeat. What is said or done again is shown once. */
+  /**
+   * `reporting`: everyone (`but=a`) goes on saying what it said last, each heartbeat. What is said or done again is shown once.
+   * `stopped`: this controller stands still, and its timers come before what others said meanwhile.
+   */
   function pass(ms: number, o: Options): readonly string[] {
+    if (o['0'] === 'stopped') {
+      now += ms;
+      return take({ kind: 'tick' });
+    }
     const lines: [number, string][] = [];
     const times = new Map<string, number>();
     for (const end = now + ms; now < end;) {
