@@ -133,14 +133,17 @@ const PLAIN: readonly FaultName[] = [
   'switchover',
 ];
 
+/** What an ordinary day is like: readers hold the replay up. */
+const PLAIN_TROUBLES: readonly FaultName[] = ['replay-paused'];
+
 export function drawTheme(random: Random): Theme {
   if (random.chance(0.3)) {
     const ends = PLAIN.filter(() => random.chance(0.7));
     return {
       isControlPlaneOnly: false,
-      troubles: [],
+      troubles: PLAIN_TROUBLES,
       ends: ends.length === 0 ? PLAIN : ends,
-      endShare: 1,
+      endShare: 0.8,
       haste: 0.2,
       pauseMs: random.pick([200, 400]),
     };

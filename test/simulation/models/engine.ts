@@ -302,8 +302,9 @@ export class Engine {
     if (db.role === 'writable') return step.after(1, () => step.fail('it accepts writes'));
     if (db.promotionAsked) return step.after(1, () => step.fail('a promotion was asked for'));
     const early = mistakes.sealReadsBeforeTheCut === true ? db.log.position() : undefined;
-    db.cutUpstream();
+    if (early === undefined) db.cutUpstream();
     step.after(db.around.random.between(2, 15), () => {
+      db.cutUpstream();
       if (!this.#isAskable() || db.role === 'writable') return step.fail('no session');
       // What was received is written out before the receiver ends.
       db.flushReceived(db.log.length);
@@ -326,7 +327,6 @@ export class Engine {
           step.after(random.between(2, 20), () => {
             if (!this.#isAskable() || db.role !== 'replica') return step.fail('no session');
             for (const entry of tail) db.log.append(entry);
-            db.pauseReplay(false);
             db.flushReceived(db.log.length);
             step.finish({ kind: 'tailTaken', atLeast: db.log.position(), bytes: tail.length });
           });
