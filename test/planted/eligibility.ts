@@ -18,6 +18,6 @@ export const ELIGIBILITY_MISTAKES = {
   'V5-eligible-without-a-seal': {
     rules: { V5: (before, _, leader) => before.filter((name) => name !== leader) },
   },
-  'V6-nobody-needs-grants': { rules: { V6: () => true } },
+  'V6-joining-members-do-not-count': { rules: { V6: (plan) => plan.eligible.length === 0 } },
   'V7-anybody-is-appointed': { rules: { V7: () => true } },
 } as const satisfies Readonly<Record<string, Mistake>>;

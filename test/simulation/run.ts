@@ -54,6 +54,7 @@ export function run(options: RunOptions): Outcome {
   const theme = drawTheme(Random.of(options.seed, 'swarm'));
   const world = new World({
     controllersApart: theme.isControlPlaneOnly,
+    isAsync: theme.isAsync,
     seed: options.seed,
     rules: options.rules,
     mistakes: options.mistakes ?? {},

@@ -28,6 +28,8 @@ export interface Setting {
   readonly isTraced: boolean;
   /** No controller runs on the machine of a member. */
   readonly controllersApart: boolean;
+  /** No write waits for a replica. */
+  readonly isAsync: boolean;
 }
 
 export const CLUSTER = 'c';
@@ -81,7 +83,7 @@ export class World {
     // Drawn apart, so that what else a seed is stays what it was.
     // INV-9 is about leaders that wait for nobody: a write that waits for replicas may take longer for their sake.
     const durability = Random.of(seed, 'durability');
-    const isAsync = setting.controllersApart || durability.chance(0.5);
+    const isAsync = setting.isAsync || durability.chance(0.3);
     this.durability = isAsync ? ASYNC : durability.pick(DURABILITIES);
     const memberHosts = Array.from({ length: count }, (_, i) => host(`m${i + 1}`));
     const isShared = shape.chance(0.5) && !setting.controllersApart;

@@ -9,6 +9,7 @@ import { asDuration, NO_EPOCH } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { isProved } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
+import { timingsOf } from '#core/timings.js';
 
 /** Does it, and says what it did; undefined: there was nothing to do it to. */
 export type Fault = (world: World, random: Random) => string | undefined;
@@ -39,6 +40,28 @@ function stopFor(world: World, processes: readonly (Process | undefined)[], ms: 
     process.stop();
     world.timeline.after(ms, () => process.goOn());
   }
+}
+
+/** It is back after a while, or at the worst moment: when its successor is about to be written. */
+function awayUntilGivenUp(world: World, heir: Member, random: Random): void {
+  const { network, timeline, etcd } = world;
+  const process = heir.agent?.process;
+  const epoch = etcd.plan(CLUSTER)?.epoch;
+  if (process === undefined || epoch === undefined) return;
+  const others = world.controllerHosts.filter((host) => host !== heir.host);
+  const isCut = random.chance(0.5);
+  if (isCut) for (const host of others) network.cutBothWays(heir.host, host);
+  else process.stop();
+  const until = timeline.now + random.between(1000, 14_000);
+  const isWatchful = random.chance(0.7);
+  const look = (): void => {
+    const written = world.active()?.state.clusters[CLUSTER]?.write?.write.plan.epoch ?? NO_EPOCH;
+    const isWritten = isWatchful && written > epoch;
+    if (!isWritten && timeline.now < until) return void timeline.after(10, look);
+    if (isCut) for (const host of others) network.mendBothWays(heir.host, host);
+    else process.goOn();
+  };
+  look();
 }
 
 function restartAgent(world: World, member: Member, afterMs: number): void {
@@ -75,11 +98,11 @@ function cutFor(
   for (const a of from) {
     for (const b of to) {
       if (a === b) continue;
-      world.network.cut(a, b);
-      if (!isOneWay) world.network.cut(b, a);
+      if (isOneWay) world.network.cut(a, b);
+      else world.network.cutBothWays(a, b);
       world.timeline.after(ms, () => {
-        world.network.mend(a, b);
-        if (!isOneWay) world.network.mend(b, a);
+        if (isOneWay) world.network.mend(a, b);
+        else world.network.mendBothWays(a, b);
       });
     }
   }
@@ -381,6 +404,37 @@ export const FAULTS = {
     });
     return leader.name;
   },
+  'leader-cut-off-beside-a-stopped-guard': (world, random) => {
+    const leader = world.leader();
+    if (leader === undefined) return undefined;
+    const others = world.hosts.filter((host) => host !== leader.host && host.name !== 'clients');
+    cutFor(world, [leader.host], others, long(world, random), false);
+    // About when its lease ends: its agent alone is left to close it.
+    const { holdMs } = timingsOf(world.profile);
+    world.timeline.after(holdMs * random.between(0.5, 0.9), () => {
+      if (leader.agent?.process.isRunning === true) stopFor(world, [leader.guard?.process], 1800);
+    });
+    return leader.name;
+  },
+  'leader-held-and-cut-off': (world, random) => {
+    const leader = world.leader();
+    const active = world.active();
+    if (leader === undefined || active === undefined) return undefined;
+    const forMs = asDuration(random.pick([4000, 10_000]));
+    const others = world.hosts.filter((host) => host !== leader.host && host.name !== 'clients');
+    active.operate(CLUSTER, { kind: 'hold', forMs, by: 'ops' }, ({ kind }) => {
+      if (kind === 'error') return;
+      const ms = random.between(10, 1500);
+      // Sometimes it is another controller that has to wait for it.
+      const index = world.controllers.indexOf(active);
+      if (random.chance(0.5)) {
+        world.timeline.after(random.between(0, ms), () => active.process.kill());
+        world.timeline.after(ms + short(world, random), () => world.startController(index));
+      }
+      world.timeline.after(ms, () => cutFor(world, [leader.host], others, forMs, false));
+    });
+    return `${leader.name} ${forMs} ms`;
+  },
   'leader-keeps-one-replica': (world, random) => {
     const [leader, one] = [world.leader(), replica(world, random)];
     if (leader === undefined || one === undefined) return undefined;
@@ -411,20 +465,27 @@ export const FAULTS = {
     );
     return leader.name;
   },
-  'next-heir-stopped': (world, random) => {
-    // The agent of whoever is appointed next, before it has opened; controllers give it up, or change meanwhile.
-    const until = world.timeline.now + 5000;
-    const stop = (): void => {
+  'next-heir-away': (world, random) => {
+    const { etcd, network, timeline } = world;
+    if (random.chance(0.7)) {
+      etcd.slowMs = 900;
+      timeline.after(20_000, () => (etcd.slowMs = 0));
+    }
+    // Whoever is appointed next, between its plan and its first grant; controllers give it up, or change meanwhile.
+    network.weather = { loss: 0, duplication: 0, longestMs: 200 };
+    const until = timeline.now + 5000;
+    const look = (): void => {
       const heir = world.leader();
-      const plan = world.etcd.plan(CLUSTER);
-      const isDue = plan !== undefined && !isProved(plan) && heir?.agent?.process.isRunning === true;
-      if (isDue && heir.db.role !== 'writable') {
-        world.trace.log('FAULT', () => `agent of ${heir.name} is stopped before it opens`);
-        return stopFor(world, [heir.agent?.process], random.between(1000, 14_000));
-      }
-      if (world.timeline.now < until) world.timeline.after(10, stop);
+      const plan = etcd.plan(CLUSTER);
+      const isTold = heir?.agent?.process.isRunning === true && heir.stored.plan?.epoch === plan?.epoch;
+      const isDue = isTold && plan !== undefined && !isProved(plan) && heir.db.role !== 'writable';
+      if (!isDue && timeline.now < until) return void timeline.after(5, look);
+      network.calm();
+      if (!isDue) return;
+      world.trace.log('FAULT', () => `${heir.name} is away before it opens`);
+      awayUntilGivenUp(world, heir, random);
     };
-    stop();
+    look();
     return 'whoever it is';
   },
   'replicas-agents-restarted': (world, random) => {

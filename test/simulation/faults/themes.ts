@@ -78,6 +78,8 @@ const ENDS: readonly FaultName[] = [
 export interface Theme {
   /** INV-9: whatever befalls it, a leader stays open. */
   readonly isControlPlaneOnly: boolean;
+  /** No write waits for a replica: two open leaders do harm at once. */
+  readonly isAsync: boolean;
   /** What else befalls it. */
   readonly troubles: readonly FaultName[];
   readonly ends: readonly FaultName[];
@@ -97,6 +99,8 @@ const LAPSES: readonly FaultName[] = [
   'leader-and-active-isolated',
   'leader-keeps-one-replica',
   'answers-late',
+  'leader-cut-off-beside-a-stopped-guard',
+  'leader-held-and-cut-off',
   'member-isolated',
   'agent-stopped',
 ];
@@ -106,13 +110,37 @@ const AROUND_LAPSES: readonly FaultName[] = [
   'controller-cut-from-etcd',
   'leader-cut-from-one-controller',
   'leader-cut-from-one-controller',
-  'next-heir-stopped',
+  'next-heir-away',
   'replicas-agents-restarted',
   'network-slow',
   'network-slow',
   'agent-killed',
   'memory-lost',
   'guard-stopped',
+];
+
+/** Appointments that are half done when their heir, their controller or etcd fails. */
+const OPENINGS: readonly FaultName[] = [
+  'database-killed',
+  'database-and-agent-killed',
+  'host-lost',
+  'leader-cut-from-controllers',
+  'agent-stopped',
+];
+const AROUND_OPENINGS: readonly FaultName[] = [
+  'next-heir-away',
+  'next-heir-away',
+  'next-heir-away',
+  'etcd-slow',
+  'etcd-late',
+  'etcd-deaf',
+  'promotion-slow',
+  'promotion-refused',
+  'controller-stopped',
+  'controller-killed',
+  'controller-cut-from-etcd',
+  'election-key-deleted',
+  'leader-cut-from-one-controller',
 ];
 
 const CONTROL_PLANE: readonly FaultName[] = [
@@ -141,6 +169,7 @@ export function drawTheme(random: Random): Theme {
     const ends = PLAIN.filter(() => random.chance(0.7));
     return {
       isControlPlaneOnly: false,
+      isAsync: false,
       troubles: PLAIN_TROUBLES,
       ends: ends.length === 0 ? PLAIN : ends,
       endShare: 0.8,
@@ -148,9 +177,10 @@ export function drawTheme(random: Random): Theme {
       pauseMs: random.pick([200, 400]),
     };
   }
-  if (random.chance(0.25)) {
+  if (random.chance(0.3)) {
     return {
       isControlPlaneOnly: false,
+      isAsync: true,
       troubles: AROUND_LAPSES.filter(() => random.chance(0.4)),
       ends: LAPSES.filter(() => random.chance(0.7)),
       endShare: 0.5,
@@ -158,10 +188,22 @@ export function drawTheme(random: Random): Theme {
       pauseMs: random.pick([200, 500, 1000]),
     };
   }
+  if (random.chance(0.15)) {
+    return {
+      isControlPlaneOnly: false,
+      isAsync: true,
+      troubles: AROUND_OPENINGS.filter(() => random.chance(0.5)),
+      ends: OPENINGS.filter(() => random.chance(0.6)),
+      endShare: 0.5,
+      haste: 0.5,
+      pauseMs: random.pick([700, 1500, 2500]),
+    };
+  }
   if (random.chance(0.1)) {
     const troubles = CONTROL_PLANE.filter(() => random.chance(0.5));
     return {
       isControlPlaneOnly: true,
+      isAsync: true,
       troubles,
       ends: CONTROL_PLANE,
       endShare: 0.5,
@@ -175,6 +217,7 @@ export function drawTheme(random: Random): Theme {
   const ends = ENDS.filter(() => random.chance(0.4));
   return {
     isControlPlaneOnly: false,
+    isAsync: false,
     troubles,
     ends: ends.length === 0 ? [random.pick(ENDS)] : ends,
     endShare: troubles.length === 0 ? 1 : random.pick([0.3, 0.6, 0.8]),

@@ -69,6 +69,16 @@ export class Network {
     this.changed();
   }
 
+  cutBothWays(a: Host, b: Host): void {
+    this.cut(a, b);
+    this.cut(b, a);
+  }
+
+  mendBothWays(a: Host, b: Host): void {
+    this.mend(a, b);
+    this.mend(b, a);
+  }
+
   mend(from: Host, to: Host): void {
     const key = `${from.name}>${to.name}`;
     const left = (this.#cuts.get(key) ?? 0) - 1;
