@@ -1,6 +1,6 @@
 /**
  * Plants one known mistake after the other: the simulator must find each. What it does not find shows how weak it is. One thread per
- * processor; the hard ones are begun again with what time is left.
+ * processor.
  */
 import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
@@ -11,8 +11,8 @@ import type { Found, Search } from '#test/simulation/commands/planted-worker.js'
 
 const MOST_SEEDS = 20_000;
 const MOST_MS = 570_000;
-/** A first round finds the easy ones, so that one hard one cannot keep the others from being searched. */
-const ROUNDS_SEEDS = [1500, MOST_SEEDS] as const;
+/** Rounds find the easy ones first, so that a hard one cannot keep the others from being searched; each is twice as long as the one before. */
+const FIRST_ROUND_SEEDS = 60;
 
 export async function searchPlanted({
   from,
@@ -24,22 +24,18 @@ export async function searchPlanted({
   const began = performance.now();
   const seedsToFind: Record<string, number | null> = {};
   let open = names.map((name) => ({ name, from, played: 0 }));
-  for (const round of ROUNDS_SEEDS) {
+  const leftMs = (): number => MOST_MS - (performance.now() - began);
+  for (let round = 0; open.length > 0 && leftMs() > 0 && round < most;) {
+    round = Math.min(most, round === 0 ? FIRST_ROUND_SEEDS : 2 * round);
     const next: typeof open = [];
     await searchAll(
-      open.map(({ name, from: at, played }) => ({
-        name,
-        from: at,
-        seeds: Math.min(round, most) - played,
-        withinMs: MOST_MS,
-      })),
-      () => MOST_MS - (performance.now() - began),
+      open.map(({ name, from: at, played }) => ({ name, from: at, seeds: round - played })),
+      leftMs,
       ({ name, seeds, violation }) => {
         const before = open.find((one) => one.name === name)?.played ?? 0;
         const played = before + seeds;
         if (violation === undefined) {
           next.push({ name, from: from + played, played });
-          if (round === ROUNDS_SEEDS.at(-1)) tell(`${name.padEnd(40)} NOT FOUND in ${played} seeds`);
           return;
         }
         seedsToFind[name] = played;
@@ -48,6 +44,7 @@ export async function searchPlanted({
     );
     open = next;
   }
+  for (const { name, played } of open) tell(`${name.padEnd(40)} NOT FOUND in ${played} seeds`);
   for (const { name } of open) seedsToFind[name] = null;
   const found = names.length - open.length;
   if (json) process.stdout.write(`${JSON.stringify({ planted: names.length, found, seedsToFind })}\n`);
@@ -59,7 +56,7 @@ const tell = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** Each worker takes the next search as soon as it is through with one. */
 async function searchAll(
-  searches: readonly Search[],
+  searches: readonly Omit<Search, 'withinMs'>[],
   leftMs: () => number,
   found: (found: Found) => void,
 ): Promise<void> {
@@ -68,9 +65,7 @@ async function searchAll(
     const worker = new Worker(new URL('./planted-worker.js', import.meta.url));
     try {
       for (let search = queue.shift(); search !== undefined; search = queue.shift()) {
-        // What is left of the time is shared among those that are left.
-        const share = (leftMs() * availableParallelism()) / (queue.length + availableParallelism());
-        found(await ask(worker, { ...search, withinMs: Math.max(0, share) }));
+        found(await ask(worker, { ...search, withinMs: Math.max(0, leftMs()) }));
       }
     } finally {
       await worker.terminate();

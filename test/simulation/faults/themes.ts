@@ -99,6 +99,7 @@ const LAPSES: readonly FaultName[] = [
   'leader-and-active-isolated',
   'leader-keeps-one-replica',
   'answers-late',
+  'answers-late',
   'leader-cut-off-beside-a-stopped-guard',
   'leader-held-and-cut-off',
   'member-isolated',
@@ -141,6 +142,8 @@ const AROUND_OPENINGS: readonly FaultName[] = [
   'controller-cut-from-etcd',
   'election-key-deleted',
   'leader-cut-from-one-controller',
+  'network-slow',
+  'network-foul',
 ];
 
 const CONTROL_PLANE: readonly FaultName[] = [
