@@ -12,7 +12,7 @@ import { timingsOf } from '#core/timings.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
-import { grantedUntil } from '#agent/decide/right.js';
+import { grantedUntil, mayBeOpen } from '#agent/decide/right.js';
 import {
   type AgentState,
   type DurableState,
@@ -154,8 +154,13 @@ export function createAgentLoop(
   }
 
   async function run(id: number, action: EngineAction): Promise<void> {
-    const result = await ports.engine.run(action);
+    const result = await ports.engine.run(action, mayStillOpen);
     take({ kind: 'done', id, endedAt: ports.now(), result });
+  }
+
+  function mayStillOpen(): boolean {
+    const { plan } = state.durable;
+    return plan !== undefined && mayBeOpen(state, plan, { now: ports.now(), rules });
   }
 
   async function probe(member: PlanMember): Promise<void> {

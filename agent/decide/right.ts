@@ -7,7 +7,7 @@ import { isBeingAdopted, isReleased, type Plan } from '#core/plan.js';
 import type { AgentState, Context } from '#agent/decide/state.js';
 
 /** NEVER: without end. LONG_AGO: it may not. A leader that was told to step down gives up what it was granted. */
-export function rightUntil(state: AgentState, plan: Plan, context: Context): MonotonicMs {
+export function rightUntil(state: AgentState, plan: Plan, context: Pick<Context, 'rules'>): MonotonicMs {
   return state.stepDownEpoch === plan.epoch ? LONG_AGO : grantedUntil(state, plan, context);
 }
 
@@ -28,7 +28,7 @@ function goesOn({ durable }: AgentState, { opening }: Plan): boolean {
   return isRenewed && durable.openedEpoch > durable.fencedEpoch;
 }
 
-export function mayBeOpen(state: AgentState, plan: Plan, context: Context): boolean {
+export function mayBeOpen(state: AgentState, plan: Plan, context: Pick<Context, 'now' | 'rules'>): boolean {
   return context.rules.L4(context.now, rightUntil(state, plan, context));
 }
 

@@ -68,10 +68,11 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     action: EngineAction,
     withinMs: DurationMs | number,
     signal: AbortSignal,
+    mayOpen: () => boolean,
   ): Promise<ActionResult> {
     try {
       if (NEEDS_SESSION.has(action.kind)) await requireSession(server);
-      return await take(action, boundBy(server.now, withinMs, signal));
+      return await take(action, boundBy(server.now, withinMs, signal), mayOpen);
     } catch (error) {
       if (error instanceof TanistError) return { kind: 'failed', code: error.code, text: inWords(error) };
       const text = error instanceof Error ? error.message : String(error);
@@ -81,7 +82,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     }
   }
 
-  async function take(action: EngineAction, bounds: Bounds): Promise<ActionResult> {
+  async function take(action: EngineAction, bounds: Bounds, mayOpen: () => boolean): Promise<ActionResult> {
     switch (action.kind) {
       case 'fence':
         return fence(server, bounds, askOnSession(server));
@@ -93,7 +94,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       case 'takeTail':
         return takeTail(server, action.agentAddress, bounds);
       case 'open':
-        return openWithSlots(action, bounds);
+        return openWithSlots(action, bounds, mayOpen);
       case 'setDurability': {
         await applyDurability(server, action.durability, bounds);
         const status = await readStatus(server, false, bounds.left());
@@ -148,10 +149,11 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
   async function openWithSlots(
     action: EngineAction & { readonly kind: 'open' },
     bounds: Bounds,
+    mayOpen: () => boolean,
   ): Promise<ActionResult> {
     observer?.holdCanary(true);
     try {
-      const opened = await open(server, action, bounds);
+      const opened = await open(server, action, bounds, mayOpen);
       // Replicas need them a moment later; the proof must not wait for them.
       void makeSlots(server, action.replicas, WITHIN_MS.makeSlots).catch((error: unknown) => {
         server.log('warn', 'SLOTS_FAILED', { because: String(error) });
@@ -177,11 +179,11 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       connection.close();
       await Promise.race([turn, sleep(1_000)]);
     },
-    run(action) {
+    run(action, mayOpen = () => true) {
       if (action.kind === 'fence') {
         step.abort();
         step = new AbortController();
-        return attempt(action, action.withinMs, new AbortController().signal);
+        return attempt(action, action.withinMs, new AbortController().signal, mayOpen);
       }
       if (action.kind === 'seal') {
         step.abort();
@@ -189,7 +191,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       }
       const { signal } = step;
       const withinMs = 'timeoutMs' in action ? action.timeoutMs : WITHIN_MS[action.kind];
-      const mine = turn.then(() => attempt(action, withinMs, signal));
+      const mine = turn.then(() => attempt(action, withinMs, signal, mayOpen));
       turn = mine;
       return mine;
     },

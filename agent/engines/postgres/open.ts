@@ -28,12 +28,13 @@ export async function open(
   server: Server,
   action: OpenAction,
   bounds: Bounds,
+  mayOpen: () => boolean,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
   const before = await readStatus(server, false, bounds.left());
   const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
   if (before.closed) {
     if (atLeast !== undefined) await awaitApplied(server, atLeast, bounds);
-    await promote(server, action, bounds);
+    await promote(server, action, bounds, mayOpen);
   } else if (atLeast !== undefined) {
     requireReached(await readPosition(server, before, bounds.left()), atLeast);
   }
@@ -78,7 +79,12 @@ function requireReached(position: Position, atLeast: Position): void {
   );
 }
 
-async function promote(server: Server, action: OpenAction, bounds: Bounds): Promise<void> {
+async function promote(
+  server: Server,
+  action: OpenAction,
+  bounds: Bounds,
+  mayOpen: () => boolean,
+): Promise<void> {
   const status = await readStatus(server, false, bounds.left());
   if (status.receiver !== undefined || status.upstream !== undefined) {
     throw new TanistError(
@@ -97,6 +103,8 @@ async function promote(server: Server, action: OpenAction, bounds: Bounds): Prom
   if (postmaster === undefined) throw new TanistError('ENGINE_FAILED', 'the server is gone');
   await server.memos.note('promoted', postmaster);
   bounds.check();
+  // L4: time has passed since this was decided, and more if the process stood still meanwhile.
+  if (!mayOpen()) throw new TanistError('ENGINE_FAILED', 'the right to open has run out meanwhile');
   await server.connection.query('select pg_promote(false)', { timeoutMs: bounds.left() });
   if (await applyUntil(server, bounds, LOOK_EVERY_MS, ({ closed }) => !closed)) return;
   throw new TanistError(

@@ -76,6 +76,17 @@ export function opens(it: ContractIt): void {
       expect(await bob.values()).toEqual(['late']);
     });
 
+    it('none whose right has run out since that was decided', async ({ bed }) => {
+      const { members, history } = await openCluster(bed, 2);
+      const [ann, bob] = members;
+      await expectFenced(ann);
+      await seal(bob);
+      const late = await bob.engine.run(history.openStep(bob), () => false);
+      expect(late).toMatchObject({ kind: 'failed' });
+      await expectClosed(bob);
+      await history.open(bob);
+    });
+
     it('none that still receives log', async ({ bed }) => {
       const { members, history } = await openCluster(bed, 2);
       const [, bob] = members;

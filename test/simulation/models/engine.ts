@@ -21,6 +21,7 @@ export interface EngineMistakes {
   readonly dropsReceivedLog?: boolean;
   readonly sealReadsBeforeTheCut?: boolean;
   readonly provesBeforeTheWrite?: boolean;
+  readonly opensTooLate?: boolean;
 }
 
 /** How the engine's steps go wrong at present; faults turn these up. */
@@ -64,7 +65,7 @@ export class Engine {
   #canaryAt: MonotonicMs | undefined;
   #askedAt: MonotonicMs;
   #under: { isOver: boolean; readonly done: Done } | undefined;
-  #next: { readonly action: EngineAction; readonly done: Done }[] = [];
+  #next: { readonly action: EngineAction; readonly done: Done; readonly mayOpen: () => boolean }[] = [];
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
@@ -85,13 +86,13 @@ export class Engine {
     this.#timings = timings;
   }
 
-  run(action: EngineAction, done: Done): void {
+  run(action: EngineAction, done: Done, mayOpen: () => boolean = () => true): void {
     if (action.kind === 'fence') {
       this.#abort();
       return this.#fence(action.withinMs, done);
     }
     if (action.kind === 'seal') this.#abort();
-    this.#next.push({ action, done });
+    this.#next.push({ action, done, mayOpen });
     this.#proceed();
   }
 
@@ -214,7 +215,7 @@ export class Engine {
       });
       this.#proceed();
     };
-    this.#take(next.action, new Step(this.#deps.agent, under, finish));
+    this.#take(next.action, new Step(this.#deps.agent, under, finish, next.mayOpen));
   }
 
   #take(action: EngineAction, step: Step): void {
@@ -371,9 +372,11 @@ export class Engine {
 
   /** Asked for, it goes through by itself, whatever becomes of the agent. */
   #promote(action: EngineAction & { kind: 'open' }, step: Step, promoteMs: number): void {
-    const { db } = this.#deps;
+    const { db, mistakes } = this.#deps;
     const { server } = db;
     if (server === undefined) return step.fail('the server is gone');
+    if (mistakes.opensTooLate !== true && !step.mayOpen())
+      return step.fail('its right has run out meanwhile');
     db.promotionAsked = true;
     db.promotionAskedAt = db.host.timeline.now;
     // In force before the first client gets in.
@@ -497,11 +500,13 @@ class Step {
   readonly #agent: Process;
   readonly #under: { readonly isOver: boolean };
   readonly finish: Done;
+  readonly mayOpen: () => boolean;
 
-  constructor(agent: Process, under: { readonly isOver: boolean }, finish: Done) {
+  constructor(agent: Process, under: { readonly isOver: boolean }, finish: Done, mayOpen: () => boolean) {
     this.#agent = agent;
     this.#under = under;
     this.finish = finish;
+    this.mayOpen = mayOpen;
   }
 
   fail(text: string): void {

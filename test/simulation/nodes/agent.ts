@@ -13,7 +13,8 @@ import type { Rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
-import { grantedUntil } from '#agent/decide/right.js';
+import type { ActionResult } from '#agent/ports/engine.js';
+import { grantedUntil, mayBeOpen } from '#agent/decide/right.js';
 import {
   type AgentState,
   type DurableState,
@@ -195,6 +196,12 @@ export class AgentNode implements RunningAgent {
     });
   }
 
+  #mayStillOpen(): boolean {
+    const { plan } = this.#state.durable;
+    const now = this.process.host.now();
+    return plan !== undefined && mayBeOpen(this.#state, plan, { now, rules: this.#deps.rules });
+  }
+
   #carryOut(effect: Effect): void {
     const { trace } = this.#deps;
     const { member } = this;
@@ -206,7 +213,7 @@ export class AgentNode implements RunningAgent {
         trace.log(member.name, () => `does ${action.kind}`);
         const { plan } = this.#state.durable;
         if (action.kind === 'follow' && plan !== undefined) this.#deps.truth.pointed(member.name, plan);
-        return this.engine.run(action, (result) => {
+        const done = (result: ActionResult): void => {
           trace.log(
             member.name,
             () => `${action.kind}: ${result.kind}${result.kind === 'failed' ? ` ${result.text}` : ''}`,
@@ -218,7 +225,8 @@ export class AgentNode implements RunningAgent {
           this.process.receive(() =>
             this.take({ kind: 'done', id, endedAt: this.process.host.now(), result }),
           );
-        });
+        };
+        return this.engine.run(action, done, () => this.#mayStillOpen());
       }
       case 'keepGuard':
         return member.keepGuard(this);

@@ -172,7 +172,7 @@ class Candidacy {
 
   #beaten(kept: boolean | undefined, seen: ReturnType<Etcd['look']> | undefined, sentAt: MonotonicMs): void {
     const term = this.#term;
-    if (seen !== undefined && term !== undefined && !isOurs(seen, term))
+    if (seen !== undefined && term !== undefined && !isOurs(seen, term, this.#lease))
       return this.#end('the key is not ours');
     if (kept === false) return this.#end('the lease ran out');
     if (kept === undefined || seen === undefined) return this.#again(0);
@@ -222,5 +222,6 @@ function revoke(etcd: Etcd, process: Process, lease: number, answered: () => voi
   etcd.ask(process, PROOF_WITHIN_MS, () => etcd.revoke(lease), answered);
 }
 
-const isOurs = ({ holder, generation }: ReturnType<Etcd['look']>, term: Term): boolean =>
-  holder?.revision === term.revision && generation === term.generation;
+/** After a restore the revisions of a term may come again, on another's lease. */
+const isOurs = ({ holder, generation }: ReturnType<Etcd['look']>, term: Term, lease: number): boolean =>
+  holder?.revision === term.revision && holder.lease === lease && generation === term.generation;
