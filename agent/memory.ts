@@ -89,7 +89,12 @@ function whyUnusable(found: Found, { hostId }: Place, data: EngineIdentity): Unu
   return undefined;
 }
 
-function beginning({ cluster, member, hostId }: Place, data: EngineIdentity, identity: string): Durable {
+/** Nothing is known yet, and nothing promised. */
+export function beginning(
+  { cluster, member, hostId }: Omit<Place, 'stateDir'>,
+  data: Pick<EngineIdentity, 'dataId' | 'copyId'>,
+  identity: string,
+): Durable {
   return {
     cluster,
     member,

@@ -1,13 +1,5 @@
 /** Plays one agent's `decide` from text. */
-import {
-  asDuration,
-  asEpoch,
-  asMonotonic,
-  asVersion,
-  LONG_AGO,
-  type MonotonicMs,
-  NO_EPOCH,
-} from '#core/brand.js';
+import { asDuration, asEpoch, asMonotonic, asVersion, LONG_AGO, type MonotonicMs } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import { formatDurability, NO_DURABILITY } from '#core/durability.js';
 import type { OldLeader, Plan } from '#core/plan.js';
@@ -16,6 +8,7 @@ import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
 import { guardedForMs } from '#agent/decide/guard.js';
+import { beginning } from '#agent/memory.js';
 import {
   type DurableState,
   type Effect,
@@ -47,25 +40,12 @@ export function agentScenario(): Scenario {
   let guarded = true;
 
   function start(): ReturnType<typeof startState> {
-    return startWith(beginning('old'), 'one');
+    return startWith(begins('old'), 'one');
   }
 
-  function beginning(identity: string): DurableState {
-    return {
-      cluster: 'demo',
-      member: name,
-      identity,
-      hostId: undefined,
-      dataId: DATA_ID,
-      copyId: undefined,
-      highestEpoch: NO_EPOCH,
-      plan: undefined,
-      sealedEpoch: NO_EPOCH,
-      fencedEpoch: NO_EPOCH,
-      openedEpoch: NO_EPOCH,
-      openingEpoch: NO_EPOCH,
-      releasedEpoch: NO_EPOCH,
-    };
+  function begins(identity: string): DurableState {
+    const place = { cluster: 'demo', member: name, hostId: undefined };
+    return beginning(place, { dataId: DATA_ID, copyId: undefined }, identity);
   }
 
   function startWith(
@@ -341,7 +321,7 @@ export function agentScenario(): Scenario {
           const words = Object.values(o);
           const guard = words.includes('guarded') ? begin.guard.told : undefined;
           const hasForgotten = words.includes('forgetful');
-          begin = startWith(hasForgotten ? beginning('new') : begin.durable, 'two', { hasForgotten, guard });
+          begin = startWith(hasForgotten ? begins('new') : begin.durable, 'two', { hasForgotten, guard });
           lastReport = '';
           return [];
         }

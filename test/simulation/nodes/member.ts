@@ -1,10 +1,10 @@
 /** One member: its machine, its disk with the agent's memory, its database, and the guard and agent that stand beside it now. */
-import { NO_EPOCH } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import type { PlanMember } from '#core/plan.js';
 import type { Position } from '#core/position.js';
 import type { AgentState, DurableState, Input } from '#agent/decide/state.js';
+import { beginning } from '#agent/memory.js';
 import type { GuardOrder } from '#agent/ports/guard.js';
 import { timingsOf } from '#core/timings.js';
 import type { Truth } from '#test/simulation/checks/truth.js';
@@ -76,21 +76,8 @@ export class Member {
   }
 
   #beginning(cluster: string): DurableState {
-    return {
-      cluster,
-      member: this.name,
-      identity: this.#random.word(),
-      hostId: this.host.name,
-      copyId: undefined,
-      dataId: this.db.log.dataId,
-      highestEpoch: NO_EPOCH,
-      plan: undefined,
-      sealedEpoch: NO_EPOCH,
-      fencedEpoch: NO_EPOCH,
-      openedEpoch: NO_EPOCH,
-      openingEpoch: NO_EPOCH,
-      releasedEpoch: NO_EPOCH,
-    };
+    const place = { cluster, member: this.name, hostId: this.host.name };
+    return beginning(place, { dataId: this.db.log.dataId, copyId: undefined }, this.#random.word());
   }
 
   /**
