@@ -61,6 +61,8 @@ export class World {
   readonly profile: ProfileName;
   /** By how much shorter its troubles are. */
   haste = 1;
+  /** How many restores of etcd wait for their generation: no controller is started meanwhile. */
+  restoring = 0;
   readonly durability: DurabilityPolicy;
   readonly seed: number;
   readonly #setting: Setting;
@@ -173,7 +175,7 @@ export class World {
   startController(index: number): void {
     const host = this.controllerHosts[index];
     const known = this.controllers[index];
-    if (host?.isUp !== true || known?.process.isAlive === true) return;
+    if (host?.isUp !== true || known?.process.isAlive === true || this.restoring > 0) return;
     const name = `k${index + 1}`;
     this.trace.log(name, () => 'controller starts');
     this.controllers[index] = new ControllerNode(name, host, {

@@ -359,11 +359,15 @@ export const FAULTS = {
     const raise = (): void => {
       trace.log('OPERATOR', () => 'raises the generation');
       etcd.raiseGeneration();
+      world.restoring -= 1;
+      for (const index of world.controllers.keys()) world.startController(index);
     };
     timeline.after(short(world, random), () => {
       if (!isRemembered(world)) return;
       trace.log('FAULT', () => 'etcd is restored');
-      // No controller's authority outlives that: replacing a data directory takes longer than the election's TTL.
+      // As operations.md has it: controllers are stopped first, and start once the generation is raised.
+      world.restoring += 1;
+      for (const controller of world.controllers) controller?.process.kill();
       const stoppedMs = random.between(2000, 4000);
       etcd.restore(stoppedMs);
       timeline.after(stoppedMs + random.between(1000, 8000), raise);
