@@ -14,5 +14,5 @@ export const EPOCH_MISTAKES = {
   'E4-decides-on-an-old-plan': { rules: { E4: (readIn) => readIn !== undefined } },
   'E5-takes-up-an-older-plan': { rules: { E5: () => 'accept' } },
   'E5-takes-up-another-members-plan': { rules: { E5_member: () => true } },
-  'E6-trusts-a-restored-etcd': { rules: { E6: () => false } },
+  'E6-trusts-a-restored-etcd': { rules: { E6: () => false, E6_before: () => false } },
 } as const satisfies Readonly<Record<string, Mistake>>;

@@ -42,6 +42,15 @@ function stopFor(world: World, processes: readonly (Process | undefined)[], ms: 
   }
 }
 
+/** Stopped between deciding to open and doing it. */
+function stopOnceDecided(world: World, heir: Member, until: number): void {
+  const { agent } = heir;
+  const { openingEpoch, openedEpoch } = agent?.state.durable ?? {};
+  const isDecided = openingEpoch !== undefined && openedEpoch !== undefined && openingEpoch > openedEpoch;
+  if (isDecided || world.timeline.now >= until) agent?.process.stop();
+  else world.timeline.after(0.2, () => stopOnceDecided(world, heir, until));
+}
+
 /** It is back after a while, or at the worst moment: when its successor is about to be written. */
 function awayUntilGivenUp(world: World, heir: Member, random: Random): void {
   const { network, timeline, etcd } = world;
@@ -51,7 +60,8 @@ function awayUntilGivenUp(world: World, heir: Member, random: Random): void {
   const others = world.controllerHosts.filter((host) => host !== heir.host);
   const isCut = random.chance(0.5);
   if (isCut) for (const host of others) network.cutBothWays(heir.host, host);
-  else process.stop();
+  else if (random.chance(0.5)) process.stop();
+  else stopOnceDecided(world, heir, timeline.now + 100);
   const until = timeline.now + random.between(1000, 14_000);
   const isWatchful = random.chance(0.7);
   const look = (): void => {
