@@ -1,5 +1,6 @@
-// Builds dist/ from the sources: types from the protos, then tsc. A build that finds nothing changed ends at once, so
-// whatever needs dist/ (tests, demo, bench) simply builds first.
+// Builds dist/ from the sources: types and descriptors from the protos, then tsc, then the program as it is installed: bundled,
+// since an agent that is started again has about a second before its leader's lease is over, and reading some 400 files took
+// most of it. A build that finds nothing changed ends at once, so whatever needs dist/ (tests, demo, bench) simply builds first.
 //
 // dist/build.json is removed first and written last: where it exists, dist/ is what the sources with that hash compile
 // to. Builds of one tree wait for each other; two at once could leave the output of one beside tsc's records of the
@@ -8,8 +9,11 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import protobuf from 'protobufjs';
+import { rolldown } from 'rolldown';
 
 const TSC = 'node_modules/typescript/bin/tsc';
+const SELF = 'scripts/build.mjs';
 const TSC_RECORDS = 'dist/.tsbuildinfo';
 const BUILD_JSON = 'dist/build.json';
 const LOCK = 'dist/.lock';
@@ -27,26 +31,45 @@ const GENERATE_OPTIONS = [
 ];
 const GENERATED = 'proto/generated';
 
+/** The program that package.json names, and the chunks that it loads when a command needs them. */
+const BUNDLE = { from: 'dist/cli/main.js', folder: 'dist/program', entry: 'tanist' };
+
 process.chdir(path.dirname(import.meta.dirname));
 fs.mkdirSync('dist', { recursive: true });
 waitForLock();
-build();
+await build();
 
-function build() {
+async function build() {
   generateTypes();
 
   const roots = readJson('tsconfig.json').include;
   const sources = roots.flatMap((root) => filesUnder(root, '.ts'));
   // The settings count as sources: they decide what the others compile to.
-  const hash = hashOf([...sources, ...protos(), 'package.json', 'package-lock.json', 'tsconfig.json']);
+  const hash = hashOf([...sources, ...protos(), 'package.json', 'package-lock.json', 'tsconfig.json', SELF]);
   const complete = removeStaleOutputs(roots, sources);
-  if (complete && fs.existsSync(BUILD_JSON) && readJson(BUILD_JSON).sources === hash) return;
+  const bundled = fs.existsSync(path.join(BUNDLE.folder, `${BUNDLE.entry}.js`));
+  if (complete && bundled && fs.existsSync(BUILD_JSON) && readJson(BUILD_JSON).sources === hash) return;
 
   fs.rmSync(BUILD_JSON, { force: true });
   // tsc believes its records, not the folder: without them it writes every output again.
   if (!complete) fs.rmSync(TSC_RECORDS, { force: true });
   run(TSC, ['--project', 'tsconfig.json']);
+  await bundle();
   fs.writeFileSync(BUILD_JSON, `${JSON.stringify({ sources: hash })}\n`);
+}
+
+/** Each build names its chunks anew, so the folder is emptied: a program that runs has loaded what it needs of it. */
+async function bundle() {
+  fs.rmSync(BUNDLE.folder, { recursive: true, force: true });
+  const built = await rolldown({
+    input: { [BUNDLE.entry]: BUNDLE.from },
+    platform: 'node',
+    external: ['etcd3'], // it reads its protos from its own folder
+    // pg asks whether it runs at Cloudflare by making a Response, for which Node 20 loads all of fetch.
+    transform: { define: { Response: 'undefined' } },
+  });
+  await built.write({ dir: BUNDLE.folder, format: 'esm', sourcemap: true, comments: { legal: true } });
+  await built.close();
 }
 
 /**
@@ -54,7 +77,7 @@ function build() {
  * a checkout gives old contents new times, and a deleted proto has no time at all.
  */
 function generateTypes() {
-  const inputs = hashOf([...protos(), 'package-lock.json', 'scripts/build.mjs']);
+  const inputs = hashOf([...protos(), 'package-lock.json', SELF]);
   const stamp = '.inputs';
   const previous = path.join(GENERATED, stamp);
   if (fs.existsSync(previous) && fs.readFileSync(previous, 'utf8') === inputs) return;
@@ -74,6 +97,16 @@ function generateTypes() {
     if (text.includes(': SubtypeConstructor<')) continue;
     fs.writeFileSync(entry, `// @ts-nocheck: without services the helpers below are unused\n${text}`);
   }
+
+  // The contracts as data: parsing them anew took every start 30 ms.
+  const root = new protobuf.Root();
+  root.resolvePath = (_, name) => path.join('proto', name);
+  const descriptors = JSON.stringify(root.loadSync(names).resolveAll().toJSON());
+  const lines = [
+    "import type { fromJSON } from '@grpc/proto-loader';",
+    `export const descriptors = JSON.parse(${JSON.stringify(descriptors)}) as Parameters<typeof fromJSON>[0];`,
+  ];
+  fs.writeFileSync(path.join(fresh, 'descriptors.ts'), `${lines.join('\n')}\n`);
 
   fs.writeFileSync(path.join(fresh, stamp), inputs);
   fs.rmSync(GENERATED, { recursive: true, force: true });

@@ -24,7 +24,7 @@ export type CommandLine = (...args: readonly string[]) => Promise<Answer>;
 
 export function createCommandLine(home: string, folder: string, controllers: readonly string[]): CommandLine {
   return async (...args) => {
-    const command = [join(home, 'dist/cli/main.js'), ...args, '--controllers', controllers.join(',')];
+    const command = [join(home, 'dist/program/tanist.js'), ...args, '--controllers', controllers.join(',')];
     try {
       const options = { cwd: folder, timeout: ANSWERS_WITHIN_MS };
       return { code: 0, ...(await promisify(execFile)(process.execPath, command, options)) };

@@ -7,7 +7,7 @@ import { type StartedProcess, startProcess } from '#test/cluster/processes.js';
 import type { ServerUser } from '#test/cluster/users.js';
 
 /** As in the first line of cli/main.ts: a small young generation keeps programs that idle all day small. */
-const NODE_FLAGS = ['--max-semi-space-size=4', '--enable-source-maps'];
+const NODE_FLAGS = ['--max-semi-space-size=4'];
 
 /** It can be stopped, killed and started again with the same configuration. */
 export interface Program {
@@ -43,7 +43,7 @@ export function createProgram({ home, folder, user, kind, name, config }: Progra
       running = startProcess({
         name,
         command: process.execPath,
-        args: [...NODE_FLAGS, join(home, 'dist/cli/main.js'), kind, '--config', configFile],
+        args: [...NODE_FLAGS, join(home, 'dist/program/tanist.js'), kind, '--config', configFile],
         cwd: folder,
         logFile,
         ...(user ?? {}),

@@ -8,7 +8,7 @@ import { asDuration, asEpoch, asMonotonic } from '#core/brand.js';
 import type { ServerControl } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { cloneReplica, createPrimary } from '#test/cluster/postgres.js';
-import { createRunFolder, sendSignal, stopAll } from '#test/cluster/processes.js';
+import { createRunFolder, sendSignal, stopAll, waitFor } from '#test/cluster/processes.js';
 import { type History, newHistory } from '#test/contract/engine/history.js';
 import { FENCE_MS, fence, seal } from '#test/contract/engine/steps.js';
 import { type Member, careFor, connect, stopCaring } from '#test/contract/postgres-members.js';
@@ -227,6 +227,28 @@ describe('postgres engine', { timeout: 30_000 }, () => {
       await expect(engineFor(bob, change).check()).rejects.toMatchObject({ code });
     });
 
+    it('and takes a login that a fence ended in its midst for no refusal', async () => {
+      await bob.server.query('alter system set post_auth_delay = 2');
+      bob.server.kill('SIGHUP');
+      const asked = engineFor(bob, {}).check();
+      let isOver = false;
+      void asked.finally(() => (isOver = true)).catch(() => undefined);
+      let ended = 0;
+      await waitFor(
+        () => {
+          const logins = bob.server.processes().filter(isLogin);
+          for (const pid of logins) sendSignal(pid, 'SIGTERM');
+          ended += logins.length;
+          return isOver;
+        },
+        { timeoutMs: 10_000, what: 'the check to end' },
+      );
+      expect(await asked).toMatchObject({ engine: 'postgres' });
+      expect(ended).toBeGreaterThan(0);
+      await bob.server.query('alter system reset post_auth_delay');
+      bob.server.kill('SIGHUP');
+    });
+
     it("and refuses another server's address", async () => {
       await expect(engineFor(bob, { dataDir: ann.server.dir }).check()).rejects.toMatchObject({
         code: 'DATA_DIRECTORY_MISMATCH',
@@ -271,3 +293,12 @@ describe('postgres engine', { timeout: 30_000 }, () => {
     }
   });
 });
+
+/** A session that the server has let in and that asks nothing yet. */
+function isLogin(pid: number): boolean {
+  try {
+    return / startup[ \0]*$/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
+  } catch {
+    return false; // it has ended
+  }
+}

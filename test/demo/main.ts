@@ -72,8 +72,8 @@ function invite(cluster: TanistCluster): void {
   const controllers = cluster.controllerAddresses.join(',');
   print('It stays up until Ctrl-C. In another terminal:\n');
   print(`  export TANIST_CONTROLLERS=${controllers}`);
-  print('  node dist/cli/main.js status --watch');
-  print(`  node dist/cli/main.js history ${cluster.name}`);
+  print('  node dist/program/tanist.js status --watch');
+  print(`  node dist/program/tanist.js history ${cluster.name}`);
   for (const { name, server } of cluster.members) {
     print(
       `  psql "${server.conninfo}"   # ${name}; its server's process: head -1 ${server.dir}/postmaster.pid`,

@@ -31,7 +31,7 @@ describe('bad input', () => {
     writeFileSync(file, stringify(config));
     const logFile = join(cluster.folder, `bad-${count}.log`);
     const user = kind === 'agent' ? (serverUser() ?? {}) : {};
-    const args = [join(cluster.home, 'dist/cli/main.js'), kind, '--config', file];
+    const args = [join(cluster.home, 'dist/program/tanist.js'), kind, '--config', file];
     const started = startProcess({
       name: `bad ${kind}`,
       command: process.execPath,

@@ -4,7 +4,7 @@ import { endianness } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { EngineIdentity } from '#agent/ports/engine.js';
-import { NOT_NOW } from '#agent/engines/postgres/connection.js';
+import { isAnswer, NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
 import type { Owner } from '#agent/engines/postgres/durable-files.js';
 import { findPostmaster, readProcess } from '#agent/engines/postgres/processes.js';
@@ -110,11 +110,17 @@ interface Running {
 }
 
 async function checkRunning(server: Server): Promise<void> {
-  const [row] = await server.connection.query<Running & Record<string, unknown>>(`
+  const asked = server.connection.query<Running & Record<string, unknown>>(`
     select pg_backend_pid() as pid,
       case when current_setting('is_superuser') = 'on' then current_setting('data_directory') end as data_directory,
       current_setting('server_version') as version, current_setting('is_superuser') = 'on' as superuser,
       current_setting('hot_standby') as hot_standby, current_setting('recovery_target_timeline') as target`);
+  const rows = await asked.catch((error: unknown) => {
+    if (isAnswer(error)) throw error;
+    return undefined; // the session was ended, by a guard's fence perhaps: as good as down
+  });
+  if (rows === undefined) return;
+  const [row] = rows;
   if (row === undefined) throw new TanistError('DATABASE_UNREACHABLE', 'no answer to the first question');
   checkSameServer(server, row);
   const { user } = server.config;

@@ -15,6 +15,13 @@ export type Answer =
 /** SQLSTATE of a server that starts, stops, or recovers. */
 export const NOT_NOW = '57P03';
 
+/** SQLSTATEs of a session that was ended before it was let in, by an administrator (a guard's fence is one) or by a crash: no word against its user. */
+const ENDED = ['57P01', '57P02'];
+
+/** What a query rejected with was the server's word on it, not the session's end. */
+export const isAnswer = (error: unknown): boolean =>
+  error instanceof DatabaseError && !ENDED.includes(error.code ?? '');
+
 export interface Connection {
   isReady(): boolean;
   /** Makes the long-lived session unless it is there. */
@@ -173,7 +180,8 @@ async function dial(
   } catch (error) {
     socket.destroy();
     if (error instanceof DatabaseError && error.code !== undefined) {
-      return { kind: 'refused', code: error.code, text: error.message };
+      const code = ENDED.includes(error.code) ? NOT_NOW : error.code;
+      return { kind: 'refused', code, text: error.message };
     }
     return { kind: 'silent', text: error instanceof Error ? error.message : String(error) };
   } finally {
