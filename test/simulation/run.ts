@@ -152,6 +152,7 @@ function heal(world: World, { seed }: RunOptions): void {
   etcd.ambiguity = NO_AMBIGUITY;
   etcd.slowMs = 0;
   etcd.isAvailable = true;
+  for (const copy of [...world.copies]) world.settle(copy);
   for (const host of world.hosts) {
     bootHost(world, host, random);
     for (const process of [...host.processes]) process.goOn();

@@ -52,8 +52,10 @@ export class World {
   readonly truth: Truth;
   readonly trace: Trace;
   readonly etcd: Etcd;
-  readonly hosts: readonly Host[];
-  readonly members: readonly Member[];
+  readonly hosts: Host[];
+  readonly members: Member[];
+  /** Machines that were copied with disk and agent: two report under one name, until one of them is taken away. */
+  readonly copies: Member[] = [];
   readonly controllerHosts: readonly Host[];
   readonly controllers: (ControllerNode | undefined)[];
   readonly history: Append[] = [];
@@ -100,13 +102,14 @@ export class World {
     this.etcd = new Etcd(etcdHost, this.network, timeline, Random.of(seed, 'etcd'), this.truth);
     this.members = memberHosts.map((where, i) => this.#makeMember(where, i));
     this.truth.databases.push(...this.members.map(({ db }) => db));
-    this.truth.isUnguarded = (name) => {
-      const member = this.member(name);
+    this.truth.named = (name) => this.member(name).db;
+    this.truth.isUnguarded = (db) => {
+      const member = this.#beside(db);
       member.look();
       return this.timeline.now - member.unguardedAt < AFTER_UNGUARDED_MS;
     };
-    this.truth.seenAlive = (name) => {
-      const member = this.member(name);
+    this.truth.seenAlive = (db) => {
+      const member = this.#beside(db);
       member.look();
       return { agent: member.agentSeenAt, guard: member.guardSeenAt };
     };
@@ -116,17 +119,16 @@ export class World {
       network: this.network,
       random: Random.of(seed, 'sessions'),
       cluster: CLUSTER,
-      agents: () => this.members.flatMap(({ agent }) => agent ?? []),
+      agents: () => this.#all().flatMap(({ agent }) => agent ?? []),
       controllers: () => this.controllers.flatMap((controller) => controller ?? []),
     });
     this.#bringUp();
-    const databases = this.members.map(({ db }) => db);
     this.clients = [0, 1].map(
       (key) =>
         new Client(
           key,
           clientHost,
-          databases,
+          this.truth.databases,
           this.network,
           Random.of(seed, `client ${key}`),
           this.history,
@@ -136,10 +138,52 @@ export class World {
     this.#watchTheLiving();
   }
 
+  /** Of two with one name, whom the plan in etcd means. */
   member(name: string): Member {
-    const found = this.members.find((member) => member.name === name);
+    const named = this.#all().filter((member) => member.name === name);
+    const planned =
+      named.length > 1 ? this.etcd.plan(CLUSTER)?.members.find((one) => one.name === name) : undefined;
+    const found = named.find(({ stored }) => stored.identity === planned?.identity) ?? named[0];
     if (found === undefined) throw new Error(`no member ${name}`);
     return found;
+  }
+
+  #all(): readonly Member[] {
+    return this.copies.length === 0 ? this.members : [...this.members, ...this.copies];
+  }
+
+  #beside(db: Database): Member {
+    return this.#all().find((member) => member.db === db) ?? this.member(db.name);
+  }
+
+  /** With its disk, under its name, on a machine of its own. Its agent finds another machine around a memory that it cannot use (E5). */
+  copy(member: Member): Member {
+    const random = Random.of(this.seed, `copy ${this.timeline.now}`);
+    const host = new Host(`${member.host.name}'`, member.host.rate, this.timeline, random);
+    const db = this.#makeDatabase(member.name, host, random);
+    db.log.copy(member.db.log);
+    const copy = new Member(CLUSTER, member.name, host, db, random, this.truth, this.#setting.mistakes);
+    copy.forget();
+    this.hosts.push(host);
+    this.truth.databases.push(db);
+    this.copies.push(copy);
+    db.start(10);
+    return copy;
+  }
+
+  /** One of the two is taken away for good: the one that the plan does not mean. */
+  settle(copy: Member): void {
+    if (!this.copies.includes(copy)) return;
+    const kept = this.member(copy.name);
+    const index = this.members.findIndex(({ name }) => name === copy.name);
+    const gone = kept === copy ? this.members[index] : copy;
+    this.copies.splice(this.copies.indexOf(copy), 1);
+    this.members[index] = kept;
+    if (gone === undefined || gone === kept) return;
+    gone.agent?.process.kill();
+    gone.db.kill('crashed');
+    gone.dismissGuard();
+    this.truth.databases.splice(this.truth.databases.indexOf(gone.db), 1);
   }
 
   /** Whom the plan in etcd names. */
@@ -155,7 +199,8 @@ export class World {
   }
 
   startAgent(member: Member): void {
-    if (!member.host.isUp || member.agent?.process.isAlive === true) return;
+    const isGone = !this.#all().includes(member);
+    if (isGone || !member.host.isUp || member.agent?.process.isAlive === true) return;
     this.trace.log(member.name, () => 'agent starts');
     new AgentNode(member, member.stored, {
       controllers: this.controllerHosts.map((_, i) => `k${i + 1}`),
@@ -192,14 +237,24 @@ export class World {
     const { seed, mistakes } = this.#setting;
     const name = `m${index + 1}`;
     const random = Random.of(seed, `member ${name}`);
-    const disk = new Disk(this.timeline, random);
-    const db = new Database(name, host, disk, DATA_ID, {
+    return new Member(
+      CLUSTER,
+      name,
+      host,
+      this.#makeDatabase(name, host, random),
+      random,
+      this.truth,
+      mistakes,
+    );
+  }
+
+  #makeDatabase(name: string, host: Host, random: Random): Database {
+    return new Database(name, host, new Disk(this.timeline, random), DATA_ID, {
       network: this.network,
       random,
       witness: this.truth,
-      find: (other) => this.members.find((member) => member.name === other)?.db,
+      find: (other) => this.member(other).db,
     });
-    return new Member(CLUSTER, name, host, db, random, this.truth, mistakes);
   }
 
   /** As `adopt` finds it: a leader that serves, replicas that stream from it. */
@@ -218,8 +273,7 @@ export class World {
 
   /** Agent to agent: one question, one answer, or none in time. */
   #askVouch(from: AgentNode, of: PlanMember, question: VouchQuestion, withinMs: number): void {
-    const other = this.members.find(({ planMember }) => planMember.agentAddress === of.agentAddress);
-    if (other === undefined) return;
+    const other = this.member(of.name);
     let isOver = false;
     from.process.after(withinMs, () => (isOver = true));
     this.network.send(from.process.host, other.host, () => {
@@ -237,9 +291,9 @@ export class World {
   }
 
   #findPeer(address: string): Peer | undefined {
-    const member = this.members.find(({ planMember }) => planMember.agentAddress === address);
-    const agent = member?.agent;
-    if (member === undefined || agent?.process.isAlive !== true) return undefined;
+    const member = this.member(address.slice(0, address.indexOf(':')));
+    const { agent } = member;
+    if (agent?.process.isAlive !== true) return undefined;
     return {
       host: member.host,
       process: agent.process,
@@ -248,7 +302,7 @@ export class World {
   }
 
   #watchTheLiving(): void {
-    for (const member of this.members) member.look();
+    for (const member of this.#all()) member.look();
     this.timeline.after(100, () => this.#watchTheLiving());
   }
 }

@@ -44,7 +44,7 @@ export class Truth implements Witness {
   readonly databases: Database[] = [];
   readonly #timeline: Timeline;
   readonly #trace: Trace;
-  readonly #leaders = new Map<Epoch, string>();
+  readonly #leaders = new Map<Epoch, Database>();
   #newest: { readonly epoch: Epoch; readonly db: Database } | undefined;
   #acknowledged: Acknowledged[] = [];
   /** In etcd. */
@@ -56,8 +56,12 @@ export class Truth implements Witness {
   /** An operator has said that acknowledged writes may be lost. */
   isLossAccepted = false;
   /** Neither its agent nor its guard runs, or did a moment ago. */
-  isUnguarded: (member: string) => boolean = () => false;
-  seenAlive: (member: string) => { readonly agent: number; readonly guard: number } = () => ({
+  isUnguarded: (db: Database) => boolean = () => false;
+  /** Of two with one name, the one that the plan means. */
+  named: (member: string) => Database = (member) => {
+    throw new Error(`no member ${member}`);
+  };
+  seenAlive: (db: Database) => { readonly agent: number; readonly guard: number } = () => ({
     agent: 0,
     guard: 0,
   });
@@ -78,9 +82,9 @@ export class Truth implements Witness {
     this.#standstill.set(member, Math.max(until, this.#standstill.get(member) ?? 0));
   }
 
-  #stoodStill(member: string): boolean {
-    if (this.isUnguarded(member)) return true;
-    const until = this.#standstill.get(member);
+  #stoodStill(db: Database): boolean {
+    if (this.isUnguarded(db)) return true;
+    const until = this.#standstill.get(db.name);
     return until !== undefined && this.#timeline.now < until + AFTER_STANDSTILL_MS;
   }
 
@@ -89,12 +93,12 @@ export class Truth implements Witness {
     if (epoch !== undefined) {
       // A promotion lands when it does, whatever has become of who asked for it.
       const askedAt = db.promotionAskedAt ?? this.#timeline.now;
-      if (askedAt - this.seenAlive(db.name).guard > GUARDED_WITHIN_MS)
+      if (askedAt - this.seenAlive(db).guard > GUARDED_WITHIN_MS)
         this.violate('INV-6', `${db.name} opens epoch ${epoch} without a guard`);
       const other = this.#leaders.get(epoch);
-      if (other !== undefined && other !== db.name)
-        this.violate('INV-1', `${other} and ${db.name} both opened epoch ${epoch}`);
-      this.#leaders.set(epoch, db.name);
+      if (other !== undefined && other !== db)
+        this.violate('INV-1', `${other.name} and ${db.name} both opened epoch ${epoch}`);
+      this.#leaders.set(epoch, db);
       db.openedAt = epoch;
       this.openings += 1;
       if (this.#newest === undefined || epoch >= this.#newest.epoch) {
@@ -110,8 +114,8 @@ export class Truth implements Witness {
         other.synchronous.acknowledgements === 0 &&
         other.canCommit &&
         other.openedAt !== undefined &&
-        !this.#stoodStill(other.name) &&
-        !this.#stoodStill(db.name)
+        !this.#stoodStill(other) &&
+        !this.#stoodStill(db)
       )
         this.violate(
           'INV-4',
@@ -126,13 +130,13 @@ export class Truth implements Witness {
     if (newest !== undefined && newest.db !== db && newest.epoch > (db.openedAt ?? 0n)) {
       const isThere = newest.db.log.entries[index] === entry;
       const isAsync = db.synchronous.acknowledgements === 0;
-      if (isAsync ? !this.#stoodStill(db.name) : !isThere)
+      if (isAsync ? !this.#stoodStill(db) : !isThere)
         this.violate(
           'INV-4',
           `${db.name}, opened at ${db.openedAt ?? 'no epoch'}, acknowledges a write after ${newest.db.name} opened epoch ${newest.epoch}`,
         );
       // Not promised: lost with the standstill.
-      if (isAsync && entry.what.kind === 'write' && this.#stoodStill(db.name))
+      if (isAsync && entry.what.kind === 'write' && this.#stoodStill(db))
         this.accounted.add(entry.what.value);
     }
     const { acknowledgements } = db.synchronous;
@@ -238,15 +242,15 @@ export class Truth implements Witness {
         'INV-3',
         `${plan.leader} is appointed at epoch ${plan.epoch} on ${atLeast === undefined ? 'nothing' : formatPosition(atLeast)}, which was never read after its seal`,
       );
-    const seen = this.seenAlive(plan.leader);
+    const db = this.named(plan.leader);
+    const seen = this.seenAlive(db);
     const { now } = this.#timeline;
     if (now - seen.agent > SEEN_WITHIN_MS)
       this.violate('INV-6', `${plan.leader} is appointed without a live agent`);
   }
 
   #proved(plan: Plan, entry: LedgerEntry): void {
-    const db = this.databases.find(({ name }) => name === plan.leader);
-    if (db === undefined) return;
+    const db = this.named(plan.leader);
     if (db.log.durableMark()?.epoch !== plan.epoch)
       this.violate(
         'S3',

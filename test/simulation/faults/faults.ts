@@ -227,6 +227,21 @@ export const FAULTS = {
     restartAgent(world, member, short(world, random));
     return member.name;
   },
+  'machine-copied': (world, random) => {
+    const member = someone(world, random);
+    if (world.copies.length > 0 || !member.host.isUp) return undefined;
+    const copy = world.copy(member);
+    // Where the original is away, the copy is heard in its place.
+    if (random.chance(0.5)) member.agent?.process.kill();
+    const until = world.timeline.now + long(world, random);
+    const supervise = (): void => {
+      if (world.timeline.now >= until) return world.settle(copy);
+      for (const one of random.chance(0.5) ? [copy, member] : [member, copy]) world.startAgent(one);
+      world.timeline.after(random.between(200, 500), supervise);
+    };
+    supervise();
+    return member.name;
+  },
   'agent-restarted': (world, random) => {
     const member = someone(world, random);
     member.agent?.shutDown();

@@ -22,6 +22,7 @@ const GROUPS = {
     'agent-stopped',
     'agent-restarted',
     'memory-lost',
+    'machine-copied',
     'guard-killed',
     'guard-stopped',
     'database-and-agent-stopped',

@@ -11,12 +11,15 @@ import type { Random } from '#test/simulation/world/random.js';
 import type { Timeline } from '#test/simulation/world/timeline.js';
 
 const SWEEP_MS = 50;
+/** Of an agent that was heard so lately nobody takes the name. */
+const NAME_HELD_MS = 1500;
 
 interface Session {
   readonly agent: RunningAgent;
   readonly controller: ControllerNode;
   cutSince: number | undefined;
   readonly patienceMs: number;
+  heardAt: number;
   upArrivesAt: number;
   downArrivesAt: number;
 }
@@ -47,6 +50,7 @@ export class Sessions {
     const arrive = (): void =>
       process.receive(() => {
         if (!this.#isOpen(session)) return;
+        session.heardAt = this.#deps.timeline.now;
         session.controller.take({
           kind: 'agent-report',
           cluster: this.#deps.cluster,
@@ -126,12 +130,25 @@ export class Sessions {
       if (!agent.process.isRunning) continue;
       for (const controller of controllers) {
         const key = `${agent.member.name} ${controller.name}`;
-        if (this.#open.has(key) || !controller.process.isRunning) continue;
+        const held = this.#open.get(key);
+        if (held?.agent === agent || !controller.process.isRunning) continue;
         if (!network.isOpenBothWays(agent.process.host, controller.process.host)) continue;
-        this.#connect(key, agent, controller, random);
+        if (held === undefined) this.#connect(key, agent, controller, random);
+        else this.#contest(key, held, agent, random);
       }
     }
     timeline.after(SWEEP_MS, () => this.#sweep());
+  }
+
+  /** Two agents under one name, as `controller/adapters/grpc/agents.ts` settles it. */
+  #contest(key: string, held: Session, rival: RunningAgent, random: Random): void {
+    const { controller } = held;
+    if (this.#deps.timeline.now - held.heardAt < NAME_HELD_MS) {
+      rival.take({ kind: 'refused', controller: controller.name, code: 'NAME_TAKEN', text: 'refused' });
+      return;
+    }
+    this.#close(key, held);
+    this.#connect(key, rival, controller, random);
   }
 
   #connect(key: string, agent: RunningAgent, controller: ControllerNode, random: Random): void {
@@ -140,6 +157,7 @@ export class Sessions {
       controller,
       cutSince: undefined,
       patienceMs: random.between(1000, 2500),
+      heardAt: this.#deps.timeline.now,
       upArrivesAt: 0,
       downArrivesAt: 0,
     });
