@@ -7,7 +7,7 @@ import { type MonotonicMs, type WallMs } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { rules } from '#core/rules/index.js';
 import type { StatusDocument } from '#core/status.js';
-import type { Term } from '#core/term.js';
+import type { OwnTerm } from '#core/term.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import { statusOf } from '#controller/decide/status.js';
 import type { Answer, Effect, Input } from '#controller/decide/state.js';
@@ -126,12 +126,12 @@ export function createControllerLoop(
   }
 
   /** Nobody to be found is as good as nobody there: it is asked again. */
-  async function findStandbys(term: Term): Promise<void> {
+  async function findStandbys(term: OwnTerm): Promise<void> {
     const hosts = await ports.standbys().catch(() => []);
     take({ kind: 'standbys', term, hosts });
   }
 
-  async function load(term: Term): Promise<void> {
+  async function load(term: OwnTerm): Promise<void> {
     try {
       take({ kind: 'loaded', term, clusters: await ports.planStore.readAll() });
     } catch (error) {

@@ -8,6 +8,18 @@ export interface Term {
   readonly revision: Revision;
 }
 
+/** A term, as the controller knows it that holds it. */
+export interface OwnTerm extends Term {
+  /**
+   * The lease on which the election key hangs. A restored etcd counts revisions from the backup on once more, and may elect somebody else at
+   * the same one; leases it numbers by the time at which it started, so no two candidacies ever have the same.
+   */
+  readonly lease: string;
+}
+
+export const isSameTerm = (a: OwnTerm, b: OwnTerm): boolean =>
+  compareTerms(a, b) === 0 && a.lease === b.lease;
+
 export function compareTerms(a: Term, b: Term): number {
   if (a.generation !== b.generation) return a.generation < b.generation ? -1 : 1;
   return a.revision === b.revision ? 0 : a.revision < b.revision ? -1 : 1;

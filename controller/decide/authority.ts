@@ -4,7 +4,7 @@
  */
 import { asDuration, type DurationMs, latest, LONG_AGO, type MonotonicMs } from '#core/brand.js';
 import { reason } from '#core/reasons.js';
-import { compareTerms, formatTerm, type Term } from '#core/term.js';
+import { formatTerm, isSameTerm, type OwnTerm } from '#core/term.js';
 import { ELECTION } from '#core/timings.js';
 import { answerEverybody } from '#controller/decide/reply.js';
 import type {
@@ -61,19 +61,19 @@ export function extendAuthority(
   context: Context,
 ): ControllerState {
   const role = state.role;
-  if (role.kind !== 'active' || compareTerms(role.term, event.term) !== 0) return state;
+  if (role.kind !== 'active' || !isSameTerm(role.term, event.term)) return state;
   const until = context.rules.A1(event, ELECTION.ttlMs);
   return { ...state, role: { ...role, authorityUntil: latest(role.authorityUntil, until) } };
 }
 
 export function becomeStandby(
   state: ControllerState,
-  term: Term,
+  term: OwnTerm,
   text: string,
   context: Context,
 ): ControllerState {
   const role = state.role;
-  if (role.kind !== 'active' || compareTerms(role.term, term) !== 0) return state;
+  if (role.kind !== 'active' || !isSameTerm(role.term, term)) return state;
   context.emit({
     kind: 'log',
     level: 'warn',
@@ -116,7 +116,7 @@ function remainders(state: ControllerState, now: MonotonicMs): Resigned {
 /** Only the picture of the agents survives a change of roles; plans, promises and attempts belong to a term (E4). */
 function forgetPlans(
   clusters: ControllerState['clusters'],
-  term: Term | undefined,
+  term: OwnTerm | undefined,
   context: Context,
 ): ControllerState['clusters'] {
   const kept: Record<string, ClusterState> = {};

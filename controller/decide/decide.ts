@@ -7,6 +7,7 @@
 import { after, asDuration, LONG_AGO, type MonotonicMs } from '#core/brand.js';
 import { assertNever } from '#core/assert.js';
 import type { Rules } from '#core/rules/index.js';
+import { isSameTerm, type OwnTerm } from '#core/term.js';
 import { timingsOf } from '#core/timings.js';
 import { agentConnected, agentDisconnected, agentReported } from '#controller/decide/agents.js';
 import {
@@ -115,14 +116,9 @@ function forgetEmpty(state: ControllerState, name: string): ControllerState {
   return isKnown || Object.keys(asked?.members ?? {}).length > 0 ? state : { ...state, clusters: others };
 }
 
-function retryLoad(
-  state: ControllerState,
-  term: { readonly revision: bigint },
-  context: Context,
-): ControllerState {
+function retryLoad(state: ControllerState, term: OwnTerm, context: Context): ControllerState {
   const role = state.role;
-  if (role.kind === 'active' && role.term.revision === term.revision)
-    context.emit({ kind: 'load', term: role.term });
+  if (role.kind === 'active' && isSameTerm(role.term, term)) context.emit({ kind: 'load', term: role.term });
   return state;
 }
 

@@ -5,6 +5,7 @@
 import { asDuration, since } from '#core/brand.js';
 import { isProved, isReleased } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
+import { isSameTerm } from '#core/term.js';
 import { resign } from '#controller/decide/authority.js';
 import type { ClusterState, Context, ControllerState, Event } from '#controller/decide/state.js';
 
@@ -26,7 +27,7 @@ export function standbysFound(
   context: Context,
 ): ControllerState {
   const { role } = state;
-  if (role.kind !== 'active' || role.term.revision !== event.term.revision || !isQuiet(state)) return state;
+  if (role.kind !== 'active' || !isSameTerm(role.term, event.term) || !isQuiet(state)) return state;
   if (!context.rules.A3(state.host, leaderHosts(state), event.hosts)) return state;
   const why = reason('HANDED_OVER', { host: state.host ?? '' });
   context.emit({ kind: 'log', level: 'info', cluster: undefined, reason: why });

@@ -1,6 +1,6 @@
 /** The plans, read after winning (E4), and what is owed to the predecessor's grants (A2). */
 import { latest, type MonotonicMs } from '#core/brand.js';
-import { compareTerms } from '#core/term.js';
+import { isSameTerm } from '#core/term.js';
 import { ELECTION, timingsOf } from '#core/timings.js';
 import {
   type ClusterState,
@@ -21,7 +21,7 @@ export function loadClusters(
   context: Context,
 ): ControllerState {
   const role = state.role;
-  if (role.kind !== 'active' || compareTerms(role.term, event.term) !== 0 || role.loaded) return state;
+  if (role.kind !== 'active' || !isSameTerm(role.term, event.term) || role.loaded) return state;
   const clusters: Record<string, ClusterState> = { ...state.clusters };
   for (const read of event.clusters) {
     const name = read.plan.cluster;

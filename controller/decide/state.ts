@@ -21,7 +21,7 @@ import type { Reason } from '#core/reasons.js';
 import type { Report } from '#core/report.js';
 import type { Guard } from '#core/rules/epochs.js';
 import type { Rules } from '#core/rules/index.js';
-import type { Term } from '#core/term.js';
+import type { OwnTerm } from '#core/term.js';
 
 export interface ControllerState {
   readonly name: string;
@@ -39,7 +39,7 @@ export type Role =
   | { readonly kind: 'standby' }
   | {
       readonly kind: 'active';
-      readonly term: Term;
+      readonly term: OwnTerm;
       readonly electedAt: MonotonicMs;
       /** A1: past it nothing is sent, granted or written. */
       readonly authorityUntil: MonotonicMs;
@@ -126,7 +126,7 @@ export interface Stored {
   readonly plan: Plan;
   readonly revision: Revision;
   readonly policy: Policy;
-  readonly readIn: Term;
+  readonly readIn: OwnTerm;
 }
 
 export interface MemberPicture {
@@ -297,27 +297,27 @@ export type Input =
   | { readonly kind: 'tick' }
   | {
       readonly kind: 'elected';
-      readonly term: Term;
+      readonly term: OwnTerm;
       readonly sentAt: MonotonicMs;
       readonly resigned: Resigned | undefined;
     }
   | {
       readonly kind: 'proof';
-      readonly term: Term;
+      readonly term: OwnTerm;
       readonly keepaliveSentAt: MonotonicMs;
       readonly checkSentAt: MonotonicMs;
     }
-  | { readonly kind: 'deposed'; readonly term: Term; readonly text: string }
+  | { readonly kind: 'deposed'; readonly term: OwnTerm; readonly text: string }
   | {
       readonly kind: 'loaded';
-      readonly term: Term;
+      readonly term: OwnTerm;
       readonly clusters: readonly {
         readonly plan: Plan;
         readonly revision: Revision;
         readonly policy: Policy;
       }[];
     }
-  | { readonly kind: 'load-failed'; readonly term: Term; readonly text: string }
+  | { readonly kind: 'load-failed'; readonly term: OwnTerm; readonly text: string }
   | {
       readonly kind: 'agent-connected';
       readonly cluster: string;
@@ -369,7 +369,7 @@ export type Input =
       readonly request: number;
     }
   /** Where the controllers run that could take the active role (A3). */
-  | { readonly kind: 'standbys'; readonly term: Term; readonly hosts: readonly (string | undefined)[] }
+  | { readonly kind: 'standbys'; readonly term: OwnTerm; readonly hosts: readonly (string | undefined)[] }
   /** Shutting down, or moving the active role elsewhere. */
   | { readonly kind: 'resign' };
 
@@ -381,7 +381,7 @@ export type Event = Input & {
 };
 
 export type Effect =
-  | { readonly kind: 'load'; readonly term: Term }
+  | { readonly kind: 'load'; readonly term: OwnTerm }
   | { readonly kind: 'write'; readonly cluster: string; readonly id: number; readonly write: Write }
   | { readonly kind: 'reread'; readonly cluster: string; readonly id: number }
   | {
@@ -398,7 +398,7 @@ export type Effect =
       readonly text: string;
     }
   | { readonly kind: 'resign'; readonly record: Resigned | undefined }
-  | { readonly kind: 'findStandbys'; readonly term: Term }
+  | { readonly kind: 'findStandbys'; readonly term: OwnTerm }
   | { readonly kind: 'reply'; readonly request: number; readonly answer: Answer }
   | {
       readonly kind: 'log';

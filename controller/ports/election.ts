@@ -3,7 +3,7 @@
  * whether the controller may act is a function of these events and the time (rules A1, A2).
  */
 import type { DurationMs, MonotonicMs } from '#core/brand.js';
-import type { Term } from '#core/term.js';
+import type { OwnTerm } from '#core/term.js';
 
 export interface Election {
   /** Campaigns until `stop`; every event goes to `emit`. Each start is a new candidacy with a key of its own (E4). */
@@ -24,24 +24,24 @@ export type ElectionEvent =
   /** `receivedAt`: when the answer that elected it came. `resigned`: what the predecessor left, read and deleted. */
   | {
       readonly kind: 'elected';
-      readonly term: Term;
+      readonly term: OwnTerm;
       readonly receivedAt: MonotonicMs;
       readonly resigned: ResignRecord | undefined;
       /** The two parts of the first proof. */
       readonly sentAt: MonotonicMs;
     }
-  /** A keepalive *and* a check that the key still has its create_revision both succeeded (rule A1). */
+  /** A keepalive *and* a check of all that guards a write of this term (E1), but for the plan, both succeeded (rule A1). */
   | {
       readonly kind: 'proof';
-      readonly term: Term;
+      readonly term: OwnTerm;
       readonly keepaliveSentAt: MonotonicMs;
       readonly checkSentAt: MonotonicMs;
     }
   /**
-   * The key is gone or is another's, the lease is lost, the generation was changed, or this controller resigned. Once per
+   * The key is gone or is another's, the lease is lost, the generation was set, or this controller resigned. Once per
    * `elected`, and not after `stop`. An etcd that does not answer is no event: authority runs out by itself (A1).
    */
-  | { readonly kind: 'deposed'; readonly term: Term; readonly text: string };
+  | { readonly kind: 'deposed'; readonly term: OwnTerm; readonly text: string };
 
 /** Rest of the promise per cluster, in ms at the moment of resigning. */
 export interface ResignRecord {

@@ -4,19 +4,22 @@
  */
 import { type Epoch, nextVersion, type Revision, type Version } from '#core/brand.js';
 import { comparePlans, memberOf, type Plan, type PlanMember } from '#core/plan.js';
-import type { Term } from '#core/term.js';
+import { isSameTerm, type OwnTerm, type Term } from '#core/term.js';
 
 /** What etcd must still find for a write to happen. */
 export interface Guard {
-  /** create_revision of the controller's own election key. */
-  readonly electionRevision: Revision;
+  /** The election key: created at this term's revision, on its lease, and the generation not touched since. */
+  readonly term: OwnTerm;
   /** mod_revision of the plan as it was read; 0n: there must be none. */
   readonly planRevision: Revision;
 }
 
-/** E1: every write of a controller holds only if it is still elected and the plan is still the one it read. */
-export function E1_guardWrite(term: Term, planRevision: Revision): Guard {
-  return { electionRevision: term.revision, planRevision };
+/**
+ * E1: every write of a controller holds only if it is still elected and the plan is still the one it read. Revisions alone do not tell: after
+ * a restore of etcd they come again, and a write of before that arrives late could find both in another's term.
+ */
+export function E1_guardWrite(term: OwnTerm, planRevision: Revision): Guard {
+  return { term, planRevision };
 }
 
 /**
@@ -53,10 +56,8 @@ export function E3_mayGrant(
 }
 
 /** E4: a controller decides only on a plan that was read in or after the transaction that won its term. */
-export function E4_isCurrent(readInTerm: Term | undefined, term: Term | undefined): boolean {
-  return (
-    term !== undefined && readInTerm?.generation === term.generation && readInTerm.revision === term.revision
-  );
+export function E4_isCurrent(readInTerm: OwnTerm | undefined, term: OwnTerm | undefined): boolean {
+  return readInTerm !== undefined && term !== undefined && isSameTerm(readInTerm, term);
 }
 
 /** E5: an agent refuses a plan below the epoch it durably knows, and any that is not newer than its own. */

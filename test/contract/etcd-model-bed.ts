@@ -22,7 +22,7 @@ export function createEtcdModelBed(seed: number): EtcdBed {
   let onElected: ReadonlyMap<string, () => void> = new Map();
   /** Tells whom it has elected before they hear of it. */
   class ToldEtcd extends Etcd {
-    override claim(lease: number, controller: string): ReturnType<Etcd['claim']> {
+    override claim(lease: string, controller: string): ReturnType<Etcd['claim']> {
       const won = super.claim(lease, controller);
       if (won !== undefined) onElected.get(controller)?.();
       return won;

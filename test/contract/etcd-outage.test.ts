@@ -113,7 +113,7 @@ describe('three etcd members', { timeout: 30_000 }, () => {
     const { term } = await candidate.next('elected');
     const write = (version: bigint, planRevision: Revision) =>
       candidate.planStore.write({
-        guard: { electionRevision: term.revision, planRevision },
+        guard: { term, planRevision },
         plan: planOf('orders', 1n, version),
         entry: undefined,
         policy: DEFAULT_POLICY,

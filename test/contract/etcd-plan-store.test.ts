@@ -1,6 +1,7 @@
 // The plan store port on a real etcd of Debian: what is written under which guard, and what is said when nobody can know.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitingNow } from '#controller/adapters/clock.js';
+import { NO_LEASE } from '#controller/adapters/etcd/sight.js';
 import { StoreCorrupt, StoreUnavailable } from '#controller/ports/plan-store.js';
 import { asRevision } from '#core/brand.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -24,8 +25,9 @@ describe('plan store on etcd', { timeout: 20_000 }, () => {
     // Directly, also where the store has etcd behind a line that is cut.
     const operator = etcdctl({ ...config, endpoints: etcd.endpoints });
     const { logged, planStore } = controller('ctl-1', config);
-    const electionRevision = await operator.put('election/leader', 'ctl-1');
-    return { planStore, logged, operator, ...writerOf(planStore, electionRevision) };
+    const revision = await operator.put('election/leader', 'ctl-1');
+    const term = { generation: 0n, revision, lease: NO_LEASE };
+    return { planStore, logged, operator, ...writerOf(planStore, term) };
   }
 
   describe('that answers', () => {

@@ -1,13 +1,13 @@
 /** Who may write what: wrong. */
-import { NO_CHECK } from '#test/simulation/models/etcd.js';
+import { ANY_PLAN, ANY_TERM } from '#test/simulation/models/etcd.js';
 import type { Mistake } from '#test/planted/mistake.js';
 
 export const EPOCH_MISTAKES = {
   'E1-writes-without-the-election': {
-    rules: { E1: (_, planRevision) => ({ electionRevision: NO_CHECK, planRevision }) },
+    rules: { E1: (_, planRevision) => ({ term: ANY_TERM, planRevision }) },
   },
   'E1-writes-over-any-plan': {
-    rules: { E1: (term) => ({ electionRevision: term.revision, planRevision: NO_CHECK }) },
+    rules: { E1: (term) => ({ term, planRevision: ANY_PLAN }) },
   },
   'E2-unknown-is-taken-for-failed': { rules: { E2: () => false } },
   'E3-grants-during-an-appointment': { rules: { E3: () => true } },

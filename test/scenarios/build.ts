@@ -5,7 +5,7 @@ import type { Plan, PlanMember, ProvedOpening } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import type { Fork, Mark, Position } from '#core/position.js';
 import type { Report } from '#core/report.js';
-import type { Term } from '#core/term.js';
+import type { OwnTerm } from '#core/term.js';
 
 export const DATA_ID = '7300000000000000001';
 
@@ -49,7 +49,7 @@ export function durability(text: string): Durability {
   return { synchronous, acknowledgements: Number(acknowledgements) };
 }
 
-export const TERM: Term = { generation: 0n, revision: asRevision(10n) };
+export const TERM: OwnTerm = { generation: 0n, revision: asRevision(10n), lease: '10' };
 
 export function plan(over: Partial<Plan> & { readonly names?: readonly string[] } = {}): Plan {
   const { names = ['a', 'b', 'c'], ...rest } = over;

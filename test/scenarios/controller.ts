@@ -281,9 +281,10 @@ export function controllerScenario(): Scenario {
             o['resigned'] === undefined
               ? undefined
               : { controller: 'two', promises: { demo: Number(o['resigned']) as never } };
+          const revision = asRevision(term.revision + 1n);
           term = {
             generation: BigInt(o['generation'] ?? term.generation),
-            revision: asRevision(term.revision + 1n),
+            ...{ revision, lease: String(revision) },
           };
           return take({
             kind: 'elected',
@@ -509,7 +510,7 @@ function show(effect: Effect): string {
       const why =
         entry === undefined ? '' : ` as ${entry.kind} because ${entry.reason.code}, loss ${entry.loss.kind}`;
       const generation = plan.generation === 0n ? '' : ` generation ${plan.generation}`;
-      return `write epoch ${plan.epoch} version ${plan.version}${generation} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.electionRevision}${why}`;
+      return `write epoch ${plan.epoch} version ${plan.version}${generation} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.term.revision}${why}`;
     }
     case 'reread':
       return 'read the plan again';

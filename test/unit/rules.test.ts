@@ -10,7 +10,7 @@ const e = asEpoch;
 
 describe('E', () => {
   it('E1 guards every write by election and plan', () => {
-    expect(rules.E1(TERM, asRevision(7n))).toEqual({ electionRevision: TERM.revision, planRevision: 7n });
+    expect(rules.E1(TERM, asRevision(7n))).toEqual({ term: TERM, planRevision: 7n });
   });
   it('E2 settles by the same content at the next version', () => {
     const p = plan();
@@ -37,6 +37,8 @@ describe('E', () => {
   it('E4 takes no plan read before the term was won', () => {
     expect(rules.E4(undefined, TERM)).toBe(false);
     expect(rules.E4({ ...TERM, revision: asRevision(9n) }, TERM)).toBe(false);
+    // A restored etcd elects at the same revision once more.
+    expect(rules.E4({ ...TERM, lease: '6' }, TERM)).toBe(false);
     expect(rules.E4(TERM, TERM)).toBe(true);
   });
   it('E5 refuses lower epochs and versions', () => {

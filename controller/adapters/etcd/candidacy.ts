@@ -8,7 +8,7 @@
  * over that the next candidacy could mistake for its own.
  */
 import { asDuration, type DurationMs, type MonotonicMs } from '#core/brand.js';
-import type { Term } from '#core/term.js';
+import type { OwnTerm } from '#core/term.js';
 import { ELECTION } from '#core/timings.js';
 import type { ElectionEvent, ResignRecord } from '#controller/ports/election.js';
 import { Bell } from '#controller/adapters/etcd/bell.js';
@@ -34,7 +34,7 @@ export class Candidacy {
   readonly #lease: string;
   readonly #bell = new Bell();
   #watch: Watch | undefined;
-  #term: Term | undefined;
+  #term: OwnTerm | undefined;
   /** Set once it is over; settles when nothing of it is under way but the revocation of the lease. */
   #over: Promise<unknown> | undefined;
   #revoked: Promise<void> | undefined;
@@ -96,14 +96,12 @@ export class Candidacy {
     const keepaliveSentAt = now();
     const keepalive = client.keepAlive(this.#lease, PROOF_DEADLINE);
     const checkSentAt = now();
-    const [kept, seen] = await Promise.allSettled([keepalive, look(client, keys)]);
+    const [kept, seen] = await Promise.allSettled([keepalive, look(client, keys, this.#term)]);
     if (this.#isOver()) return true;
 
     // Without a keepalive too, a key that is not ours tells all there is to know.
-    const deposed =
-      seen.status === 'fulfilled' && this.#term && whyDeposed(seen.value, this.#term, this.#lease);
-    if (deposed) {
-      this.#end(deposed);
+    if (seen.status === 'fulfilled' && this.#term !== undefined && !seen.value.stillElected) {
+      this.#end(whyDeposed(seen.value, this.#term));
       return true;
     }
     if (kept.status === 'rejected') return this.#failed(kept.reason);

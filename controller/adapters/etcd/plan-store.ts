@@ -19,7 +19,8 @@ import {
 import { CALL_DEADLINE, type EtcdClient } from '#controller/adapters/etcd/client.js';
 import { EtcdFailure } from '#controller/adapters/etcd/failure.js';
 import { endOf, type Keys } from '#controller/adapters/etcd/keys.js';
-import { createdAt, get, got, modifiedAt, put, removeRange } from '#controller/adapters/etcd/requests.js';
+import { get, got, modifiedAt, put, removeRange } from '#controller/adapters/etcd/requests.js';
+import { stillElected } from '#controller/adapters/etcd/still-elected.js';
 import {
   JsonInvalid,
   ledgerEntryFromJson,
@@ -140,10 +141,7 @@ export class EtcdPlanStore implements PlanStore {
     if (bytes > REQUEST_LIMIT)
       throw new JsonInvalid(`plan cannot be written: ${bytes} bytes are more than etcd takes`);
     return {
-      compare: [
-        createdAt(keys.leader, guard.electionRevision),
-        modifiedAt(keys.plan(cluster), guard.planRevision),
-      ],
+      compare: [...stillElected(keys, guard.term), modifiedAt(keys.plan(cluster), guard.planRevision)],
       success,
     };
   }

@@ -50,6 +50,22 @@ export const modifiedAt = (key: string, revision: Revision): ICompare => ({
   mod_revision: String(revision),
 });
 
+/** The key hangs on this lease. */
+export const heldBy = (key: string, lease: string): ICompare => ({
+  key: Buffer.from(key),
+  target: CompareTarget.Lease,
+  result: CompareResult.Equal,
+  lease,
+});
+
+/** The key was last modified before this revision, or is not there. */
+export const untouchedSince = (key: string, revision: Revision): ICompare => ({
+  key: Buffer.from(key),
+  target: CompareTarget.Mod,
+  result: CompareResult.Less,
+  mod_revision: String(revision),
+});
+
 /** What the `get` at this place of the transaction found. */
 export const got = (answer: ITxnResponse, index: number): IKeyValue | undefined =>
   answer.responses[index]?.response_range.kvs[0];

@@ -6,13 +6,14 @@
  * counts in the generation in which it was written, and a restore raises that (E6).
  */
 import { asRevision, type Revision } from '#core/brand.js';
-import { formatTerm, type Term } from '#core/term.js';
+import { formatTerm, type OwnTerm } from '#core/term.js';
 import type { ResignRecord } from '#controller/ports/election.js';
 import type { Log } from '#controller/ports/log.js';
 import { CALL_DEADLINE, type EtcdClient } from '#controller/adapters/etcd/client.js';
 import { EtcdFailure } from '#controller/adapters/etcd/failure.js';
 import type { Keys } from '#controller/adapters/etcd/keys.js';
 import { createdAt, get, got, put, take, taken } from '#controller/adapters/etcd/requests.js';
+import { stillElected } from '#controller/adapters/etcd/still-elected.js';
 import {
   type ControllerIdentity,
   generationFrom,
@@ -30,7 +31,7 @@ export interface SuccessionContext {
 }
 
 export interface Won {
-  readonly term: Term;
+  readonly term: OwnTerm;
   readonly resigned: ResignRecord | undefined;
 }
 
@@ -54,20 +55,20 @@ export async function claim(context: SuccessionContext, lease: string): Promise<
   if (generation === undefined)
     throw new EtcdFailure(client.endpoint, new Error(`${keys.generation} is no number`));
   // All that a transaction creates carries the revision of the transaction.
-  const term: Term = { generation, revision: asRevision(BigInt(answer.header.revision)) };
+  const term: OwnTerm = { generation, revision: asRevision(BigInt(answer.header.revision)), lease };
   return { term, resigned: readRecord(taken(answer, 2)?.value.toString(), term, log) };
 }
 
 /** Deletes the election key of this term and leaves the record. False when the key was another's, or nobody knows. */
 export async function handOver(
   { client, keys, log }: SuccessionContext,
-  term: Term,
+  term: OwnTerm,
   record: ResignRecord,
 ): Promise<boolean> {
   try {
     const { succeeded } = await client.txn(
       {
-        compare: [createdAt(keys.leader, term.revision)],
+        compare: stillElected(keys, term),
         success: [put(keys.resigned, resignedToJson(record, term.generation)), take(keys.leader)],
       },
       CALL_DEADLINE,
@@ -85,7 +86,7 @@ export async function handOver(
 }
 
 /** A record that cannot be used costs the successor time, never safety: it waits in full. */
-function readRecord(text: string | undefined, term: Term, log: Log): ResignRecord | undefined {
+function readRecord(text: string | undefined, term: OwnTerm, log: Log): ResignRecord | undefined {
   if (text === undefined) return undefined;
   try {
     const { record, generation } = resignedFromJson(text);

@@ -10,7 +10,7 @@ import { entryOf, NONE, planOf, writerOf } from '#test/contract/etcd/plans.js';
 async function electWriter(bed: EtcdBed) {
   const { active, elected } = await elect(bed);
   const { planStore } = active;
-  return { elected, planStore, ...writerOf(planStore, elected.term.revision) };
+  return { elected, planStore, ...writerOf(planStore, elected.term) };
 }
 
 const epochsOf = async (store: PlanStore, cluster: string, limit = 100): Promise<bigint[]> =>
@@ -100,7 +100,7 @@ export function commits(it: ContractIt): void {
 
     it('every write under a term that is over, also of one that is active again', async ({ bed }) => {
       const { active, elected } = await elect(bed);
-      const { write, begin } = writerOf(active.planStore, elected.term.revision);
+      const { write, begin } = writerOf(active.planStore, elected.term);
       const revision = await begin(planOf('orders', 1n));
       await bed.deleteElectionKey();
       const plan = planOf('orders', 2n, 2n);
@@ -108,18 +108,40 @@ export function commits(it: ContractIt): void {
       const again = await active.next('elected', elected.at);
       expect(await write(plan, revision)).toEqual({ kind: 'refused' });
       expect(await active.planStore.read('orders')).toMatchObject({ revision });
-      await writerOf(active.planStore, again.term.revision).commit(plan, revision);
+      await writerOf(active.planStore, again.term).commit(plan, revision);
+    });
+
+    it('a write of a term that had the same revision, on another lease', async ({ bed }) => {
+      const { active, standby, elected } = await electOfTwo(bed);
+      await active.election.stop();
+      const successor = await standby.next('elected');
+      const plan = planOf('orders', 1n);
+      const { lease } = elected.term;
+      const before = writerOf(active.planStore, { ...successor.term, lease });
+      expect(await before.write(plan, NONE, { policy: DEFAULT_POLICY })).toEqual({ kind: 'refused' });
+      await writerOf(standby.planStore, successor.term).begin(plan);
+    });
+
+    it('a write of a term of an older generation, though its key is still there', async ({ bed }) => {
+      const { active, elected } = await elect(bed);
+      const { planStore } = await bed.controller('ctl-2');
+      const write = writerOf(planStore, elected.term);
+      const revision = await write.begin(planOf('orders', 1n));
+      active.cut(); // It does not give its key up.
+      await bed.raiseGeneration();
+      expect(await write.write(planOf('orders', 1n, 2n), revision)).toEqual({ kind: 'refused' });
+      expect(await planStore.read('orders')).toMatchObject({ revision });
     });
 
     it('a write under the term of a predecessor, which its successor is free to make', async ({ bed }) => {
       const { active, standby, elected } = await electOfTwo(bed);
-      const old = writerOf(active.planStore, elected.term.revision);
+      const old = writerOf(active.planStore, elected.term);
       const revision = await old.begin(planOf('orders', 1n));
       await active.election.stop();
       const successor = await standby.next('elected');
       const plan = planOf('orders', 2n, 2n);
       expect(await old.write(plan, revision)).toEqual({ kind: 'refused' });
-      await writerOf(standby.planStore, successor.term.revision).commit(plan, revision);
+      await writerOf(standby.planStore, successor.term).commit(plan, revision);
       expect(await active.planStore.read('orders')).toMatchObject({ plan });
     });
   });

@@ -6,6 +6,7 @@ import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { reason } from '#core/reasons.js';
 import { E2_settle } from '#core/rules/epochs.js';
+import type { OwnTerm } from '#core/term.js';
 import type { PlanStore, PlanWrite, WriteOutcome } from '#controller/ports/plan-store.js';
 
 /** What was read of a cluster that is not in care. */
@@ -64,11 +65,11 @@ export interface Writer {
   begin(plan: Plan): Promise<Revision>;
 }
 
-/** Writes under that election key. */
-export function writerOf(planStore: PlanStore, electionRevision: Revision): Writer {
+/** Writes under that term. */
+export function writerOf(planStore: PlanStore, term: OwnTerm): Writer {
   const write: Writer['write'] = (plan, planRevision, more) =>
     planStore.write({
-      ...{ guard: { electionRevision, planRevision }, plan },
+      ...{ guard: { term, planRevision }, plan },
       ...{ entry: undefined, policy: undefined, forgetUpTo: undefined, ...more },
     });
   const commit: Writer['commit'] = async (...args) => {

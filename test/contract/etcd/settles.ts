@@ -10,7 +10,7 @@ const CALL_MS = 1_500;
 /** A failover that is about to be written by one who was active a moment ago, and whose key nothing but time can end. */
 async function prepare(bed: EtcdBed) {
   const { active, elected } = await elect(bed);
-  const writer = writerOf(active.planStore, elected.term.revision);
+  const writer = writerOf(active.planStore, elected.term);
   const before = await writer.begin(planOf('orders', 1n));
   const failover = { ...planOf('orders', 2n, 2n), leader: 'pg-2' };
   await active.next('proof', bed.now());

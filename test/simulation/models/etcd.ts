@@ -8,6 +8,7 @@ import type { LedgerEntry } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import type { Policy } from '#core/policy.js';
 import { asRevision, type Revision } from '#core/brand.js';
+import type { OwnTerm } from '#core/term.js';
 import type { PlanWrite, StoredCluster } from '#controller/ports/plan-store.js';
 import type { ResignRecord } from '#controller/ports/election.js';
 import { type Host, Process } from '#test/simulation/world/host.js';
@@ -22,7 +23,7 @@ export interface CommitWitness {
 
 export interface Holder {
   readonly controller: string;
-  readonly lease: number;
+  readonly lease: string;
   readonly revision: Revision;
 }
 
@@ -41,7 +42,7 @@ interface Contents {
   readonly ledger: Map<string, readonly LedgerEntry[]>;
   /** Who stands for election, by name: each under the lease of its present candidacy. */
   /** By lease. */
-  readonly standing: Map<number, { readonly controller: string; readonly host: string | undefined }>;
+  readonly standing: Map<string, { readonly controller: string; readonly host: string | undefined }>;
 }
 
 /** `lost`: never applied. `late`: applied when nobody waits for it any more, or before. `unanswered`: applied at once. */
@@ -59,8 +60,9 @@ const copyOf = ({ clusters, ledger, standing, ...rest }: Contents): Contents => 
   standing: new Map(standing),
 });
 
-/** For planted mistakes only: a guard that is not asked. */
-export const NO_CHECK = asRevision(-1n);
+/** For planted mistakes only: guards that are not asked. */
+export const ANY_PLAN = asRevision(-1n);
+export const ANY_TERM: OwnTerm = { generation: -1n, revision: asRevision(-1n), lease: '' };
 
 const SCAN_MS = 500;
 /** A request that was taken before a leader change may be applied long after. */
@@ -88,9 +90,9 @@ export class Etcd {
     ledger: new Map(),
     standing: new Map(),
   };
-  #leases = new Map<number, Lease>();
+  #leases = new Map<string, Lease>();
   #nextLease = 1;
-  #backup: { readonly contents: Contents; readonly leases: ReadonlyMap<number, Lease> } | undefined;
+  #backup: { readonly contents: Contents; readonly leases: ReadonlyMap<string, Lease> } | undefined;
   /** What it was raised to, also by what a restore has undone. */
   #generations = 0n;
   /** A connection does not outlive the process behind it. */
@@ -110,13 +112,13 @@ export class Etcd {
 
   // What its clients ask.
 
-  grantLease(ttlMs: number): number {
-    const id = this.#nextLease++;
+  grantLease(ttlMs: number): string {
+    const id = String(this.#nextLease++);
     this.#leases.set(id, { ttlMs, expiresAt: this.host.now() + ttlMs });
     return id;
   }
 
-  keepAlive(id: number): boolean {
+  keepAlive(id: string): boolean {
     const lease = this.#leases.get(id);
     // One that is over stays so, though the scan has not come to it yet.
     if (lease === undefined || this.host.now() >= lease.expiresAt) return false;
@@ -124,7 +126,7 @@ export class Etcd {
     return true;
   }
 
-  revoke(id: number): void {
+  revoke(id: string): void {
     if (!this.#leases.delete(id)) return;
     this.#contents.standing.delete(id);
     if (this.#contents.leader?.lease === id) this.#setLeader(undefined);
@@ -134,7 +136,7 @@ export class Etcd {
     return { holder: this.#contents.leader, generation: this.#contents.generation };
   }
 
-  stand(lease: number, controller: string, host: string | undefined): void {
+  stand(lease: string, controller: string, host: string | undefined): void {
     if (this.#leases.has(lease)) this.#contents.standing.set(lease, { controller, host });
   }
 
@@ -144,7 +146,7 @@ export class Etcd {
   }
 
   claim(
-    id: number,
+    id: string,
     controller: string,
   ):
     | {
@@ -167,22 +169,25 @@ export class Etcd {
     };
   }
 
-  handOver(revision: Revision, generation: bigint, record: ResignRecord): boolean {
-    const contents = this.#contents;
-    if (contents.leader?.revision !== revision) return false;
+  handOver(term: OwnTerm, record: ResignRecord): boolean {
+    if (!this.isElected(term)) return false;
     this.#advance();
-    contents.resigned = { record, generation };
+    this.#contents.resigned = { record, generation: term.generation };
     this.#setLeader(undefined);
     return true;
+  }
+
+  /** Whether that term goes on (E1, A1). */
+  isElected({ generation, revision, lease }: OwnTerm): boolean {
+    const { leader, generation: present } = this.#contents;
+    return leader?.revision === revision && leader.lease === lease && generation === present;
   }
 
   write({ guard, plan, entry, policy, forgetUpTo }: PlanWrite): Revision | undefined {
     const contents = this.#contents;
     const known = contents.clusters.get(plan.cluster);
-    const holds = (asked: Revision, found: bigint | undefined): boolean =>
-      asked === NO_CHECK || asked === (found ?? 0n);
-    if (!holds(guard.electionRevision, contents.leader?.revision)) return undefined;
-    if (!holds(guard.planRevision, known?.revision)) return undefined;
+    if (guard.term !== ANY_TERM && !this.isElected(guard.term)) return undefined;
+    if (guard.planRevision !== ANY_PLAN && guard.planRevision !== (known?.revision ?? 0n)) return undefined;
     const kept = policy ?? known?.policy;
     assert(kept !== undefined, 'the first plan of a cluster comes with its policy');
     const revision = this.#advance();

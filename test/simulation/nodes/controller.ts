@@ -185,8 +185,7 @@ export class ControllerNode {
     if (revision === undefined) return { revision };
     truth.writtenBy(this.name, elected?.controller);
     const { role, clusters } = this.#state;
-    const isStillActive =
-      this.process.isAlive && role.kind === 'active' && role.term.revision === elected?.revision;
+    const isStillActive = this.process.isAlive && role.kind === 'active' && etcd.isElected(role.term);
     if (isStillActive) truth.landed(write.plan, clusters[write.plan.cluster]?.write?.write.plan);
     return { revision };
   }

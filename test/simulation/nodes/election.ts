@@ -1,6 +1,6 @@
 /** A controller's candidacies, as `controller/adapters/etcd/` runs them: one lease each, one beat at a time, doubt ends it. */
 import type { MonotonicMs } from '#core/brand.js';
-import type { Term } from '#core/term.js';
+import type { OwnTerm } from '#core/term.js';
 import { ELECTION } from '#core/timings.js';
 import type { ElectionEvent, ResignRecord } from '#controller/ports/election.js';
 import type { Etcd } from '#test/simulation/models/etcd.js';
@@ -9,6 +9,11 @@ import type { Process } from '#test/simulation/world/host.js';
 const PROOF_WITHIN_MS = 500;
 const CALL_WITHIN_MS = 1500;
 const STANDBY_BEAT_MS = 650;
+
+interface Sight {
+  readonly isFree: boolean;
+  readonly stillElected: boolean;
+}
 
 export class SimulatedElection {
   readonly #etcd: Etcd;
@@ -79,11 +84,11 @@ class Candidacy {
   readonly #etcd: Etcd;
   readonly #process: Process;
   readonly #controller: string;
-  readonly #lease: number;
+  readonly #lease: string;
   readonly #standsAside: () => boolean;
   readonly #emit: (event: ElectionEvent) => void;
   readonly #ended: () => void;
-  #term: Term | undefined;
+  #term: OwnTerm | undefined;
   #isOver = false;
   #isBeating = false;
   #rung = false;
@@ -92,7 +97,7 @@ class Candidacy {
     etcd: Etcd,
     process: Process,
     controller: string,
-    lease: number,
+    lease: string,
     standsAside: () => boolean,
     emit: (event: ElectionEvent) => void,
     ended: () => void,
@@ -121,7 +126,7 @@ class Candidacy {
     this.#etcd.ask(
       this.#process,
       CALL_WITHIN_MS,
-      () => this.#etcd.handOver(term.revision, term.generation, record),
+      () => this.#etcd.handOver(term, record),
       (isLeft) => {
         answered(isLeft === true);
         revoke(this.#etcd, this.#process, this.#lease);
@@ -144,7 +149,7 @@ class Candidacy {
     this.#rung = false;
     const keepaliveSentAt = this.#process.host.now();
     let kept: boolean | undefined;
-    let seen: ReturnType<Etcd['look']> | undefined;
+    let seen: Sight | undefined;
     let left = 2;
     const answered = (): void => {
       left -= 1;
@@ -162,7 +167,10 @@ class Candidacy {
     this.#etcd.ask(
       this.#process,
       PROOF_WITHIN_MS,
-      () => this.#etcd.look(),
+      () => ({
+        isFree: this.#etcd.look().holder === undefined,
+        stillElected: this.#term !== undefined && this.#etcd.isElected(this.#term),
+      }),
       (answer) => {
         seen = answer;
         answered();
@@ -170,17 +178,16 @@ class Candidacy {
     );
   }
 
-  #beaten(kept: boolean | undefined, seen: ReturnType<Etcd['look']> | undefined, sentAt: MonotonicMs): void {
+  #beaten(kept: boolean | undefined, seen: Sight | undefined, sentAt: MonotonicMs): void {
     const term = this.#term;
-    if (seen !== undefined && term !== undefined && !isOurs(seen, term, this.#lease))
-      return this.#end('the key is not ours');
+    if (seen?.stillElected === false && term !== undefined) return this.#end('the key is not ours');
     if (kept === false) return this.#end('the lease ran out');
     if (kept === undefined || seen === undefined) return this.#again(0);
     if (term !== undefined) {
       this.#emit({ kind: 'proof', term, keepaliveSentAt: sentAt, checkSentAt: sentAt });
       return this.#again(ELECTION.proofMs);
     }
-    if (seen.holder !== undefined || this.#standsAside()) return this.#again(STANDBY_BEAT_MS);
+    if (!seen.isFree || this.#standsAside()) return this.#again(STANDBY_BEAT_MS);
     this.#etcd.ask(
       this.#process,
       CALL_WITHIN_MS,
@@ -190,7 +197,7 @@ class Candidacy {
         if (answer === undefined) return this.#end('the campaign came to nothing');
         if (answer.won === undefined) return this.#again(STANDBY_BEAT_MS);
         const { generation, revision, resigned } = answer.won;
-        this.#term = { generation, revision };
+        this.#term = { generation, revision, lease: this.#lease };
         this.#emit({
           kind: 'elected',
           term: this.#term,
@@ -218,10 +225,6 @@ class Candidacy {
 }
 
 /** A lease that cannot be revoked runs out by itself. */
-function revoke(etcd: Etcd, process: Process, lease: number, answered: () => void = () => undefined): void {
+function revoke(etcd: Etcd, process: Process, lease: string, answered: () => void = () => undefined): void {
   etcd.ask(process, PROOF_WITHIN_MS, () => etcd.revoke(lease), answered);
 }
-
-/** After a restore the revisions of a term may come again, on another's lease. */
-const isOurs = ({ holder, generation }: ReturnType<Etcd['look']>, term: Term, lease: number): boolean =>
-  holder?.revision === term.revision && holder.lease === lease && generation === term.generation;
