@@ -7,7 +7,7 @@ import type { Random } from '#test/simulation/world/random.js';
 import { NO_AMBIGUITY } from '#test/simulation/models/etcd.js';
 import { asDuration, NO_EPOCH } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
-import { isProved } from '#core/plan.js';
+import { comparePlans, isProved } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { timingsOf } from '#core/timings.js';
 
@@ -164,6 +164,43 @@ function isRemembered({ members }: World): boolean {
   const opened = members.map(({ db }) => db.log.durableMark()?.epoch ?? NO_EPOCH);
   const known = members.map(({ stored }) => stored.plan?.epoch ?? NO_EPOCH);
   return opened.every((epoch) => known.some((one) => one >= epoch));
+}
+
+/**
+ * Whether a restore loses nothing, or every member's plan tells of it. Otherwise a controller that runs on, and hears nobody who knows more than the
+ * backup does, decides by it: that is not promised (safety.md).
+ */
+function isFoundOut({ etcd, members }: World): boolean {
+  const [restored, lost] = [etcd.backedUpPlan(CLUSTER), etcd.plan(CLUSTER)];
+  if (restored === undefined || lost === undefined) return restored === lost;
+  if (comparePlans(lost, restored) === 0) return true;
+  return members.every(({ stored: { plan } }) => plan !== undefined && comparePlans(plan, restored) > 0);
+}
+
+/** Stopped for longer than the election's TTL, as replacing a data directory takes: no controller's authority outlives that. */
+function restoreEtcd(world: World, random: Random, areStopped: boolean): string {
+  const { etcd, timeline, trace } = world;
+  etcd.backUp();
+  const raise = (): void => {
+    trace.log('OPERATOR', () => 'raises the generation');
+    etcd.raiseGeneration();
+    if (!areStopped) return;
+    world.restoring -= 1;
+    for (const index of world.controllers.keys()) world.startController(index);
+  };
+  timeline.after(short(world, random), () => {
+    if (!isRemembered(world) || !(areStopped || isFoundOut(world))) return;
+    trace.log('FAULT', () => `etcd is restored${areStopped ? '' : ' under its controllers'}`);
+    // As operations.md has it: controllers are stopped first, and start once the generation is raised.
+    if (areStopped) {
+      world.restoring += 1;
+      for (const controller of world.controllers) controller?.process.kill();
+    }
+    const stoppedMs = random.between(2000, 4000);
+    etcd.restore(stoppedMs);
+    timeline.after(stoppedMs + random.between(1000, 8000), raise);
+  });
+  return 'etcd is backed up';
 }
 
 /** An administrator's stop waits for receivers that take nothing for as long as their senders do (wal_sender_timeout). */
@@ -378,27 +415,8 @@ export const FAULTS = {
     world.timeline.after(long(world, random), () => (world.etcd.ambiguity = NO_AMBIGUITY));
     return 'etcd';
   },
-  'etcd-restored': (world, random) => {
-    const { etcd, timeline, trace } = world;
-    etcd.backUp();
-    const raise = (): void => {
-      trace.log('OPERATOR', () => 'raises the generation');
-      etcd.raiseGeneration();
-      world.restoring -= 1;
-      for (const index of world.controllers.keys()) world.startController(index);
-    };
-    timeline.after(short(world, random), () => {
-      if (!isRemembered(world)) return;
-      trace.log('FAULT', () => 'etcd is restored');
-      // As operations.md has it: controllers are stopped first, and start once the generation is raised.
-      world.restoring += 1;
-      for (const controller of world.controllers) controller?.process.kill();
-      const stoppedMs = random.between(2000, 4000);
-      etcd.restore(stoppedMs);
-      timeline.after(stoppedMs + random.between(1000, 8000), raise);
-    });
-    return 'etcd is backed up';
-  },
+  'etcd-restored': (world, random) => restoreEtcd(world, random, true),
+  'etcd-restored-under-controllers': (world, random) => restoreEtcd(world, random, false),
   'etcd-ambiguous': (world, random) => {
     world.etcd.ambiguity = { share: random.between(0.1, 0.6), ways: ['lost', 'late', 'unanswered'] };
     world.timeline.after(short(world, random), () => (world.etcd.ambiguity = NO_AMBIGUITY));

@@ -46,6 +46,7 @@ const GROUPS = {
     'etcd-deaf',
     'etcd-slow',
     'etcd-restored',
+    'etcd-restored-under-controllers',
     'election-key-deleted',
   ],
   network: [

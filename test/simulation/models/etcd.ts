@@ -215,6 +215,11 @@ export class Etcd {
     return this.#contents.clusters.get(cluster)?.plan;
   }
 
+  /** What a restore would bring back. */
+  backedUpPlan(cluster: string): Plan | undefined {
+    return this.#backup?.contents.clusters.get(cluster)?.plan;
+  }
+
   policy(cluster: string): Policy | undefined {
     return this.#contents.clusters.get(cluster)?.policy;
   }
