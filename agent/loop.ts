@@ -14,6 +14,7 @@ import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
 import { grantedUntil, mayBeOpen } from '#agent/decide/right.js';
 import {
+  type Action,
   type AgentState,
   type DurableState,
   type Effect,
@@ -21,7 +22,7 @@ import {
   startState,
 } from '#agent/decide/state.js';
 import type { Controllers } from '#agent/ports/controllers.js';
-import type { Engine, EngineAction } from '#agent/ports/engine.js';
+import type { Engine } from '#agent/ports/engine.js';
 import type { Guard, GuardOrder } from '#agent/ports/guard.js';
 import type { Log } from '#agent/ports/log.js';
 import type { Memory, StateFile } from '#agent/ports/state-file.js';
@@ -153,12 +154,12 @@ export function createAgentLoop(
     }
   }
 
-  async function run(id: number, action: EngineAction): Promise<void> {
-    const result = await ports.engine.run(action, mayStillOpen);
+  async function run(id: number, action: Action): Promise<void> {
+    const result = await ports.engine.run(action.kind === 'open' ? { ...action, mayOpen } : action);
     take({ kind: 'done', id, endedAt: ports.now(), result });
   }
 
-  function mayStillOpen(): boolean {
+  function mayOpen(): boolean {
     const { plan } = state.durable;
     return plan !== undefined && mayBeOpen(state, plan, { now: ports.now(), rules });
   }

@@ -221,7 +221,7 @@ export interface TailWanted {
   readonly timeoutMs: DurationMs;
 }
 
-/** The steps that an engine can take; `agent/ports/engine.ts` says what each does. */
+/** The steps that an engine can take; `agent/ports/engine.ts` says what each does. The loop adds what no value can be (`mayOpen`). */
 export type Action =
   | { readonly kind: 'fence'; readonly withinMs: DurationMs }
   | { readonly kind: 'start' }

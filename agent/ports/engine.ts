@@ -19,11 +19,8 @@ export interface Engine {
   /** Watches the database until `stop` and tells every change at once, and the whole at least every heartbeat. */
   start(emit: (event: EngineEvent) => void): void;
   stop(): Promise<void>;
-  /**
-   * Runs one action. Never rejects. `fence` and `seal` may be asked for while another action runs, which they end. `mayOpen` is asked right before
-   * an `open` does what cannot be taken back: between its decision and that moment this process may have stood still (L4).
-   */
-  run(action: EngineAction, mayOpen?: () => boolean): Promise<ActionResult>;
+  /** Runs one action. Never rejects. `fence` and `seal` may be asked for while another action runs, which they end. */
+  run(action: EngineAction): Promise<ActionResult>;
   /** Reads what a dead or closed server's log holds from a position on, for a candidate (DESIGN 6.4). */
   readTail(request: TailRequest): Promise<TailAnswer>;
   /** Whether that member's database answers a new connection from here. Never rejects. */
@@ -91,6 +88,8 @@ export type EngineAction =
       /** In force before the first client gets in, and once this has been reported in every sender of the engine. */
       readonly durability: Durability;
       readonly timeoutMs: DurationMs;
+      /** L4: asked right before what cannot be taken back, for since this was decided the agent may have stood still. */
+      readonly mayOpen: () => boolean;
     }
   /**
    * S6, on the leader: who has to have a write before it is acknowledged. Ends when every sender has it, and tells where the log ended then.

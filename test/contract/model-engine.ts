@@ -17,7 +17,7 @@ export function engineOver(model: EngineModel, db: Database, agent: Process, tim
     isLeftOpen: () => db.bootClosed && !db.isClosed,
     start: (emit) => model.start((at, observation) => emit({ kind: 'observed', at, observation })),
     stop: () => Promise.resolve(agent.kill()),
-    run: (action, mayOpen) => time.owe((keep) => model.run(action, keep, mayOpen)),
+    run: (action) => time.owe((keep) => model.run(action, keep)),
     readTail: ({ from }) =>
       after(ANSWER_MS, () => {
         const tail = model.readTail(from);

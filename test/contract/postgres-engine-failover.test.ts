@@ -368,6 +368,7 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
         durability: NO_ACKNOWLEDGEMENTS,
         timeoutMs: asDuration(300),
         opening,
+        mayOpen: () => true,
       },
     });
     expect(result).toMatchObject({ kind: 'failed' });

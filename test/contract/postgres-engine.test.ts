@@ -151,6 +151,7 @@ describe('postgres engine', { timeout: 30_000 }, () => {
         },
         opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' },
         timeoutMs: asDuration(300),
+        mayOpen: () => true,
       });
       expect(opened).toMatchObject({ kind: 'failed' });
       expect(await fence(bob)).toEqual({ kind: 'fenced', clientSessions: 0, orphans: 0 });

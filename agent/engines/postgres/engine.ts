@@ -68,11 +68,10 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     action: EngineAction,
     withinMs: DurationMs | number,
     signal: AbortSignal,
-    mayOpen: () => boolean,
   ): Promise<ActionResult> {
     try {
       if (NEEDS_SESSION.has(action.kind)) await requireSession(server);
-      return await take(action, boundBy(server.now, withinMs, signal), mayOpen);
+      return await take(action, boundBy(server.now, withinMs, signal));
     } catch (error) {
       if (error instanceof TanistError) return { kind: 'failed', code: error.code, text: inWords(error) };
       const text = error instanceof Error ? error.message : String(error);
@@ -82,7 +81,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     }
   }
 
-  async function take(action: EngineAction, bounds: Bounds, mayOpen: () => boolean): Promise<ActionResult> {
+  async function take(action: EngineAction, bounds: Bounds): Promise<ActionResult> {
     switch (action.kind) {
       case 'fence':
         return fence(server, bounds, askOnSession(server));
@@ -94,7 +93,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       case 'takeTail':
         return takeTail(server, action.agentAddress, bounds);
       case 'open':
-        return openWithSlots(action, bounds, mayOpen);
+        return openWithSlots(action, bounds);
       case 'setDurability': {
         await applyDurability(server, action.durability, bounds);
         const status = await readStatus(server, false, bounds.left());
@@ -149,11 +148,10 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
   async function openWithSlots(
     action: EngineAction & { readonly kind: 'open' },
     bounds: Bounds,
-    mayOpen: () => boolean,
   ): Promise<ActionResult> {
     observer?.holdCanary(true);
     try {
-      const opened = await open(server, action, bounds, mayOpen);
+      const opened = await open(server, action, bounds);
       // Replicas need them a moment later; the proof must not wait for them.
       void makeSlots(server, action.replicas, WITHIN_MS.makeSlots).catch((error: unknown) => {
         server.log('warn', 'SLOTS_FAILED', { because: String(error) });
@@ -179,11 +177,11 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       connection.close();
       await Promise.race([turn, sleep(1_000)]);
     },
-    run(action, mayOpen = () => true) {
+    run(action) {
       if (action.kind === 'fence') {
         step.abort();
         step = new AbortController();
-        return attempt(action, action.withinMs, new AbortController().signal, mayOpen);
+        return attempt(action, action.withinMs, new AbortController().signal);
       }
       if (action.kind === 'seal') {
         step.abort();
@@ -191,7 +189,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       }
       const { signal } = step;
       const withinMs = 'timeoutMs' in action ? action.timeoutMs : WITHIN_MS[action.kind];
-      const mine = turn.then(() => attempt(action, withinMs, signal, mayOpen));
+      const mine = turn.then(() => attempt(action, withinMs, signal));
       turn = mine;
       return mine;
     },

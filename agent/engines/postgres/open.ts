@@ -28,13 +28,12 @@ export async function open(
   server: Server,
   action: OpenAction,
   bounds: Bounds,
-  mayOpen: () => boolean,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
   const before = await readStatus(server, false, bounds.left());
   const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
   if (before.closed) {
     if (atLeast !== undefined) await awaitApplied(server, atLeast, bounds);
-    await promote(server, action, bounds, mayOpen);
+    await promote(server, action, bounds);
   } else if (atLeast !== undefined) {
     requireReached(await readPosition(server, before, bounds.left()), atLeast);
   }
@@ -79,12 +78,12 @@ function requireReached(position: Position, atLeast: Position): void {
   );
 }
 
-async function promote(
-  server: Server,
-  action: OpenAction,
-  bounds: Bounds,
-  mayOpen: () => boolean,
-): Promise<void> {
+/** L4: time has passed since this was decided, and more if the process stood still meanwhile. */
+function requireRight({ mayOpen }: OpenAction): void {
+  if (!mayOpen()) throw new TanistError('ENGINE_FAILED', 'the right to open has run out meanwhile');
+}
+
+async function promote(server: Server, action: OpenAction, bounds: Bounds): Promise<void> {
   const status = await readStatus(server, false, bounds.left());
   if (status.receiver !== undefined || status.upstream !== undefined) {
     throw new TanistError(
@@ -101,10 +100,11 @@ async function promote(
   await prepareDurability(server, action.durability, bounds);
   const postmaster = findPostmaster(server.dataDir);
   if (postmaster === undefined) throw new TanistError('ENGINE_FAILED', 'the server is gone');
+  // Before the memo, too: refused here nothing was asked for, and nothing has to be fenced for it.
+  requireRight(action);
   await server.memos.note('promoted', postmaster);
   bounds.check();
-  // L4: time has passed since this was decided, and more if the process stood still meanwhile.
-  if (!mayOpen()) throw new TanistError('ENGINE_FAILED', 'the right to open has run out meanwhile');
+  requireRight(action);
   await server.connection.query('select pg_promote(false)', { timeoutMs: bounds.left() });
   if (await applyUntil(server, bounds, LOOK_EVERY_MS, ({ closed }) => !closed)) return;
   throw new TanistError(

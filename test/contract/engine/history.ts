@@ -12,6 +12,7 @@ export interface OpenOptions {
   readonly atLeast?: Position | undefined;
   readonly timeoutMs?: DurationMs;
   readonly durability?: Durability;
+  readonly mayOpen?: () => boolean;
 }
 
 export interface History {
@@ -35,13 +36,13 @@ function historyFrom(names: readonly string[], begin: bigint, known: readonly Pr
   let epoch = begin;
   const openStep: History['openStep'] = (
     member,
-    { atLeast, timeoutMs = STEP_MS, durability = NO_ACKNOWLEDGEMENTS } = {},
+    { atLeast, timeoutMs = STEP_MS, durability = NO_ACKNOWLEDGEMENTS, mayOpen = () => true } = {},
   ) => {
     epoch += 1n;
     return {
       ...{ kind: 'open', epoch: asEpoch(epoch), mark: `mark ${epoch} of ${member.name}` },
       ...{ timeline: S2_timelineFor(asEpoch(epoch), openings), openings, timeoutMs },
-      durability,
+      ...{ durability, mayOpen },
       replicas: names.filter((name) => name !== member.name),
       opening: { state: 'pending', atLeast, oldLeader: 'fenced' },
     };

@@ -65,7 +65,7 @@ export class Engine {
   #canaryAt: MonotonicMs | undefined;
   #askedAt: MonotonicMs;
   #under: { isOver: boolean; readonly done: Done } | undefined;
-  #next: { readonly action: EngineAction; readonly done: Done; readonly mayOpen: () => boolean }[] = [];
+  #next: { readonly action: EngineAction; readonly done: Done }[] = [];
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
@@ -86,13 +86,13 @@ export class Engine {
     this.#timings = timings;
   }
 
-  run(action: EngineAction, done: Done, mayOpen: () => boolean = () => true): void {
+  run(action: EngineAction, done: Done): void {
     if (action.kind === 'fence') {
       this.#abort();
       return this.#fence(action.withinMs, done);
     }
     if (action.kind === 'seal') this.#abort();
-    this.#next.push({ action, done, mayOpen });
+    this.#next.push({ action, done });
     this.#proceed();
   }
 
@@ -215,7 +215,7 @@ export class Engine {
       });
       this.#proceed();
     };
-    this.#take(next.action, new Step(this.#deps.agent, under, finish, next.mayOpen));
+    this.#take(next.action, new Step(this.#deps.agent, under, finish));
   }
 
   #take(action: EngineAction, step: Step): void {
@@ -375,7 +375,7 @@ export class Engine {
     const { db, mistakes } = this.#deps;
     const { server } = db;
     if (server === undefined) return step.fail('the server is gone');
-    if (mistakes.opensTooLate !== true && !step.mayOpen())
+    if (mistakes.opensTooLate !== true && !action.mayOpen())
       return step.fail('its right has run out meanwhile');
     db.promotionAsked = true;
     db.promotionAskedAt = db.host.timeline.now;
@@ -500,13 +500,11 @@ class Step {
   readonly #agent: Process;
   readonly #under: { readonly isOver: boolean };
   readonly finish: Done;
-  readonly mayOpen: () => boolean;
 
-  constructor(agent: Process, under: { readonly isOver: boolean }, finish: Done, mayOpen: () => boolean) {
+  constructor(agent: Process, under: { readonly isOver: boolean }, finish: Done) {
     this.#agent = agent;
     this.#under = under;
     this.finish = finish;
-    this.mayOpen = mayOpen;
   }
 
   fail(text: string): void {

@@ -196,11 +196,11 @@ export class AgentNode implements RunningAgent {
     });
   }
 
-  #mayStillOpen(): boolean {
+  readonly #mayOpen = (): boolean => {
     const { plan } = this.#state.durable;
     const now = this.process.host.now();
     return plan !== undefined && mayBeOpen(this.#state, plan, { now, rules: this.#deps.rules });
-  }
+  };
 
   #carryOut(effect: Effect): void {
     const { trace } = this.#deps;
@@ -226,7 +226,8 @@ export class AgentNode implements RunningAgent {
             this.take({ kind: 'done', id, endedAt: this.process.host.now(), result }),
           );
         };
-        return this.engine.run(action, done, () => this.#mayStillOpen());
+        const { engine } = this;
+        return engine.run(action.kind === 'open' ? { ...action, mayOpen: this.#mayOpen } : action, done);
       }
       case 'keepGuard':
         return member.keepGuard(this);
