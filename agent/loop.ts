@@ -12,7 +12,7 @@ import { timingsOf } from '#core/timings.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
-import { grantedUntil, mayBeOpen } from '#agent/decide/right.js';
+import { grantedUntil, mayStillOpen } from '#agent/decide/right.js';
 import {
   type Action,
   type AgentState,
@@ -155,13 +155,9 @@ export function createAgentLoop(
   }
 
   async function run(id: number, action: Action): Promise<void> {
+    const mayOpen = (): boolean => mayStillOpen(state, { now: ports.now(), rules });
     const result = await ports.engine.run(action.kind === 'open' ? { ...action, mayOpen } : action);
     take({ kind: 'done', id, endedAt: ports.now(), result });
-  }
-
-  function mayOpen(): boolean {
-    const { plan } = state.durable;
-    return plan !== undefined && mayBeOpen(state, plan, { now: ports.now(), rules });
   }
 
   async function probe(member: PlanMember): Promise<void> {

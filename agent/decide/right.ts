@@ -28,17 +28,26 @@ function goesOn({ durable }: AgentState, { opening }: Plan): boolean {
   return isRenewed && durable.openedEpoch > durable.fencedEpoch;
 }
 
-export function mayBeOpen(state: AgentState, plan: Plan, context: Pick<Context, 'now' | 'rules'>): boolean {
+/** All that a right depends on besides what the agent knows. */
+type Instant = Pick<Context, 'now' | 'rules'>;
+
+export function mayBeOpen(state: AgentState, plan: Plan, context: Instant): boolean {
   return context.rules.L4(context.now, rightUntil(state, plan, context));
 }
 
 /** An opening under way, and one that has just ended, must both be covered: an adopted leader's first right ends with its proof. */
-export function mayOpen(state: AgentState, plan: Plan, context: Context): boolean {
+export function mayOpen(state: AgentState, plan: Plan, context: Instant): boolean {
   return mayBeOpen(state, plan, context) && (context.rules.V6(plan) || leaseHeld(state, context));
 }
 
+/** Asked by an opening under way: the agent may have stood still since it was decided, and what it knows has not. */
+export function mayStillOpen(state: AgentState, context: Instant): boolean {
+  const { plan } = state.durable;
+  return plan !== undefined && mayOpen(state, plan, context);
+}
+
 /** A lease of this member, whether it needs one or not. */
-export function leaseHeld(state: AgentState, context: Context): boolean {
+export function leaseHeld(state: AgentState, context: Instant): boolean {
   return context.rules.L4(context.now, leaseUntil(state));
 }
 

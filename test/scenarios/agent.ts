@@ -8,6 +8,7 @@ import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
 import { guardedForMs } from '#agent/decide/guard.js';
+import { mayStillOpen } from '#agent/decide/right.js';
 import { beginning } from '#agent/memory.js';
 import {
   type DurableState,
@@ -325,6 +326,11 @@ export function agentScenario(): Scenario {
           lastReport = '';
           return [];
         }
+        case 'stand-still':
+          now += Number(o['0']);
+          return [];
+        case 'may-open':
+          return [mayStillOpen(begin, { now: asMonotonic(now), rules }) ? 'yes' : 'no'];
         case 'promise':
           return [
             `promised to epoch ${begin.vouched?.epoch ?? 0} until ${shown(begin.vouched?.until ?? LONG_AGO)}, it is ${now}`,

@@ -14,7 +14,7 @@ import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
 import type { ActionResult } from '#agent/ports/engine.js';
-import { grantedUntil, mayBeOpen } from '#agent/decide/right.js';
+import { grantedUntil, mayStillOpen } from '#agent/decide/right.js';
 import {
   type AgentState,
   type DurableState,
@@ -196,12 +196,6 @@ export class AgentNode implements RunningAgent {
     });
   }
 
-  readonly #mayOpen = (): boolean => {
-    const { plan } = this.#state.durable;
-    const now = this.process.host.now();
-    return plan !== undefined && mayBeOpen(this.#state, plan, { now, rules: this.#deps.rules });
-  };
-
   #carryOut(effect: Effect): void {
     const { trace } = this.#deps;
     const { member } = this;
@@ -226,8 +220,9 @@ export class AgentNode implements RunningAgent {
             this.take({ kind: 'done', id, endedAt: this.process.host.now(), result }),
           );
         };
-        const { engine } = this;
-        return engine.run(action.kind === 'open' ? { ...action, mayOpen: this.#mayOpen } : action, done);
+        const mayOpen = (): boolean =>
+          mayStillOpen(this.#state, { now: this.process.host.now(), rules: this.#deps.rules });
+        return this.engine.run(action.kind === 'open' ? { ...action, mayOpen } : action, done);
       }
       case 'keepGuard':
         return member.keepGuard(this);
