@@ -11,7 +11,6 @@ import { checkAppends } from '#test/history/append-history.js';
 import type { Violation } from '#test/simulation/checks/truth.js';
 import { bootHost, FAULTS } from '#test/simulation/faults/faults.js';
 import { drawTheme, type Theme } from '#test/simulation/faults/themes.js';
-import { NO_AMBIGUITY } from '#test/simulation/models/etcd.js';
 import type { MemberMistakes } from '#test/simulation/nodes/member.js';
 import { CLUSTER, World } from '#test/simulation/world.js';
 import { Random } from '#test/simulation/world/random.js';
@@ -149,9 +148,7 @@ function heal(world: World, { seed }: RunOptions): void {
   const random = Random.of(seed, 'heal');
   trace.log('HEAL', () => 'everything heals');
   network.mendAll();
-  etcd.ambiguity = NO_AMBIGUITY;
-  etcd.slowMs = 0;
-  etcd.isAvailable = true;
+  etcd.mend();
   for (const copy of [...world.copies]) world.settle(copy);
   for (const host of world.hosts) {
     bootHost(world, host, random);

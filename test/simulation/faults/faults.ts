@@ -401,8 +401,7 @@ export const FAULTS = {
     return 'etcd';
   },
   'etcd-slow': (world, random) => {
-    world.etcd.slowMs = random.pick([30, 200, 900]);
-    world.timeline.after(long(world, random), () => (world.etcd.slowMs = 0));
+    world.timeline.after(long(world, random), world.etcd.slowDown(random.pick([30, 200, 900])));
     return 'etcd';
   },
   'etcd-deaf': (world, random) => {
@@ -514,12 +513,9 @@ export const FAULTS = {
   },
   'next-heir-away': (world, random) => {
     const { etcd, network, timeline } = world;
-    if (random.chance(0.7)) {
-      etcd.slowMs = 900;
-      timeline.after(20_000, () => (etcd.slowMs = 0));
-    }
+    if (random.chance(0.7)) timeline.after(20_000, etcd.slowDown(900));
     // Whoever is appointed next, between its plan and its first grant; controllers give it up, or change meanwhile.
-    network.weather = { loss: 0, duplication: 0, longestMs: 200 };
+    const calm = network.worsen({ loss: 0, duplication: 0, longestMs: 200 });
     const until = timeline.now + 5000;
     const look = (): void => {
       const heir = world.leader();
@@ -527,7 +523,7 @@ export const FAULTS = {
       const isTold = heir?.agent?.process.isRunning === true && heir.stored.plan?.epoch === plan?.epoch;
       const isDue = isTold && plan !== undefined && !isProved(plan) && heir.db.role !== 'writable';
       if (!isDue && timeline.now < until) return void timeline.after(5, look);
-      network.calm();
+      calm();
       if (!isDue) return;
       world.trace.log('FAULT', () => `${heir.name} is away before it opens`);
       awayUntilGivenUp(world, heir, random);
@@ -572,17 +568,15 @@ export const FAULTS = {
     return `${a.name} ${b.name}`;
   },
   'network-slow': (world, random) => {
-    world.network.weather = { loss: 0, duplication: 0, longestMs: random.pick([20, 100, 600, 1000]) };
-    world.timeline.after(long(world, random), () => world.network.calm());
+    const longestMs = random.pick([20, 100, 600, 1000]);
+    world.timeline.after(long(world, random), world.network.worsen({ loss: 0, duplication: 0, longestMs }));
     return 'everywhere';
   },
   'network-foul': (world, random) => {
-    world.network.weather = {
-      loss: random.between(0, 0.3),
-      duplication: 0.2,
-      longestMs: random.pick([5, 50, 500]),
-    };
-    world.timeline.after(short(world, random), () => world.network.calm());
+    const loss = random.between(0, 0.3);
+    const longestMs = random.pick([5, 50, 500]);
+    const calm = world.network.worsen({ loss, duplication: 0.2, longestMs });
+    world.timeline.after(short(world, random), calm);
     return 'everywhere';
   },
   switchover: (world) => {

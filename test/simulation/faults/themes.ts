@@ -93,62 +93,103 @@ export interface Theme {
   readonly pauseMs: number;
 }
 
+/** A theme before it is drawn: what may befall it, and how likely each of that is. */
+interface Kind {
+  readonly isControlPlaneOnly?: boolean;
+  readonly isAsync: boolean;
+  readonly troubles: readonly FaultName[];
+  readonly troubleShare: number;
+  readonly ends: readonly FaultName[];
+  readonly endsShare: number;
+  readonly endShare: number;
+  readonly haste: readonly number[];
+  readonly pauseMs: readonly number[];
+}
+
+/** Nothing but leaders that die and are replaced: what the most failovers are like. On an ordinary day readers hold the replay up. */
+const PLAIN: Kind = {
+  isAsync: false,
+  troubles: ['replay-paused'],
+  troubleShare: 1,
+  ends: ['database-killed', 'database-killed', 'database-and-agent-killed', 'switchover'],
+  endsShare: 0.7,
+  endShare: 0.8,
+  haste: [0.2],
+  pauseMs: [200, 400],
+};
+
 /** Leaders whose leases run out, or nearly, while those who decide about them are in trouble themselves. */
-const LAPSES: readonly FaultName[] = [
-  'leader-cut-off-by-and-by',
-  'leader-cut-off-by-and-by',
-  'leader-cannot-speak',
-  'leader-and-active-isolated',
-  'leader-keeps-one-replica',
-  'answers-late',
-  'answers-late',
-  'leader-cut-off-beside-a-stopped-guard',
-  'leader-held-and-cut-off',
-  'member-isolated',
-  'agent-stopped',
-];
-const AROUND_LAPSES: readonly FaultName[] = [
-  ...GROUPS.store,
-  'controller-stopped',
-  'controller-cut-from-etcd',
-  'leader-cut-from-one-controller',
-  'leader-cut-from-one-controller',
-  'next-heir-away',
-  'replicas-agents-restarted',
-  'network-slow',
-  'network-slow',
-  'agent-killed',
-  'memory-lost',
-  'guard-stopped',
-];
+const LAPSES: Kind = {
+  isAsync: true,
+  troubles: [
+    ...GROUPS.store,
+    'controller-stopped',
+    'controller-cut-from-etcd',
+    'leader-cut-from-one-controller',
+    'leader-cut-from-one-controller',
+    'next-heir-away',
+    'replicas-agents-restarted',
+    'network-slow',
+    'network-slow',
+    'agent-killed',
+    'memory-lost',
+    'guard-stopped',
+  ],
+  troubleShare: 0.4,
+  ends: [
+    'leader-cut-off-by-and-by',
+    'leader-cut-off-by-and-by',
+    'leader-cannot-speak',
+    'leader-and-active-isolated',
+    'leader-keeps-one-replica',
+    'answers-late',
+    'answers-late',
+    'leader-cut-off-beside-a-stopped-guard',
+    'leader-held-and-cut-off',
+    'member-isolated',
+    'agent-stopped',
+  ],
+  endsShare: 0.7,
+  endShare: 0.5,
+  haste: [0.2, 0.5],
+  pauseMs: [200, 500, 1000],
+};
 
 /** Appointments that are half done when their heir, their controller or etcd fails. */
-const OPENINGS: readonly FaultName[] = [
-  'database-killed',
-  'database-and-agent-killed',
-  'host-lost',
-  'leader-cut-from-controllers',
-  'agent-stopped',
-];
-const AROUND_OPENINGS: readonly FaultName[] = [
-  'next-heir-away',
-  'next-heir-away',
-  'next-heir-away',
-  'etcd-slow',
-  'etcd-late',
-  'etcd-deaf',
-  'promotion-slow',
-  'promotion-refused',
-  'controller-stopped',
-  'controller-killed',
-  'controller-cut-from-etcd',
-  'election-key-deleted',
-  'leader-cut-from-one-controller',
-  'network-slow',
-  'network-foul',
-];
+const OPENINGS: Kind = {
+  isAsync: true,
+  troubles: [
+    'next-heir-away',
+    'next-heir-away',
+    'next-heir-away',
+    'etcd-slow',
+    'etcd-late',
+    'etcd-deaf',
+    'promotion-slow',
+    'promotion-refused',
+    'controller-stopped',
+    'controller-killed',
+    'controller-cut-from-etcd',
+    'election-key-deleted',
+    'leader-cut-from-one-controller',
+    'network-slow',
+    'network-foul',
+  ],
+  troubleShare: 0.5,
+  ends: [
+    'database-killed',
+    'database-and-agent-killed',
+    'host-lost',
+    'leader-cut-from-controllers',
+    'agent-stopped',
+  ],
+  endsShare: 0.6,
+  endShare: 0.5,
+  haste: [0.5],
+  pauseMs: [700, 1500, 2500],
+};
 
-const CONTROL_PLANE: readonly FaultName[] = [
+const CONTROL_PLANE_FAULTS: readonly FaultName[] = [
   'controller-killed',
   'controllers-lost',
   'controller-stopped',
@@ -157,76 +198,51 @@ const CONTROL_PLANE: readonly FaultName[] = [
   'leader-cut-from-controllers',
   ...GROUPS.store,
 ];
-
-/** Nothing but leaders that die and are replaced: what the most failovers are like. */
-const PLAIN: readonly FaultName[] = [
-  'database-killed',
-  'database-killed',
-  'database-and-agent-killed',
-  'switchover',
-];
-
-/** What an ordinary day is like: readers hold the replay up. */
-const PLAIN_TROUBLES: readonly FaultName[] = ['replay-paused'];
+const CONTROL_PLANE: Kind = {
+  isControlPlaneOnly: true,
+  isAsync: true,
+  troubles: CONTROL_PLANE_FAULTS,
+  troubleShare: 0.5,
+  ends: CONTROL_PLANE_FAULTS,
+  endsShare: 1,
+  endShare: 0.5,
+  haste: [1],
+  pauseMs: [400, 1500],
+};
 
 export function drawTheme(random: Random): Theme {
-  if (random.chance(0.3)) {
-    const ends = PLAIN.filter(() => random.chance(0.7));
-    return {
-      isControlPlaneOnly: false,
-      isAsync: false,
-      troubles: PLAIN_TROUBLES,
-      ends: ends.length === 0 ? PLAIN : ends,
-      endShare: 0.8,
-      haste: 0.2,
-      pauseMs: random.pick([200, 400]),
-    };
-  }
-  if (random.chance(0.3)) {
-    return {
-      isControlPlaneOnly: false,
-      isAsync: true,
-      troubles: AROUND_LAPSES.filter(() => random.chance(0.4)),
-      ends: LAPSES.filter(() => random.chance(0.7)),
-      endShare: 0.5,
-      haste: random.pick([0.2, 0.5]),
-      pauseMs: random.pick([200, 500, 1000]),
-    };
-  }
-  if (random.chance(0.15)) {
-    return {
-      isControlPlaneOnly: false,
-      isAsync: true,
-      troubles: AROUND_OPENINGS.filter(() => random.chance(0.5)),
-      ends: OPENINGS.filter(() => random.chance(0.6)),
-      endShare: 0.5,
-      haste: 0.5,
-      pauseMs: random.pick([700, 1500, 2500]),
-    };
-  }
-  if (random.chance(0.1)) {
-    const troubles = CONTROL_PLANE.filter(() => random.chance(0.5));
-    return {
-      isControlPlaneOnly: true,
-      isAsync: true,
-      troubles,
-      ends: CONTROL_PLANE,
-      endShare: 0.5,
-      haste: 1,
-      pauseMs: random.pick([400, 1500]),
-    };
-  }
+  if (random.chance(0.3)) return drawOf(PLAIN, random);
+  if (random.chance(0.3)) return drawOf(LAPSES, random);
+  if (random.chance(0.15)) return drawOf(OPENINGS, random);
+  if (random.chance(0.1)) return drawOf(CONTROL_PLANE, random);
   const groups = Object.values(GROUPS).filter(() => random.chance(0.3));
-  const share = random.pick([0.3, 0.6, 1]);
-  const troubles = groups.flat().filter(() => random.chance(share));
-  const ends = ENDS.filter(() => random.chance(0.4));
+  const troubleShare = random.pick([0.3, 0.6, 1]);
+  const theme = drawOf(
+    {
+      isAsync: false,
+      troubles: groups.flat(),
+      troubleShare,
+      ends: ENDS,
+      endsShare: 0.4,
+      endShare: random.pick([0.3, 0.6, 0.8]),
+      haste: [0.25, 0.5, 1],
+      pauseMs: [200, 400, 800, 1500],
+    },
+    random,
+  );
+  return theme.troubles.length === 0 ? { ...theme, endShare: 1 } : theme;
+}
+
+function drawOf(kind: Kind, random: Random): Theme {
+  const { isControlPlaneOnly = false, isAsync, endShare } = kind;
+  const ends = kind.ends.filter(() => random.chance(kind.endsShare));
   return {
-    isControlPlaneOnly: false,
-    isAsync: false,
-    troubles,
-    ends: ends.length === 0 ? [random.pick(ENDS)] : ends,
-    endShare: troubles.length === 0 ? 1 : random.pick([0.3, 0.6, 0.8]),
-    haste: random.pick([0.25, 0.5, 1]),
-    pauseMs: random.pick([200, 400, 800, 1500]),
+    isControlPlaneOnly,
+    isAsync,
+    troubles: kind.troubles.filter(() => random.chance(kind.troubleShare)),
+    ends: ends.length === 0 ? [random.pick(kind.ends)] : ends,
+    endShare,
+    haste: random.pick(kind.haste),
+    pauseMs: random.pick(kind.pauseMs),
   };
 }

@@ -74,8 +74,6 @@ export class Etcd {
   readonly process: Process;
   /** Requests that go wrong, of all, and how. */
   ambiguity: Ambiguity = NO_AMBIGUITY;
-  /** The longest that it takes to answer. */
-  slowMs = 0;
   isAvailable = true;
   readonly #timeline: Timeline;
   readonly #network: Network;
@@ -99,6 +97,8 @@ export class Etcd {
   #incarnation = 0;
   #stoppedUntil = 0;
   readonly #watchers: (() => void)[] = [];
+  /** How long it may take to answer, for each reason that there is; the longest counts. */
+  readonly #slow = new Set<{ readonly ms: number }>();
 
   constructor(host: Host, network: Network, timeline: Timeline, random: Random, witness: CommitWitness) {
     this.host = host;
@@ -245,7 +245,8 @@ export class Etcd {
       // A connection delivers a request once.
       if (isTaken) return;
       isTaken = true;
-      const lateMs = this.#random.between(0, how === 'late' ? LATE_MS : 0.6 + this.slowMs);
+      const slowMs = Math.max(0, ...[...this.#slow].map(({ ms }) => ms));
+      const lateMs = this.#random.between(0, how === 'late' ? LATE_MS : 0.6 + slowMs);
       const taken = (): void => {
         if (!this.#isServing() || incarnation !== this.#incarnation) return;
         const answer = apply();
@@ -254,6 +255,19 @@ export class Etcd {
       };
       this.#timeline.after(lateMs, () => this.process.receive(taken));
     });
+  }
+
+  /** Until what it returns is called. */
+  slowDown(ms: number): () => void {
+    const mine = { ms };
+    this.#slow.add(mine);
+    return () => this.#slow.delete(mine);
+  }
+
+  mend(): void {
+    this.ambiguity = NO_AMBIGUITY;
+    this.#slow.clear();
+    this.isAvailable = true;
   }
 
   /** Rings at the client's when the election key is gone; a hint, which may be lost. */

@@ -15,7 +15,8 @@ export interface Weather {
 const FAIR: Weather = { loss: 0, duplication: 0, longestMs: 1 };
 
 export class Network {
-  weather: Weather = FAIR;
+  readonly #bad = new Set<Weather>();
+  #weather = FAIR;
   readonly #timeline: Timeline;
   readonly #random: Random;
   /** `from>to`, and by how much longer whatever takes that way is under way, ms. */
@@ -27,6 +28,21 @@ export class Network {
   constructor(timeline: Timeline, random: Random) {
     this.#timeline = timeline;
     this.#random = random;
+  }
+
+  /** The worst of what there is at present. */
+  get weather(): Weather {
+    return this.#weather;
+  }
+
+  /** Until what it returns is called; other bad weather comes and goes by itself. */
+  worsen(weather: Weather): () => void {
+    this.#bad.add(weather);
+    this.#weather = worst(this.#bad);
+    return () => {
+      this.#bad.delete(weather);
+      this.#weather = worst(this.#bad);
+    };
   }
 
   isOpen(from: Host, to: Host): boolean {
@@ -42,8 +58,9 @@ export class Network {
   send(from: Host, to: Host, arrive: () => void): void {
     if (!this.isOpen(from, to)) return;
     const isLocal = from === to;
-    if (!isLocal && this.weather.loss > 0 && this.#random.chance(this.weather.loss)) return;
-    const copies = !isLocal && this.#random.chance(this.weather.duplication) ? 2 : 1;
+    const { loss, duplication } = this.#weather;
+    if (!isLocal && loss > 0 && this.#random.chance(loss)) return;
+    const copies = !isLocal && this.#random.chance(duplication) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
       this.#timeline.after(this.delay(from, to), () => {
         if (this.isOpen(from, to)) arrive();
@@ -54,7 +71,7 @@ export class Network {
   delay(from: Host, to: Host): number {
     if (from === to) return 0.05;
     const longer = this.#longer.size === 0 ? 0 : (this.#longer.get(`${from.name}>${to.name}`) ?? 0);
-    return longer + this.#random.between(0.1, this.weather.longestMs);
+    return longer + this.#random.between(0.1, this.#weather.longestMs);
   }
 
   /** One way only, ms; 0: as before. */
@@ -90,12 +107,9 @@ export class Network {
   mendAll(): void {
     this.#cuts.clear();
     this.#longer.clear();
-    this.weather = FAIR;
+    this.#bad.clear();
+    this.#weather = FAIR;
     this.changed();
-  }
-
-  calm(): void {
-    this.weather = FAIR;
   }
 
   onChange(listener: () => void): void {
@@ -106,3 +120,12 @@ export class Network {
     for (const listener of this.#listeners) listener();
   }
 }
+
+const worst = (all: ReadonlySet<Weather>): Weather => {
+  const by = (of: (weather: Weather) => number): number => Math.max(of(FAIR), ...[...all].map(of));
+  return {
+    loss: by(({ loss }) => loss),
+    duplication: by(({ duplication }) => duplication),
+    longestMs: by(({ longestMs }) => longestMs),
+  };
+};
