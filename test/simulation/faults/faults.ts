@@ -1,7 +1,8 @@
 /** What can befall a cluster. Each fault ends by itself, and draws only from the stream that it is given. */
 import { DURABILITIES, type World } from '#test/simulation/world.js';
 import { CLUSTER } from '#test/simulation/world.js';
-import type { Member } from '#test/simulation/nodes/member.js';
+import type { Member, RunningAgent } from '#test/simulation/nodes/member.js';
+import type { Troubles } from '#test/simulation/models/engine.js';
 import type { Host, Process } from '#test/simulation/world/host.js';
 import type { Random } from '#test/simulation/world/random.js';
 import { NO_AMBIGUITY } from '#test/simulation/models/etcd.js';
@@ -42,13 +43,39 @@ function stopFor(world: World, processes: readonly (Process | undefined)[], ms: 
   }
 }
 
-/** Stopped between deciding to open and doing it. */
-function stopOnceDecided(world: World, heir: Member, until: number): void {
-  const { agent } = heir;
-  const { openingEpoch, openedEpoch } = agent?.state.durable ?? {};
-  const isDecided = openingEpoch !== undefined && openedEpoch !== undefined && openingEpoch > openedEpoch;
-  if (isDecided || world.timeline.now >= until) agent?.process.stop();
-  else world.timeline.after(0.2, () => stopOnceDecided(world, heir, until));
+/** More likely for a while; what else makes it likely comes and goes by itself. */
+function trouble(
+  world: World,
+  members: readonly Member[],
+  kind: keyof Troubles,
+  by: number,
+  ms: number,
+): void {
+  for (const { troubles } of members) {
+    troubles[kind] += by;
+    world.timeline.after(ms, () => (troubles[kind] -= by));
+  }
+}
+
+/** Stopped between deciding to open and doing it, until somebody else has opened in its place. */
+function stopBeforeItOpens(world: World, { member, process, state }: RunningAgent, random: Random): void {
+  const { timeline, members, trace } = world;
+  const { openingEpoch } = state.durable;
+  trace.log('FAULT', () => `${member.name} is stopped before it opens`);
+  process.stop();
+  const until = timeline.now + 15_000;
+  const look = (): void => {
+    const isSucceeded = members.some(
+      ({ db }) => db.role === 'writable' && (db.openedAt ?? NO_EPOCH) > openingEpoch,
+    );
+    if (!isSucceeded && timeline.now < until) return void timeline.after(20, look);
+    timeline.after(random.between(0, 200), () => {
+      // Its fence would mostly be over before its promotion is.
+      trouble(world, [member], 'stubbornFence', 1, 60);
+      process.goOn();
+    });
+  };
+  look();
 }
 
 /** It is back after a while, or at the worst moment: when its successor is about to be written. */
@@ -60,8 +87,7 @@ function awayUntilGivenUp(world: World, heir: Member, random: Random): void {
   const others = world.controllerHosts.filter((host) => host !== heir.host);
   const isCut = random.chance(0.5);
   if (isCut) for (const host of others) network.cutBothWays(heir.host, host);
-  else if (random.chance(0.5)) process.stop();
-  else stopOnceDecided(world, heir, timeline.now + 100);
+  else process.stop();
   const until = timeline.now + random.between(1000, 14_000);
   const isWatchful = random.chance(0.7);
   const look = (): void => {
@@ -335,29 +361,21 @@ export const FAULTS = {
     return name;
   },
   'promotion-slow': (world, random) => {
-    for (const { troubles } of world.members) troubles.slowPromotion = 0.7;
-    world.timeline.after(short(world, random) + 3000, () => {
-      for (const { troubles } of world.members) troubles.slowPromotion = 0;
-    });
+    trouble(world, world.members, 'slowPromotion', 0.7, short(world, random) + 3000);
     return 'everywhere';
   },
   'promotion-refused': (world, random) => {
-    const { troubles, name } = random.pick(world.members);
-    troubles.refusedPromotion = 1;
-    world.timeline.after(short(world, random) + 2000, () => (troubles.refusedPromotion = 0));
-    return name;
+    const member = random.pick(world.members);
+    trouble(world, [member], 'refusedPromotion', 1, short(world, random) + 2000);
+    return member.name;
   },
   'fence-stubborn': (world, random) => {
-    const { troubles, name } = someone(world, random);
-    troubles.stubbornFence = 0.5;
-    world.timeline.after(short(world, random), () => (troubles.stubbornFence = 0));
-    return name;
+    const member = someone(world, random);
+    trouble(world, [member], 'stubbornFence', 0.5, short(world, random));
+    return member.name;
   },
   'rewind-fails': (world, random) => {
-    for (const { troubles } of world.members) troubles.failedRewind = 0.5;
-    world.timeline.after(short(world, random) + 2000, () => {
-      for (const { troubles } of world.members) troubles.failedRewind = 0;
-    });
+    trouble(world, world.members, 'failedRewind', 0.5, short(world, random) + 2000);
     return 'everywhere';
   },
   'controller-killed': (world, random) => {
@@ -460,6 +478,23 @@ export const FAULTS = {
     world.timeline.after(holdMs * random.between(0.5, 0.9), () => {
       if (leader.agent?.process.isRunning === true) stopFor(world, [leader.guard?.process], 1800);
     });
+    return leader.name;
+  },
+  'leader-killed-and-heir-stopped': (world, random) => {
+    const { timeline } = world;
+    const leader = world.leader();
+    // With one that is eligible nobody is left to succeed the heir.
+    if (leader === undefined || (world.etcd.plan(CLUSTER)?.eligible.length ?? 0) < 2) return undefined;
+    leader.db.kill('crashed');
+    const until = timeline.now + 5000;
+    const look = (): void => {
+      const { agent, stored } = world.leader() ?? leader;
+      // Decided, and not on its disk yet: an fsync takes longer than nobody looks.
+      const isDecided = agent !== undefined && agent.state.durable.openingEpoch > stored.openingEpoch;
+      if (isDecided) stopBeforeItOpens(world, agent, random);
+      else if (timeline.now < until) timeline.after(0.15, look);
+    };
+    look();
     return leader.name;
   },
   'leader-held-and-cut-off': (world, random) => {

@@ -182,6 +182,8 @@ const OPENINGS: Kind = {
     'host-lost',
     'leader-cut-from-controllers',
     'agent-stopped',
+    'leader-killed-and-heir-stopped',
+    'leader-killed-and-heir-stopped',
   ],
   endsShare: 0.6,
   endShare: 0.5,
