@@ -129,7 +129,12 @@ module.exports = {
       'etcd-contract-knows-no-etcd',
       'Whatever stands behind the ports election and plan-store takes the same cases, a simulated etcd too.',
       { path: '^test/contract/etcd/' },
-      { pathNot: ['^core/', '^controller/ports/', '^test/contract/etcd/', '^node_modules/vitest/'] },
+      {
+        pathNot: [
+          ...['^core/', '^controller/ports/', '^test/contract/etcd/', '^node_modules/vitest/'],
+          '^test/scenarios/build\\.ts$',
+        ],
+      },
     ),
     rule(
       'watch-contract-knows-no-watch',

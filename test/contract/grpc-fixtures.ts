@@ -3,10 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, type MonotonicMs } from '#core/brand.js';
-import { NO_DURABILITY } from '#core/durability.js';
 import type { Directive } from '#core/directive.js';
-import type { Plan } from '#core/plan.js';
-import { DEFAULT_POLICY } from '#core/policy.js';
 import type { Position } from '#core/position.js';
 import type { Report } from '#core/report.js';
 import { type AgentsOptions, createAgents } from '#controller/adapters/grpc/agents.js';
@@ -14,6 +11,7 @@ import type { AgentEvent, Agents } from '#controller/ports/agents.js';
 import { createControllers } from '#agent/adapters/grpc/controllers.js';
 import type { ControllerEvent, Controllers } from '#agent/ports/controllers.js';
 import type { Hello } from '#proto/codec/messages.js';
+import { plan as buildPlan, report as buildReport } from '#test/scenarios/build.js';
 
 export const now = (): MonotonicMs => asMonotonic(performance.now());
 export const noLog = (): void => undefined;
@@ -118,44 +116,20 @@ export const POSITION: Position = {
   marks: [{ epoch: asEpoch(3n), mark: 'm-3' }],
 };
 
-export function report(nonce: number, changes: Partial<Report> = {}): Report {
-  return {
-    incarnation: HELLO.incarnation,
-    nonce: BigInt(nonce),
-    wantsLease: true,
-    highestEpoch: asEpoch(3n),
-    planEpoch: asEpoch(3n),
-    planVersion: asVersion(9n),
-    fencedEpoch: asEpoch(2n),
-    sealed: undefined,
-    tail: undefined,
-    opened: undefined,
-    database: {
-      state: 'running',
-      role: 'writable',
-      dataId: POSITION.dataId,
-      position: POSITION,
-      backlogBytes: 0,
-      canaryAgeMs: 12,
-      upstream: undefined,
-      streaming: false,
-      followers: [],
-      tailReadable: false,
+export const report = (nonce: number, changes: Partial<Report> = {}): Report => ({
+  ...buildReport({
+    ...{ incarnation: HELLO.incarnation, nonce: BigInt(nonce), wantsLease: true },
+    ...{
+      highestEpoch: asEpoch(3n),
+      planEpoch: asEpoch(3n),
+      planVersion: asVersion(9n),
+      fencedEpoch: asEpoch(2n),
     },
+    database: { role: 'writable', dataId: POSITION.dataId, position: POSITION, canaryAgeMs: 12 },
     durability: { epoch: asEpoch(3n), synchronous: ['pg-2', 'pg-3'], acknowledgements: 1, holds: POSITION },
-    guarded: true,
-    guardedForMs: 0,
-    probe: undefined,
-    prepared: undefined,
-    heldBack: undefined,
-    inspection: undefined,
-    told: undefined,
-    releasedEpoch: asEpoch(0n),
-    vouched: undefined,
-    problem: undefined,
-    ...changes,
-  };
-}
+  }),
+  ...changes,
+});
 
 const TERM = { generation: 1n, revision: asRevision(77n) };
 export const seal = (epoch: number): Directive => ({
@@ -194,28 +168,12 @@ export function operatorsDirectives(): readonly Directive[] {
 
 /** A plan of about this many bytes. */
 export function planDirective(bytes: number): Directive {
-  const plan: Plan = {
-    cluster: HELLO.cluster,
-    engine: 'postgres',
-    dataId: POSITION.dataId,
-    epoch: asEpoch(3n),
-    version: asVersion(9n),
-    generation: 0n,
-    leader: 'pg-1',
-    members: [],
-    eligible: [],
-    joining: [],
-    care: 'automatic',
-    maintenance: [],
-    holdMs: asDuration(0),
-    durability: NO_DURABILITY,
-    upstreams: {},
-    opening: { state: 'proved' },
-    openings: [
-      { epoch: asEpoch(3n), mark: 'm-3', leader: 'pg-1', position: POSITION, lineage: 'x'.repeat(bytes) },
-    ],
-    policy: DEFAULT_POLICY,
-  };
+  const lineage = 'x'.repeat(bytes);
+  const plan = buildPlan({
+    ...{ cluster: HELLO.cluster, dataId: POSITION.dataId, names: [], leader: 'pg-1' },
+    ...{ epoch: asEpoch(3n), version: asVersion(9n) },
+    openings: [{ epoch: asEpoch(3n), mark: 'm-3', leader: 'pg-1', position: POSITION, lineage }],
+  });
   return { kind: 'plan', term: TERM, plan };
 }
 

@@ -1,6 +1,5 @@
 /** Plans and entries of the ledger that differ in what the cases look at. */
-import { asDuration, asEpoch, asRevision, asVersion, asWall, type Revision } from '#core/brand.js';
-import { NO_DURABILITY } from '#core/durability.js';
+import { asEpoch, asRevision, asVersion, asWall, type Revision } from '#core/brand.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
@@ -8,34 +7,20 @@ import { reason } from '#core/reasons.js';
 import { E2_settle } from '#core/rules/epochs.js';
 import type { OwnTerm } from '#core/term.js';
 import type { PlanStore, PlanWrite, WriteOutcome } from '#controller/ports/plan-store.js';
+import { plan } from '#test/scenarios/build.js';
 
 /** What was read of a cluster that is not in care. */
 export const NONE = asRevision(0n);
 
-export function planOf(cluster: string, epoch: bigint, version = 1n): Plan {
-  return {
+export const planOf = (cluster: string, epoch: bigint, version = 1n): Plan =>
+  plan({
     cluster,
-    engine: 'postgres',
-    dataId: '7301934857201938475',
     epoch: asEpoch(epoch),
     version: asVersion(version),
-    generation: 0n,
+    names: ['pg-1'],
     leader: 'pg-1',
-    members: [
-      { name: 'pg-1', identity: 'i-1', agentAddress: 'pg-1:7400', databaseHost: 'pg-1', databasePort: 5432 },
-    ],
-    eligible: [],
-    joining: [],
-    care: 'automatic',
-    maintenance: [],
-    holdMs: asDuration(0),
-    durability: NO_DURABILITY,
-    upstreams: {},
-    opening: { state: 'proved' },
     openings: [],
-    policy: DEFAULT_POLICY,
-  };
-}
+  });
 
 export function entryOf({ cluster, epoch, leader }: Plan): LedgerEntry {
   return {
