@@ -44,8 +44,8 @@ export const OUTAGE_FAULTS = {
     },
   },
   'agent-crash': {
-    what: "the leader's agent is killed, and started again as by a supervisor",
-    lastsS: 0.5,
+    what: "the leader's agent is killed, and started again as by deploy/tanist-agent.service (RestartSec=)",
+    lastsS: 0.2,
     strike(_, { agent }) {
       agent.kill('SIGKILL');
       return () => agent.start();

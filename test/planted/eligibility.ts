@@ -12,9 +12,9 @@ export const ELIGIBILITY_MISTAKES = {
     },
   },
   'V2-vouches-though-sealed': { rules: { V2: () => 'promise' } },
-  'V2-opens-before-its-promise-has-run-out': { rules: { V2_open: () => true } },
-  'V3-a-start-forgets-its-promises': { rules: { V3: () => LONG_AGO } },
-  'V4-eligible-at-once': { rules: { V4: () => true } },
+  'V2-opens-before-its-promise-has-run-out': { among: 'lapses', rules: { V2_open: () => true } },
+  'V3-a-start-forgets-its-promises': { among: 'lapses', rules: { V3: () => LONG_AGO } },
+  'V4-eligible-at-once': { among: 'lapses', rules: { V4: () => true } },
   'V5-eligible-without-a-seal': {
     rules: { V5: (before, _, leader) => before.filter((name) => name !== leader) },
   },

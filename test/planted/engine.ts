@@ -5,7 +5,7 @@ export const ENGINE_MISTAKES = {
   'a-fence-leaves-sessions': { mistakes: { fenceLeavesSessions: true } },
   'a-fence-leaves-orphans': { mistakes: { fenceLeavesOrphans: true } },
   'received-log-is-dropped-at-promotion': { mistakes: { dropsReceivedLog: true } },
-  'an-opening-does-not-look-at-the-clock-again': { mistakes: { opensTooLate: true } },
-  'a-seal-reads-before-it-cuts': { mistakes: { sealReadsBeforeTheCut: true } },
-  'the-guard-trusts-the-agent': { mistakes: { guardTrustsAgent: true } },
+  'an-opening-does-not-look-at-the-clock-again': { among: 'openings', mistakes: { opensTooLate: true } },
+  'a-seal-reads-before-it-cuts': { among: 'confirmed', mistakes: { sealReadsBeforeTheCut: true } },
+  'the-guard-trusts-the-agent': { among: 'lapses', mistakes: { guardTrustsAgent: true } },
 } as const satisfies Readonly<Record<string, Mistake>>;

@@ -12,6 +12,7 @@ import { FENCING_MISTAKES } from '#test/planted/fencing.js';
 import { LEASE_MISTAKES } from '#test/planted/lease.js';
 import { SEALING_MISTAKES } from '#test/planted/sealing.js';
 import type { Mistake } from '#test/planted/mistake.js';
+import type { KindName } from '#test/simulation/faults/themes.js';
 import type { MemberMistakes } from '#test/simulation/nodes/member.js';
 
 export const MISTAKES: Readonly<Record<string, Mistake>> = {
@@ -28,8 +29,10 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
 export function plant(name: string | undefined): {
   readonly rules: Rules;
   readonly mistakes: MemberMistakes;
+  readonly kind: KindName | undefined;
 } {
-  const planted = name === undefined ? {} : MISTAKES[name];
+  const planted: Mistake | undefined = name === undefined ? {} : MISTAKES[name];
   if (planted === undefined) throw new Error(`no mistake is called ${name ?? ''}`);
-  return { rules: { ...rules, ...planted.rules }, mistakes: planted.mistakes ?? {} };
+  const { mistakes = {}, among: kind } = planted;
+  return { rules: { ...rules, ...planted.rules }, mistakes, kind };
 }

@@ -6,6 +6,7 @@ export const LEASE_MISTAKES = {
   'L1-a-hung-database-keeps-its-lease': { rules: { L1: () => true } },
   'L2-the-grant-before-the-promise': { rules: { L2: (promise) => promise } },
   'L3-counts-from-the-receipt': {
+    among: 'lapses',
     rules: { L3: (expiry, { answeredAt }, holdMs) => latest(expiry, after(answeredAt, holdMs)) },
   },
   'L4-writes-past-the-expiry': { rules: { L4: (now, expiry) => now < expiry + 4000 } },

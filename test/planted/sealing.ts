@@ -4,7 +4,7 @@ import { rules } from '#core/rules/index.js';
 import type { Mistake } from '#test/planted/mistake.js';
 
 export const SEALING_MISTAKES = {
-  'S1-takes-up-a-lower-seal': { rules: { S1: () => 'accept' } },
+  'S1-takes-up-a-lower-seal': { among: 'foul', rules: { S1: () => 'accept' } },
   'chooses-by-heartbeat-positions': {
     rules: { S1_position: ({ database }) => database.position },
   },
@@ -20,7 +20,7 @@ export const SEALING_MISTAKES = {
       },
     },
   },
-  'S5-one-sealed-is-enough': { rules: { S5: (_, k, sealed) => k > 0 && sealed > 0 } },
+  'S5-one-sealed-is-enough': { among: 'confirmed', rules: { S5: (_, k, sealed) => k > 0 && sealed > 0 } },
   'S5-a-new-epoch-claims-as-much-as-the-old': {
     rules: {
       S5_opening: (policy, before, opening) => {

@@ -10,7 +10,7 @@ import type { Rules } from '#core/rules/index.js';
 import { checkAppends } from '#test/history/append-history.js';
 import type { Violation } from '#test/simulation/checks/truth.js';
 import { bootHost, FAULTS } from '#test/simulation/faults/faults.js';
-import { drawTheme, type Theme } from '#test/simulation/faults/themes.js';
+import { drawTheme, type KindName, type Theme } from '#test/simulation/faults/themes.js';
 import type { MemberMistakes } from '#test/simulation/nodes/member.js';
 import { CLUSTER, World } from '#test/simulation/world.js';
 import { Random } from '#test/simulation/world/random.js';
@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly rules: Rules;
   readonly mistakes?: MemberMistakes;
   readonly isTraced?: boolean;
+  /** The only kind of theme that is played; undefined: any. */
+  readonly kind?: KindName | undefined;
   /** Numbers of the faults that are left out: how a failing run is shrunk. */
   readonly without?: ReadonlySet<number>;
   /** Faults from this number on are left out. */
@@ -50,10 +52,10 @@ const ANSWERED_WITHIN_MS = 200;
 const OPERATOR_COMES_AFTER_MS = 25_000;
 
 export function run(options: RunOptions): Outcome {
-  const theme = drawTheme(Random.of(options.seed, 'swarm'));
+  const theme = drawTheme(Random.of(options.seed, 'swarm'), options.kind);
   const world = new World({
     controllersApart: theme.isControlPlaneOnly,
-    isAsync: theme.isAsync,
+    waits: theme.durability,
     seed: options.seed,
     rules: options.rules,
     mistakes: options.mistakes ?? {},

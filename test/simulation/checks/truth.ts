@@ -51,6 +51,8 @@ export class Truth implements Witness {
   #plan: Plan | undefined;
   readonly #sealed = new Map<string, Position[]>();
   readonly #standstill = new Map<string, number>();
+  /** Epochs appointed by S5. */
+  readonly #lossless = new Set<Epoch>();
   /** Nothing but the control plane is in trouble in this run. */
   staysOpen = false;
   /** An operator has said that acknowledged writes may be lost. */
@@ -130,14 +132,15 @@ export class Truth implements Witness {
     if (newest !== undefined && newest.db !== db && newest.epoch > (db.openedAt ?? 0n)) {
       const isThere = newest.db.log.entries[index] === entry;
       const isAsync = db.synchronous.acknowledgements === 0;
-      if (isAsync ? !this.#stoodStill(db) : !isThere)
+      // With agent and guard stopped nobody is left to close it: then only an heir that waited for no lease (S5) is promised to.
+      const isPromised = this.#lossless.has(newest.epoch) || !this.#stoodStill(db);
+      if (isPromised && (isAsync || !isThere))
         this.violate(
           'INV-4',
           `${db.name}, opened at ${db.openedAt ?? 'no epoch'}, acknowledges a write after ${newest.db.name} opened epoch ${newest.epoch}`,
         );
-      // Not promised: lost with the standstill.
-      if (isAsync && entry.what.kind === 'write' && this.#stoodStill(db))
-        this.accounted.add(entry.what.value);
+      // Lost with the standstill.
+      if (!isPromised && !isThere && entry.what.kind === 'write') this.accounted.add(entry.what.value);
     }
     const { acknowledgements } = db.synchronous;
     const acknowledged = { entry, index, by: db.name, acknowledgements };
@@ -196,6 +199,15 @@ export class Truth implements Witness {
       this.violate('V2', `${member} vouches for epoch ${epoch} though it knows epoch ${highestEpoch}`);
   }
 
+  /** S1: lower or equal, it is old news, whoever says it. */
+  takesSeal(member: string, epoch: Epoch, highestEpoch: Epoch): void {
+    if (epoch <= highestEpoch)
+      this.violate(
+        'S1',
+        `${member} takes up a seal for epoch ${epoch} though it knows epoch ${highestEpoch}`,
+      );
+  }
+
   sealed(member: string, epoch: Epoch, position: Position): void {
     const key = `${member} ${epoch}`;
     this.#sealed.set(key, [...(this.#sealed.get(key) ?? []), position]);
@@ -224,6 +236,7 @@ export class Truth implements Witness {
   #appointed(plan: Plan): void {
     if (plan.opening.state !== 'pending') return;
     const { atLeast, oldLeader } = plan.opening;
+    if (oldLeader === 'lossless') this.#lossless.add(plan.epoch);
     // V5: whoever is eligible from the start was sealed for this very epoch.
     const unsealed = plan.eligible.find((name) => !this.#sealed.has(`${name} ${plan.epoch}`));
     if (unsealed !== undefined && oldLeader !== 'none')

@@ -80,22 +80,40 @@ function stopBeforeItOpens(world: World, { member, process, state }: RunningAgen
 
 /** It is back after a while, or at the worst moment: when its successor is about to be written. */
 function awayUntilGivenUp(world: World, heir: Member, random: Random): void {
-  const { network, timeline, etcd } = world;
+  const { timeline } = world;
   const process = heir.agent?.process;
-  const epoch = etcd.plan(CLUSTER)?.epoch;
-  if (process === undefined || epoch === undefined) return;
-  const others = world.controllerHosts.filter((host) => host !== heir.host);
-  const isCut = random.chance(0.5);
-  if (isCut) for (const host of others) network.cutBothWays(heir.host, host);
-  else process.stop();
+  if (process === undefined) return;
   const until = timeline.now + random.between(1000, 14_000);
-  const isWatchful = random.chance(0.7);
+  if (random.chance(0.7)) return cutOffUntilGivenUp(world, heir, random.chance(0.7), until);
+  process.stop();
+  untilGivenUp(world, heir, random.chance(0.7), until, () => process.goOn());
+}
+
+function cutOffUntilGivenUp(world: World, heir: Member, isWatchful: boolean, until: number): void {
+  const { network, hosts } = world;
+  // From the others as well: vouched for, it would open.
+  const others = hosts.filter((host) => host !== heir.host && host.name !== 'clients');
+  for (const host of others) network.cutBothWays(heir.host, host);
+  untilGivenUp(world, heir, isWatchful, until, () => {
+    for (const host of others) network.mendBothWays(heir.host, host);
+  });
+}
+
+function untilGivenUp(
+  world: World,
+  heir: Member,
+  isWatchful: boolean,
+  until: number,
+  comeBack: () => void,
+): void {
+  const { timeline, etcd, trace } = world;
+  const epoch = etcd.plan(CLUSTER)?.epoch ?? NO_EPOCH;
   const look = (): void => {
     const written = world.active()?.state.clusters[CLUSTER]?.write?.write.plan.epoch ?? NO_EPOCH;
     const isWritten = isWatchful && written > epoch;
     if (!isWritten && timeline.now < until) return void timeline.after(10, look);
-    if (isCut) for (const host of others) network.mendBothWays(heir.host, host);
-    else process.goOn();
+    trace.log('FAULT', () => `${heir.name} is back${isWritten ? ', its successor is being written' : ''}`);
+    comeBack();
   };
   look();
 }
@@ -450,7 +468,8 @@ export const FAULTS = {
     if (leader === undefined || active === undefined) return undefined;
     const together = [leader.host, active.process.host];
     const others = world.hosts.filter((host) => !together.includes(host) && host.name !== 'clients');
-    cutFor(world, together, others, long(world, random), false);
+    // A successor waits for TTL and D_G once it is elected: so it lasts for longer, too.
+    cutFor(world, together, others, random.between(3000, 15_000), false);
     return `${leader.name} ${active.name}`;
   },
   'leader-cut-off-by-and-by': (world, random) => {
@@ -495,6 +514,33 @@ export const FAULTS = {
       else if (timeline.now < until) timeline.after(0.15, look);
     };
     look();
+    return leader.name;
+  },
+  'leader-killed-and-heir-cut-off': (world) => {
+    const { timeline, etcd } = world;
+    const leader = world.leader();
+    if (leader === undefined || (etcd.plan(CLUSTER)?.eligible.length ?? 0) < 2) return undefined;
+    leader.db.kill('crashed');
+    const until = timeline.now + 8000;
+    const look = (): void => {
+      const heir = world.leader() ?? leader;
+      const isTold = heir !== leader && heir.stored.plan?.leader === heir.name;
+      if (!isTold) {
+        if (timeline.now < until) timeline.after(0.15, look);
+        return;
+      }
+      // Appointed, told so, and not granted anything yet; whoever succeeds it takes long to be written.
+      timeline.after(10_000, etcd.slowDown(900));
+      cutOffUntilGivenUp(world, heir, true, timeline.now + 10_000);
+    };
+    look();
+    return leader.name;
+  },
+  'leader-unwatched': (world, random) => {
+    const leader = world.leader();
+    // Under async not promised: nobody is left who would close it. Where writes wait for replicas, those that are sealed end it (S5).
+    if (leader === undefined || leader.db.synchronous.acknowledgements === 0) return undefined;
+    stopFor(world, [leader.agent?.process, leader.guard?.process], long(world, random));
     return leader.name;
   },
   'leader-held-and-cut-off': (world, random) => {
@@ -548,6 +594,8 @@ export const FAULTS = {
   },
   'next-heir-away': (world, random) => {
     const { etcd, network, timeline } = world;
+    // Of two nobody is left to succeed it.
+    if (world.members.length < 3) return undefined;
     if (random.chance(0.7)) timeline.after(20_000, etcd.slowDown(900));
     // Whoever is appointed next, between its plan and its first grant; controllers give it up, or change meanwhile.
     const calm = network.worsen({ loss: 0, duplication: 0, longestMs: 200 });

@@ -3,6 +3,7 @@
  * seed that has little else. Whenever a leader is open, something that takes it away is likely to be next: failovers are what is tested.
  */
 import type { FaultName } from '#test/simulation/faults/faults.js';
+import type { Waits } from '#test/simulation/world.js';
 import type { Random } from '#test/simulation/world/random.js';
 
 const GROUPS = {
@@ -80,8 +81,7 @@ const ENDS: readonly FaultName[] = [
 export interface Theme {
   /** INV-9: whatever befalls it, a leader stays open. */
   readonly isControlPlaneOnly: boolean;
-  /** No write waits for a replica: two open leaders do harm at once. */
-  readonly isAsync: boolean;
+  readonly durability: Waits;
   /** What else befalls it. */
   readonly troubles: readonly FaultName[];
   readonly ends: readonly FaultName[];
@@ -96,9 +96,9 @@ export interface Theme {
 /** A theme before it is drawn: what may befall it, and how likely each of that is. */
 interface Kind {
   readonly isControlPlaneOnly?: boolean;
-  readonly isAsync: boolean;
+  readonly durability: Waits;
   readonly troubles: readonly FaultName[];
-  readonly troubleShare: number;
+  readonly troubleShare: readonly number[];
   readonly ends: readonly FaultName[];
   readonly endsShare: number;
   readonly endShare: number;
@@ -108,9 +108,9 @@ interface Kind {
 
 /** Nothing but leaders that die and are replaced: what the most failovers are like. On an ordinary day readers hold the replay up. */
 const PLAIN: Kind = {
-  isAsync: false,
+  durability: 'any',
   troubles: ['replay-paused'],
-  troubleShare: 1,
+  troubleShare: [1],
   ends: ['database-killed', 'database-killed', 'database-and-agent-killed', 'switchover'],
   endsShare: 0.7,
   endShare: 0.8,
@@ -120,7 +120,7 @@ const PLAIN: Kind = {
 
 /** Leaders whose leases run out, or nearly, while those who decide about them are in trouble themselves. */
 const LAPSES: Kind = {
-  isAsync: true,
+  durability: 'async',
   troubles: [
     ...GROUPS.store,
     'controller-stopped',
@@ -135,7 +135,7 @@ const LAPSES: Kind = {
     'memory-lost',
     'guard-stopped',
   ],
-  troubleShare: 0.4,
+  troubleShare: [0.1, 0.4],
   ends: [
     'leader-cut-off-by-and-by',
     'leader-cut-off-by-and-by',
@@ -152,12 +152,13 @@ const LAPSES: Kind = {
   endsShare: 0.7,
   endShare: 0.5,
   haste: [0.2, 0.5],
-  pauseMs: [200, 500, 1000],
+  // What takes a lease and a promise to play is left alone for as long, now and then.
+  pauseMs: [300, 1000, 3000],
 };
 
 /** Appointments that are half done when their heir, their controller or etcd fails. */
 const OPENINGS: Kind = {
-  isAsync: true,
+  durability: 'async',
   troubles: [
     'next-heir-away',
     'next-heir-away',
@@ -175,7 +176,7 @@ const OPENINGS: Kind = {
     'network-slow',
     'network-foul',
   ],
-  troubleShare: 0.5,
+  troubleShare: [0.15, 0.5],
   ends: [
     'database-killed',
     'database-and-agent-killed',
@@ -184,11 +185,63 @@ const OPENINGS: Kind = {
     'agent-stopped',
     'leader-killed-and-heir-stopped',
     'leader-killed-and-heir-stopped',
+    'leader-killed-and-heir-cut-off',
   ],
   endsShare: 0.6,
   endShare: 0.5,
   haste: [0.5],
   pauseMs: [700, 1500, 2500],
+};
+
+/** Messages that are lost, doubled and overtaken, while one leader follows on the other. */
+const FOUL: Kind = {
+  durability: 'any',
+  troubles: [
+    'network-foul',
+    'network-foul',
+    'network-foul',
+    'network-slow',
+    'promotion-refused',
+    'promotion-slow',
+    'controller-killed',
+    'agent-killed',
+  ],
+  troubleShare: [0.5, 0.8],
+  ends: ['database-killed', 'database-killed', 'database-and-agent-killed', 'switchover', 'operator-asks'],
+  endsShare: 0.7,
+  endShare: 0.5,
+  haste: [0.5],
+  pauseMs: [200, 400, 800],
+};
+
+/** Every write waits for replicas, some of which are slow or cut off; leaders fall silent with their database running on. */
+const CONFIRMED: Kind = {
+  durability: 'confirmed',
+  troubles: [
+    'replication-cut',
+    'one-link-cut',
+    'member-isolated',
+    'disk-stalled',
+    'replay-paused',
+    'network-slow',
+    'replicas-agents-restarted',
+  ],
+  troubleShare: [0.3, 0.6],
+  ends: [
+    'leader-unwatched',
+    'leader-unwatched',
+    'agent-stopped',
+    'agent-killed',
+    'leader-cannot-speak',
+    'leader-keeps-one-replica',
+    'database-and-agent-killed',
+    'host-lost',
+    'network-split',
+  ],
+  endsShare: 0.7,
+  endShare: 0.5,
+  haste: [0.3, 0.6],
+  pauseMs: [200, 1000, 3000],
 };
 
 const CONTROL_PLANE_FAULTS: readonly FaultName[] = [
@@ -202,9 +255,9 @@ const CONTROL_PLANE_FAULTS: readonly FaultName[] = [
 ];
 const CONTROL_PLANE: Kind = {
   isControlPlaneOnly: true,
-  isAsync: true,
+  durability: 'async',
   troubles: CONTROL_PLANE_FAULTS,
-  troubleShare: 0.5,
+  troubleShare: [0.5],
   ends: CONTROL_PLANE_FAULTS,
   endsShare: 1,
   endShare: 0.5,
@@ -212,18 +265,40 @@ const CONTROL_PLANE: Kind = {
   pauseMs: [400, 1500],
 };
 
-export function drawTheme(random: Random): Theme {
-  if (random.chance(0.3)) return drawOf(PLAIN, random);
-  if (random.chance(0.3)) return drawOf(LAPSES, random);
-  if (random.chance(0.15)) return drawOf(OPENINGS, random);
-  if (random.chance(0.1)) return drawOf(CONTROL_PLANE, random);
+const KINDS = {
+  plain: (random) => drawOf(PLAIN, random),
+  lapses: (random) => drawOf(LAPSES, random),
+  openings: (random) => drawOf(OPENINGS, random),
+  confirmed: (random) => drawOf(CONFIRMED, random),
+  foul: (random) => drawOf(FOUL, random),
+  'control-plane': (random) => drawOf(CONTROL_PLANE, random),
+  general: drawGeneral,
+} as const satisfies Readonly<Record<string, (random: Random) => Theme>>;
+
+export type KindName = keyof typeof KINDS;
+
+/** `kind` undefined: any. */
+export function drawTheme(random: Random, kind?: KindName): Theme {
+  return KINDS[kind ?? drawKind(random)](random);
+}
+
+function drawKind(random: Random): KindName {
+  if (random.chance(0.3)) return 'plain';
+  if (random.chance(0.3)) return 'lapses';
+  if (random.chance(0.15)) return 'openings';
+  if (random.chance(0.15)) return 'confirmed';
+  if (random.chance(0.1)) return 'foul';
+  if (random.chance(0.1)) return 'control-plane';
+  return 'general';
+}
+
+function drawGeneral(random: Random): Theme {
   const groups = Object.values(GROUPS).filter(() => random.chance(0.3));
-  const troubleShare = random.pick([0.3, 0.6, 1]);
   const theme = drawOf(
     {
-      isAsync: false,
+      durability: 'any',
       troubles: groups.flat(),
-      troubleShare,
+      troubleShare: [0.3, 0.6, 1],
       ends: ENDS,
       endsShare: 0.4,
       endShare: random.pick([0.3, 0.6, 0.8]),
@@ -236,12 +311,13 @@ export function drawTheme(random: Random): Theme {
 }
 
 function drawOf(kind: Kind, random: Random): Theme {
-  const { isControlPlaneOnly = false, isAsync, endShare } = kind;
+  const { isControlPlaneOnly = false, durability, endShare } = kind;
   const ends = kind.ends.filter(() => random.chance(kind.endsShare));
+  const troubleShare = random.pick(kind.troubleShare);
   return {
     isControlPlaneOnly,
-    isAsync,
-    troubles: kind.troubles.filter(() => random.chance(kind.troubleShare)),
+    durability,
+    troubles: kind.troubles.filter(() => random.chance(troubleShare)),
     ends: ends.length === 0 ? [random.pick(kind.ends)] : ends,
     endShare,
     haste: random.pick(kind.haste),

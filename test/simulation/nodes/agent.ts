@@ -136,7 +136,8 @@ export class AgentNode implements RunningAgent {
 
   /** False while it waits for its disk. */
   #step(input: Input): boolean {
-    const profile = this.#state.durable.plan?.policy.profile;
+    const { plan: held, highestEpoch } = this.#state.durable;
+    const profile = held?.policy.profile;
     const decision = decide(
       this.#state,
       // A spread that adds what is new costs a microsecond: here that counts.
@@ -148,6 +149,8 @@ export class AgentNode implements RunningAgent {
       this.#deps.rules,
     );
     this.#state = decision.state;
+    if (decision.persist !== undefined && input.kind === 'directive' && input.directive.kind === 'seal')
+      this.#deps.truth.takesSeal(this.member.name, input.directive.epoch, highestEpoch);
     // One that is to open asks as soon as its database runs.
     const { openedEpoch, plan } = this.#state.durable;
     const isOpened = openedEpoch === plan?.epoch;
