@@ -206,6 +206,20 @@ describe('postgres engine', { timeout: 30_000 }, () => {
     });
   });
 
+  describe('opens', () => {
+    it('so that its control file soon knows the new line of history, for pg_rewind', async () => {
+      await fence(ann);
+      await reopen();
+      const knows = async (): Promise<boolean> => {
+        const [row] = await ann.server.query<{ known: number; is: string }>(
+          'select timeline_id as known, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as is from pg_control_checkpoint()',
+        );
+        return row?.known === Number.parseInt(row?.is ?? '', 16);
+      };
+      await waitFor(knows, { timeoutMs: 10_000, what: 'the control file to know its line' });
+    });
+  });
+
   describe('checks', () => {
     it('its server and data, also while the server is down', async () => {
       const identity = await ann.engine.check();

@@ -53,6 +53,7 @@ const NEEDS_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
   'release',
 ]);
 const CONNECT_WITHIN_MS = 1_000;
+const FIRST_CHECKPOINT_WITHIN_MS = 300_000;
 /** The caller hears of a step before the next look begins, and so does not take the look for older than the step. */
 const LOOK_AFTER_MS = 10;
 
@@ -155,6 +156,11 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       // Replicas need them a moment later; the proof must not wait for them.
       void makeSlots(server, action.replicas, WITHIN_MS.makeSlots).catch((error: unknown) => {
         server.log('warn', 'SLOTS_FAILED', { because: String(error) });
+      });
+      // By itself PostgreSQL takes minutes for it, and until then pg_rewind before 16 does not know this line of history, should it crash.
+      const untilClosed = boundBy(server.now, FIRST_CHECKPOINT_WITHIN_MS, step.signal);
+      void checkpoint(server, untilClosed).catch((error: unknown) => {
+        server.log('warn', 'CHECKPOINT_FAILED', { because: String(error) });
       });
       return opened;
     } finally {
