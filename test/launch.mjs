@@ -3,7 +3,7 @@
 // Rule: set up, build, then give the terminal to the compiled program; whatever this file says goes to stderr.
 // Consequence: signals and the exit code are the program's own.
 //
-//   node test/launch.mjs demo|bench|sim [arguments of the program]
+//   node test/launch.mjs demo|bench|sim|chaos [arguments of the program]
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { PROJECT_ROOT, build, run, say, setUp } from './setup.mjs';
@@ -13,6 +13,7 @@ const PROGRAMS = {
   demo: { folder: 'demo', servers: ['etcd', 'postgres'] },
   bench: { folder: 'bench', servers: ['etcd', 'postgres'] },
   sim: { folder: 'simulation', servers: [] },
+  chaos: { folder: 'chaos', servers: ['etcd', 'postgres', 'ip', 'nft'] },
 };
 
 const [name, ...args] = process.argv.slice(2);

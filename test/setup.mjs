@@ -38,6 +38,17 @@ const SERVERS = {
       postgresVersions().length > 0 ? undefined : 'no PostgreSQL server, 14 or newer, in /usr/lib/postgresql',
     byHand: 'PostgreSQL 14 or newer: postgres, initdb, pg_basebackup in /usr/lib/postgresql/<version>/bin',
   },
+  // No servers, but what makes hosts of network namespaces and cuts them off.
+  ip: {
+    package: 'iproute2',
+    missing: () => (inPath('ip') ? undefined : 'no ip in PATH'),
+    byHand: 'iproute2: ip, in PATH',
+  },
+  nft: {
+    package: 'nftables',
+    missing: () => (inPath('nft') ? undefined : 'no nft in PATH'),
+    byHand: 'nftables: nft, in PATH',
+  },
 };
 
 /** Files that exist only while apt-get runs; each names the process that wrote it, so that a killed run's are known. */
@@ -57,7 +68,7 @@ const NO_MAIN_CLUSTER = {
 };
 
 /** Brings everything that is missing. Ends the process with 1 and an explanation where that is impossible. */
-export async function setUp({ servers = Object.keys(SERVERS), quiet = false } = {}) {
+export async function setUp({ servers = ['etcd', 'postgres'], quiet = false } = {}) {
   await orExplain(async () => {
     await bringNpmPackages(quiet);
     await bringServers(servers, quiet);

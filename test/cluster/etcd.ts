@@ -6,6 +6,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findLeader, moveLeader } from '#test/cluster/etcd-leader.js';
+import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePort } from '#test/cluster/ports.js';
 import { type StartedProcess, startProcess, waitFor } from '#test/cluster/processes.js';
 
@@ -17,6 +18,8 @@ export interface EtcdOptions {
   readonly members?: 1 | 3;
   /** Names of members and files begin with it; for several clusters in one folder. */
   readonly name?: string;
+  /** One for each member; default: here. */
+  readonly places?: readonly Place[];
 }
 
 export interface EtcdCluster {
@@ -53,13 +56,18 @@ export async function startEtcd({
   dir,
   members: size = 1,
   name = 'etcd',
+  places = [],
 }: EtcdOptions): Promise<EtcdCluster> {
   const addresses = await Promise.all(
-    Array.from({ length: size }, async (_, index) => ({
-      name: `${name}-${index + 1}`,
-      clientUrl: `http://127.0.0.1:${await freePort()}`,
-      peerUrl: `http://127.0.0.1:${await freePort()}`,
-    })),
+    Array.from({ length: size }, async (_, index) => {
+      const place = places[index] ?? LOOPBACK;
+      return {
+        name: `${name}-${index + 1}`,
+        clientUrl: `http://${place.address}:${await freePort()}`,
+        peerUrl: `http://${place.address}:${await freePort()}`,
+        place,
+      };
+    }),
   );
   const peers = addresses.map((address) => `${address.name}=${address.peerUrl}`).join(',');
   const members = addresses.map((address) => createMember({ ...address, dir, peers, token: name }));
@@ -89,9 +97,10 @@ interface MemberOptions {
   readonly dir: string;
   readonly peers: string;
   readonly token: string;
+  readonly place: Place;
 }
 
-function createMember({ name, clientUrl, peerUrl, dir, peers, token }: MemberOptions): EtcdMember {
+function createMember({ name, clientUrl, peerUrl, dir, peers, token, place }: MemberOptions): EtcdMember {
   const dataDir = join(dir, name);
   const args = [
     ...[
@@ -132,6 +141,7 @@ function createMember({ name, clientUrl, peerUrl, dir, peers, token }: MemberOpt
         cwd: dir,
         logFile: join(dir, `${name}.log`),
         env,
+        place,
       });
       if (awaitHealthy) await waitUntilHealthy(member, server);
     },

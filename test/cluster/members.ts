@@ -1,6 +1,7 @@
 /** A database and its agent, which can die together, and the servers that become members. */
 import { type Lot, killTogether } from '#test/cluster/kill-together.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
+import type { Place } from '#test/cluster/place.js';
 import { lotOf, type Program } from '#test/cluster/programs.js';
 
 const MEMBER_NAMES = ['ada', 'ben', 'cleo', 'dan', 'eve'] as const;
@@ -35,22 +36,24 @@ export interface ServersOptions {
   readonly settings: Readonly<Record<string, string>>;
   readonly fsync: boolean;
   readonly synchronous: boolean;
+  /** One for each; default: here. */
+  readonly places: readonly Place[];
 }
 
 /** One leader and its replicas, streaming. */
 export async function startServers(options: ServersOptions): Promise<readonly PostgresServer[]> {
-  const { folder, size, fsync, synchronous } = options;
+  const { folder, size, fsync, synchronous, places } = options;
   const names = MEMBER_NAMES.slice(0, size);
   const settings = {
     ...options.settings,
     ...(synchronous && { synchronous_standby_names: `ANY 1 (${names.join(', ')})` }),
   };
   const [first = 'ada', ...others] = names;
-  const primary = await createPrimary({ dir: folder, name: first, settings, fsync });
+  const primary = await createPrimary({ dir: folder, name: first, settings, fsync, place: places[0] });
   await primary.start();
   const replicas: PostgresServer[] = [];
-  for (const name of others) {
-    const replica = await cloneReplica(primary, { name });
+  for (const [index, name] of others.entries()) {
+    const replica = await cloneReplica(primary, { name, place: places[index + 1] });
     await replica.start();
     replicas.push(replica);
   }

@@ -19,12 +19,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
+import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePort } from '#test/cluster/ports.js';
 import { processesIn } from '#test/cluster/process-table.js';
 import { afterStop, runToEnd, sendSignal, startProcess, waitFor } from '#test/cluster/processes.js';
 import { serverUser } from '#test/cluster/users.js';
 
-const HOST = '127.0.0.1';
 const SUPERUSER = 'postgres';
 const OLDEST_VERSION = 14;
 const START_WITHIN_MS = 30_000;
@@ -34,7 +34,6 @@ const LONGEST_SOCKET_PATH = 107;
 
 /** Debian's postgresql.conf settings are left alone but for these; `settings` come after them. */
 const SHARED_SETTINGS: Readonly<Record<string, string>> = {
-  listen_addresses: HOST,
   wal_level: 'replica',
   wal_log_hints: 'on',
   hot_standby: 'on',
@@ -56,6 +55,8 @@ export interface ServerOptions {
   readonly port?: number;
   /** Lines of postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Default: here. */
+  readonly place?: Place | undefined;
 }
 
 export interface PrimaryOptions extends ServerOptions {
@@ -74,6 +75,7 @@ export type StopMode = 'smart' | 'fast' | 'immediate';
 
 export interface PostgresServer {
   readonly name: string;
+  readonly place: Place;
   /** The data directory. */
   readonly dir: string;
   readonly port: number;
@@ -115,9 +117,9 @@ export interface PostgresServer {
 
 /** Makes a new database, stopped. */
 export async function createPrimary(options: PrimaryOptions): Promise<PostgresServer> {
-  const { dir, name, settings = {}, fsync = true, password, template } = options;
+  const { dir, name, settings = {}, fsync = true, password, template, place } = options;
   const { uid, gid } = 'uid' in options ? options : { ...serverUser() };
-  const server = await describeServer({ dir, name, port: options.port, uid, gid, password });
+  const server = await describeServer({ dir, name, port: options.port, uid, gid, password, place });
   makeFolder(server.dir, server);
   if (template === undefined) await initialize(server, dir, password);
   else await copyData(template, server, dir);
@@ -133,6 +135,11 @@ async function initialize(server: PostgresServer, dir: string, password?: string
   if (password !== undefined) give(passwordFile, server);
   const layout = ['--data-checksums', '--encoding=UTF8', '--no-locale', '--no-sync', '--no-instructions'];
   await runTool(server, dir, 'initdb', ['-D', server.dir, '-U', SUPERUSER, ...auth, ...layout]);
+  if (server.place.namespace !== undefined)
+    appendFileSync(
+      join(server.dir, 'pg_hba.conf'),
+      'host all all samenet trust\nhost replication all samenet trust\n',
+    );
   rmSync(passwordFile, { force: true });
 }
 
@@ -153,9 +160,9 @@ export async function cloneReplica(
   primary: PostgresServer,
   options: ReplicaOptions,
 ): Promise<PostgresServer> {
-  const { dir = join(primary.dir, '..'), name, settings = {}, template } = options;
+  const { dir = join(primary.dir, '..'), name, settings = {}, template, place } = options;
   const { uid, gid, password } = primary;
-  const server = await describeServer({ dir, name, port: options.port, uid, gid, password });
+  const server = await describeServer({ dir, name, port: options.port, uid, gid, password, place });
   makeFolder(server.dir, server);
   // By which the primary will know this replica.
   const source = `${primary.conninfo} application_name=${name}`;
@@ -178,18 +185,19 @@ export async function cloneReplica(
 
 // --- one server
 
-interface ServerPlace {
+interface DescribedServer {
   readonly dir: string;
   readonly name: string;
   readonly port: number | undefined;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   readonly password: string | undefined;
+  readonly place: Place | undefined;
 }
 
-async function describeServer(place: ServerPlace): Promise<PostgresServer> {
-  const { dir, name, uid, gid, password } = place;
-  const port = place.port ?? (await freePort());
+async function describeServer(options: DescribedServer): Promise<PostgresServer> {
+  const { dir, name, uid, gid, password, place = LOOPBACK } = options;
+  const port = options.port ?? (await freePort());
   const dataDir = join(dir, name);
   const socketDir = join(dir, 'sockets');
   const logFile = join(dir, `${name}.log`);
@@ -202,7 +210,12 @@ async function describeServer(place: ServerPlace): Promise<PostgresServer> {
   give(logFile, { uid, gid }); // so that an agent, who runs as the server's user, may append too
   afterStop(() => releaseSharedMemory(dataDir));
 
-  const identity = [`--port=${port}`, `--unix_socket_directories=${socketDir}`, `--cluster_name=${name}`];
+  const identity = [
+    `--port=${port}`,
+    `--listen_addresses=${place.address}`,
+    `--unix_socket_directories=${socketDir}`,
+    `--cluster_name=${name}`,
+  ];
   const startCommand = [join(binDir, 'postgres'), '-D', dataDir, ...identity];
 
   const pid = (): number | undefined => {
@@ -222,7 +235,7 @@ async function describeServer(place: ServerPlace): Promise<PostgresServer> {
     values: readonly unknown[] = [],
   ): Promise<Row[]> => {
     const client = new Client({
-      ...{ host: HOST, port, user: SUPERUSER, database: 'postgres', application_name: 'harness' },
+      ...{ host: place.address, port, user: SUPERUSER, database: 'postgres', application_name: 'harness' },
       ...(password !== undefined && { password }),
       ...{ connectionTimeoutMillis: 5_000, query_timeout: 30_000 },
     });
@@ -244,8 +257,14 @@ async function describeServer(place: ServerPlace): Promise<PostgresServer> {
     });
   };
   return {
-    ...{ name, dir: dataDir, port, socketDir, binDir, logFile, uid, gid, password, startCommand },
-    conninfo: conninfo({ host: HOST, port: String(port), user: SUPERUSER, dbname: 'postgres', password }),
+    ...{ name, place, dir: dataDir, port, socketDir, binDir, logFile, uid, gid, password, startCommand },
+    conninfo: conninfo({
+      host: place.address,
+      port: String(port),
+      user: SUPERUSER,
+      dbname: 'postgres',
+      password,
+    }),
     ...{ pid, processes, kill, query },
     start: async ({ awaitReady = true } = {}) => {
       if (pid() !== undefined) throw new Error(`${name} runs already`);
@@ -264,6 +283,7 @@ async function describeServer(place: ServerPlace): Promise<PostgresServer> {
         env: serverEnvironment(),
         uid,
         gid,
+        place,
       });
       if (awaitReady) await waitUntilReady(started.obituary);
     },
@@ -309,6 +329,7 @@ function configure(server: PostgresServer, settings: Readonly<Record<string, str
     port: String(server.port),
     unix_socket_directories: server.socketDir,
     cluster_name: server.name,
+    listen_addresses: server.place.address,
   };
   const lines = Object.entries({ ...own, ...settings }).map(
     ([key, value]) => `${key} = '${value.replaceAll("'", "''")}'`,

@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LOOPBACK, type Place, startedAt } from '#test/cluster/place.js';
 import { allProcesses, isWithin, type ProcessEntry } from '#test/cluster/process-table.js';
 
 /** Not tmpdir(): paths of unix sockets, which lie in here, must stay below 108 bytes. */
@@ -29,6 +30,8 @@ export interface ProcessOptions {
   readonly env?: NodeJS.ProcessEnv | undefined;
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
+  /** Default: here. */
+  readonly place?: Place | undefined;
 }
 
 export interface Exit {
@@ -64,7 +67,8 @@ export function createRunFolder(label: string): string {
 
 /** Starts a program in a session and group of its own. */
 export function startProcess(options: ProcessOptions): StartedProcess {
-  const { name, command, args, cwd, logFile, env = process.env, uid, gid } = options;
+  const { name, cwd, logFile, env = process.env, place = LOOPBACK } = options;
+  const { command, args, uid, gid } = startedAt(place, options);
   if (!isInRunFolder(cwd)) throw new Error(`${name}: ${cwd} lies in no run folder (see createRunFolder)`);
   const log = openSync(logFile, 'a');
   const user = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };

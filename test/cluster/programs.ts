@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Lot } from '#test/cluster/kill-together.js';
+import type { Place } from '#test/cluster/place.js';
 import { type StartedProcess, startProcess } from '#test/cluster/processes.js';
 import type { ServerUser } from '#test/cluster/users.js';
 
@@ -28,9 +29,10 @@ export interface ProgramOptions {
   readonly kind: 'controller' | 'agent';
   readonly name: string;
   readonly config: object;
+  readonly place: Place;
 }
 
-export function createProgram({ home, folder, user, kind, name, config }: ProgramOptions): Program {
+export function createProgram({ home, folder, user, kind, name, config, place }: ProgramOptions): Program {
   const configFile = join(folder, `${name}.yaml`);
   const logFile = join(folder, `${name}.log`);
   writeFileSync(configFile, stringify(config));
@@ -46,6 +48,7 @@ export function createProgram({ home, folder, user, kind, name, config }: Progra
         args: [...NODE_FLAGS, join(home, 'dist/program/tanist.js'), kind, '--config', configFile],
         cwd: folder,
         logFile,
+        place,
         ...(user ?? {}),
       });
     },

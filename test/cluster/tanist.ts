@@ -12,7 +12,9 @@ import { startEtcd } from '#test/cluster/etcd.js';
 import { readableHome } from '#test/cluster/home.js';
 import { type Host, hostName } from '#test/cluster/hosts.js';
 import { createMember, type Member, startServers } from '#test/cluster/members.js';
+import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePorts } from '#test/cluster/ports.js';
+import type { NetworkHost } from '#test/cluster/network.js';
 import { createRunFolder } from '#test/cluster/processes.js';
 import { createProgram, logTails, type Program } from '#test/cluster/programs.js';
 import { serverUser } from '#test/cluster/users.js';
@@ -35,10 +37,19 @@ export interface TanistOptions {
   readonly hosts?: boolean;
   /** Controllers do not say where they are, so none leaves the leader's host by itself (rule A3). */
   readonly anonymousControllers?: boolean;
+  /** Where members run, and where controllers and members of etcd of the same number do; default: here. */
+  readonly places?: Places;
+  /** How many members etcd has; default: three on hosts, else one. */
+  readonly etcd?: 1 | 3;
   /** Told what is being done, for people who wait. */
   readonly progress?: (text: string) => void;
   /** False leaves the cluster out of care. */
   readonly adopt?: boolean;
+}
+
+export interface Places {
+  readonly members: readonly NetworkHost[];
+  readonly keepers: readonly NetworkHost[];
 }
 
 export async function startTanist(options: TanistOptions): Promise<TanistCluster> {
@@ -47,31 +58,39 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
     members: size = 3,
     controllers: many = 3,
     hosts: onHosts = false,
+    places = { members: [], keepers: [] },
   } = options;
   if (onHosts && (size !== 3 || many !== 3)) throw new Error('hosts: three members and three controllers');
   const folder = createRunFolder(options.label);
   const user = serverUser();
   const home = readableHome(folder, user);
   progress('starting etcd');
-  const etcd = await startEtcd({ dir: folder, members: onHosts ? 3 : 1 });
+  const etcd = await startEtcd({
+    ...{ dir: folder, members: options.etcd ?? (onHosts ? 3 : 1), places: places.keepers },
+  });
 
   progress(`making ${size} PostgreSQL servers, one leader and ${size - 1} replicas`);
   const { settings = {}, fsync = true, synchronous = false } = options;
-  const servers = await startServers({ folder, size, settings, fsync, synchronous });
+  const servers = await startServers({
+    ...{ folder, size, settings, fsync, synchronous, places: places.members },
+  });
 
   progress(`starting ${many} controllers and ${size} agents`);
   const ports = await freePorts(many + size);
   const controllerPorts = ports.slice(0, many);
-  const controllerAddresses = controllerPorts.map((port) => `127.0.0.1:${port}`);
+  const keeperAt = (i: number): Place => places.keepers[i] ?? LOOPBACK;
+  const controllerAddresses = controllerPorts.map((port, i) => `${keeperAt(i).address}:${port}`);
   const controllers = controllerPorts.map((port, i) => {
     const name = `controller-${i + 1}`;
-    const host = onHosts && options.anonymousControllers !== true ? hostName(i) : undefined;
-    const config = controllerConfig({ name, port, etcd: etcd.endpoints, host });
-    return createProgram({ home, folder, user: undefined, kind: 'controller', name, config });
+    const host = onHosts && options.anonymousControllers !== true ? hostName(i) : places.keepers[i]?.name;
+    const config = controllerConfig({ name, place: keeperAt(i), port, etcd: etcd.endpoints, host });
+    return createProgram({
+      ...{ home, folder, user: undefined, kind: 'controller', name, config, place: keeperAt(i) },
+    });
   });
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   const members = servers.map((server, i) => {
-    const host = onHosts ? hostName(i) : undefined;
+    const host = onHosts ? hostName(i) : places.members[i]?.name;
     const config = agentConfig({
       server,
       port: ports[many + i] ?? 0,
@@ -80,7 +99,9 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
     });
     return createMember(
       server,
-      createProgram({ home, folder, user, kind: 'agent', name: `agent-${server.name}`, config }),
+      createProgram({
+        ...{ home, folder, user, kind: 'agent', name: `agent-${server.name}`, config, place: server.place },
+      }),
     );
   });
   for (const program of [...controllers, ...members.map((m) => m.agent)]) program.start();

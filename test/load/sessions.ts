@@ -57,7 +57,7 @@ interface Patience {
 
 export async function connect(server: PostgresServer, { waits }: Patience): Promise<Client> {
   const client = new Client({
-    ...{ host: '127.0.0.1', port: server.port, user: 'postgres', database: 'postgres' },
+    ...{ host: server.place.address, port: server.port, user: 'postgres', database: 'postgres' },
     ...{ application_name: 'writer', connectionTimeoutMillis: GIVE_UP_MS },
     ...(waits === 'half a second' && { query_timeout: GIVE_UP_MS }),
   });
