@@ -88,9 +88,16 @@ export async function lastRecordStart(
   logDir: string,
   timeline: number,
   from: bigint,
+  sizes: Sizes,
   signal: AbortSignal,
 ): Promise<bigint | undefined> {
-  const args = ['--path', logDir, '--timeline', String(timeline), '--start', formatLsn(from)];
+  const segment = segmentOf(from, sizes);
+  // Not there, or made beforehand and not begun.
+  if (!hasPage(logDir, timeline, segment * BigInt(sizes.segmentBytes), sizes)) return undefined;
+  // Not told which file to begin with, pg_waldump takes the size of all from whichever it sees first, which may be one that is not begun.
+  const first = segmentName(timeline, segment, sizes);
+  const range = [first, newestOf(logDir, timeline) ?? first];
+  const args = ['--path', logDir, '--timeline', String(timeline), '--start', formatLsn(from), ...range];
   const env = { LC_ALL: 'C', PATH: process.env['PATH'] };
   const dump = spawn(join(binDir, 'pg_waldump'), args, { env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
   let last: string | undefined;
@@ -105,12 +112,19 @@ export async function lastRecordStart(
   dump.stderr
     .setEncoding('latin1')
     .on('data', (text: string) => (complaint = (complaint + text).slice(-LONGEST_COMPLAINT)));
-  await new Promise<void>((resolve, reject) => dump.once('error', reject).once('close', () => resolve()));
-  // It always ends with an error; one that does not mean the end of the log means that the log was not read.
-  if (!ENDS_OF_LOG.test(complaint))
+  const code = await new Promise((resolve, reject) => dump.once('error', reject).once('close', resolve));
+  // Unless the newest file is full, it ends with an error; one that does not mean the end of the log means that the log was not read.
+  if (code !== 0 && !ENDS_OF_LOG.test(complaint))
     throw new TanistError('TAIL_UNAVAILABLE', `pg_waldump says: ${complaint.trim()}`);
   return last === undefined ? undefined : parseLsn(last);
 }
+
+/** Names of one line sort as the log goes. */
+const newestOf = (logDir: string, timeline: number): string | undefined =>
+  readdirSync(logDir)
+    .filter((name) => SEGMENT_NAME.test(name) && name.startsWith(hex8(timeline)))
+    .sort()
+    .at(-1);
 
 const RECORD = /^rmgr: \S+ +len \(rec\/tot\): +\d+\/ *\d+, tx: +\d+, lsn: ([0-9A-F]+\/[0-9A-F]+), prev /gm;
 const ENDS_OF_LOG = /error in WAL record at|could not find a valid record after|could not find file/;

@@ -137,7 +137,7 @@ async function redoOf(server: Server, own: Position, { end }: Fork, sizes: Sizes
   const options = { env: { LC_ALL: 'C', PATH: process.env['PATH'] }, timeout: READ_WITHIN_MS };
   const { stdout } = await promisify(execFile)(
     join(server.binDir(), 'pg_waldump'),
-    [...place, '--limit=1'],
+    [...place, '--limit=1', segmentName(timeline, segmentOf(end, sizes), sizes)],
     options,
   );
   const redo = parseLsn(/CHECKPOINT_\w+ redo ([0-9A-F]+\/[0-9A-F]+);/.exec(stdout)?.[1] ?? '');

@@ -56,6 +56,7 @@ export async function readTail(server: Server, { from }: TailRequest): Promise<T
     server.logDir,
     timeline,
     scanFrom,
+    sizes,
     AbortSignal.timeout(READ_WITHIN_MS),
   );
   // Any position above the start of the last record means that the record was applied.

@@ -116,6 +116,7 @@ async function endOfLog(
     server.logDir,
     timeline,
     applied,
+    sizes,
     AbortSignal.timeout(READ_WITHIN_MS),
   );
   return { timeline, end: start === undefined ? applied : start + 1n };
