@@ -10,7 +10,7 @@ import { explainFailover, explainOutage } from '#test/bench/help.js';
 import { benchIdle } from '#test/bench/idle.js';
 import { benchOutage } from '#test/bench/outage.js';
 import { OUTAGE_FAULTS } from '#test/bench/outage-faults.js';
-import { stopAll } from '#test/cluster/processes.js';
+import { runProgram } from '#test/cluster/run-program.js';
 
 /** What is lost for longer tells nothing new. */
 const LONGEST_S = 3600;
@@ -104,13 +104,4 @@ program
   .option('--json', 'the last line is a JSON document', false)
   .action(benchIdle);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
-  process.exitCode = 1;
-} finally {
-  await stopAll();
-}
-// What a failed run was still watching must not keep the process.
-process.exit();
+await runProgram(program);

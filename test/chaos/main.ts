@@ -6,7 +6,7 @@ import { startChaos } from '#test/chaos/cluster.js';
 import { type Fault, type FaultName, FAULTS } from '#test/chaos/faults.js';
 import { type Run, runOnce } from '#test/chaos/run.js';
 import { whyNoNetwork } from '#test/cluster/network.js';
-import { stopAll } from '#test/cluster/processes.js';
+import { runProgram } from '#test/cluster/run-program.js';
 import { prepareLoad } from '#test/load/writers.js';
 
 const NAMES = Object.keys(FAULTS) as readonly FaultName[];
@@ -123,12 +123,4 @@ function cellOf(fault: FaultName, durability: string, runs: readonly Run[]): Cel
   };
 }
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
-  process.exitCode = 1;
-} finally {
-  await stopAll();
-}
-process.exit();
+await runProgram(program);
