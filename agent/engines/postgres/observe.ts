@@ -180,6 +180,8 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   }
 
   function look(): Promise<void> {
+    // Whoever let us in may be up since the last tick.
+    if (watch.postmaster() === undefined) watch.tick();
     looking ??= lookNow().finally(() => (looking = undefined));
     return looking;
   }
@@ -239,8 +241,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     const isClosed = state === 'running' && role === 'replica' && bootClosed;
     emit({
       kind: 'observed',
-      // That there is no server is seen anew with every tick.
-      at: watch.postmaster() === undefined ? now() : knownAt,
+      at: watch.postmaster() === undefined ? watch.lookedAt() : knownAt,
       observation: {
         ...{ state, role, streaming, upstream, followers, processesGone, bootClosed, position },
         dataId,

@@ -2,6 +2,7 @@
  * Watches the postmaster from outside: its death is known within a tick, whatever its connections do, and so is whether it ended
  * in order, and when the last of its children has gone.
  */
+import { LONG_AGO, type MonotonicMs } from '#core/brand.js';
 import type { DatabaseState } from '#core/report.js';
 import {
   type ProcessId,
@@ -12,9 +13,6 @@ import {
 } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
-/** Ticks between looks for a server while there is none. */
-const SEARCH_TICKS = 4;
-
 export interface PostmasterWatch {
   /** The living postmaster. */
   postmaster(): ProcessId | undefined;
@@ -24,14 +22,16 @@ export interface PostmasterWatch {
   isReading(): boolean;
   /** No process of the server is left. */
   isGone(): boolean;
+  /** When it last looked whether there is a postmaster. */
+  lookedAt(): MonotonicMs;
   /** Looks; to be called often. */
   tick(): void;
   release(): void;
 }
 
 export function watchPostmaster(server: Server, onFound: () => void, onChange: () => void): PostmasterWatch {
-  const { dataDir, memos } = server;
-  let ticks = 0;
+  const { dataDir, memos, now } = server;
+  let lookedAt = LONG_AGO;
   let postmaster: WatchedProcess | undefined;
   let ending: DatabaseState = 'unknown';
   let gone = false;
@@ -70,8 +70,9 @@ export function watchPostmaster(server: Server, onFound: () => void, onChange: (
     ending: () => ending,
     isReading: () => reading,
     isGone: () => gone,
+    lookedAt: () => lookedAt,
     tick() {
-      ticks += 1;
+      lookedAt = now();
       if (postmaster !== undefined) {
         if (postmaster.isAlive()) return;
         const dead = postmaster;
@@ -80,11 +81,10 @@ export function watchPostmaster(server: Server, onFound: () => void, onChange: (
         void readEnding(dead);
         return;
       }
-      if (!gone && ending !== 'unknown' && serverProcesses(dataDir).length === 0) {
-        gone = true;
-        onChange();
-      }
-      if (ticks % SEARCH_TICKS === 1) search();
+      search();
+      if (gone || ending === 'unknown' || serverProcesses(dataDir).length > 0) return;
+      gone = true;
+      onChange();
     },
     release() {
       postmaster?.release();

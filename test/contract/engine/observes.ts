@@ -4,7 +4,7 @@ import { asDuration } from '#core/brand.js';
 import { databaseAddress } from '#core/plan.js';
 import { type ContractIt, openCluster, untilState } from '#test/contract/engine/cluster.js';
 import { TIMINGS } from '#test/contract/engine/harness.js';
-import { follow, seal } from '#test/contract/engine/steps.js';
+import { fence, follow, seal, start } from '#test/contract/engine/steps.js';
 
 const PROBE_MS = asDuration(500);
 
@@ -54,6 +54,15 @@ export function observes(it: ContractIt): void {
       ann.resumeServer();
       await untilState(bed, ann, 'running');
       await bed.waitUntil('a young canary', () => (ann.observation().canaryAgeMs ?? Infinity) < 300);
+    });
+
+    it('a server that was started again as running, from the first look after its start', async ({ bed }) => {
+      const { members } = await openCluster(bed, 1);
+      const [ann] = members;
+      await fence(ann);
+      await untilState(bed, ann, 'fenced');
+      await start(ann);
+      expect(await ann.look()).toMatchObject({ state: 'running', role: 'replica', processesGone: false });
     });
 
     it('a stop in order as one, and nothing before it as a crash', async ({ bed }) => {
