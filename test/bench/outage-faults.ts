@@ -1,5 +1,6 @@
 /** What can happen to those who watch over a database, while the database itself is well: nobody who writes may notice. */
 import type { Member, TanistCluster } from '#test/cluster/tanist.js';
+import { saturate } from '#test/load/saturate.js';
 
 export const OUTAGE_FAULTS = {
   'controllers-lost': {
@@ -50,6 +51,11 @@ export const OUTAGE_FAULTS = {
       agent.kill('SIGKILL');
       return () => agent.start();
     },
+  },
+  'machine-busy': {
+    what: 'other programs want all cores and all that the disk can do: busy is not dead',
+    lastsS: 60,
+    strike: ({ folder }) => saturate(folder),
   },
 } as const satisfies Readonly<Record<string, OutageFault>>;
 

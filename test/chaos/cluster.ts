@@ -1,23 +1,33 @@
 /** A cluster on hosts of its own: three or more members, and three keepers with a controller and a member of etcd each. */
 import { createNetwork, type Network, type NetworkHost } from '#test/cluster/network.js';
-import { type Member, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
+import type { EtcdMember } from '#test/cluster/etcd.js';
+import { type Member, type Program, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
 import type { DurabilityPolicy } from '#core/policy.js';
 import type { ProfileName } from '#core/timings.js';
 
 const MEMBER_HOSTS = ['m1', 'm2', 'm3', 'm4', 'm5'];
 const KEEPER_HOSTS = ['k1', 'k2', 'k3'];
 
-export interface ChaosCluster {
+export interface Keeper {
+  readonly host: NetworkHost;
+  readonly controller: Program;
+  readonly etcd: EtcdMember;
+}
+
+export interface Chaos {
   readonly cluster: TanistCluster;
   readonly network: Network;
-  readonly keepers: readonly NetworkHost[];
+  readonly keepers: readonly Keeper[];
+  /** All but the leader. */
+  replicas(leader: Member): readonly Member[];
   hostOf(member: Member): NetworkHost;
-  otherMembers(member: Member): readonly NetworkHost[];
+  hostsOf(members: readonly Member[]): readonly NetworkHost[];
+  /** Whose controller is active. */
+  activeKeeper(): Promise<Keeper>;
+  /** Whose member of etcd leads. */
+  etcdLeader(): Promise<Keeper>;
   /** From every other host, both ways; clients are on none, and reach it unless said otherwise. */
-  isolate(member: Member, how?: { readonly alsoFromClients: boolean }): void;
-  /** What else has to be undone when the fault is healed. */
-  afterwards(undo: () => void): void;
-  undo(): void;
+  isolate(host: NetworkHost, how?: { readonly alsoFromClients: boolean }): void;
 }
 
 export interface ChaosOptions {
@@ -27,45 +37,52 @@ export interface ChaosOptions {
   readonly progress: (text: string) => void;
 }
 
-export async function startChaos(options: ChaosOptions): Promise<ChaosCluster> {
+export async function startChaos(options: ChaosOptions): Promise<Chaos> {
   const { members: size, profile, durability, progress } = options;
-  const names = MEMBER_HOSTS.slice(0, size);
   progress(`making ${size + KEEPER_HOSTS.length} hosts`);
-  let undoes: (() => void)[] = [];
-  const network = createNetwork([...names, ...KEEPER_HOSTS]);
+  const network = createNetwork([...MEMBER_HOSTS.slice(0, size), ...KEEPER_HOSTS]);
   const places = { members: network.hosts.slice(0, size), keepers: network.hosts.slice(size) };
+  const { mode, acknowledgements } = durability;
   const cluster = await startTanist({
-    ...{
-      label: 'chaos',
-      members: size,
-      policy: {
-        profile,
-        durability: durability.mode,
-        ...(durability.mode !== 'async' && { acknowledgements: durability.acknowledgements }),
-      },
-      etcd: 3,
-      places,
-      progress,
-    },
+    ...{ label: 'chaos', members: size, etcd: 3, places, progress },
+    policy: { profile, durability: mode, ...(mode !== 'async' && { acknowledgements }) },
   });
+  const keepers = places.keepers.map((host, i) =>
+    keeperOn(host, cluster.controllers[i], cluster.etcd.members[i]),
+  );
+  const only = (is: (keeper: Keeper) => boolean): Keeper => {
+    const found = keepers.find(is);
+    if (found === undefined) throw new Error('on no keeper');
+    return found;
+  };
   const hostOf = ({ server }: Member): NetworkHost => {
     const found = places.members.find(({ address }) => address === server.place.address);
     if (found === undefined) throw new Error(`${server.name} is on no host`);
     return found;
   };
   return {
-    ...{ cluster, network, keepers: places.keepers, hostOf },
-    otherMembers: (member) => places.members.filter((host) => host !== hostOf(member)),
-    isolate(member, { alsoFromClients } = { alsoFromClients: false }) {
-      const host = hostOf(member);
-      const others = network.hosts.filter((other) => other !== host);
-      network.cutBothWays([host], others);
+    ...{ cluster, network, keepers, hostOf },
+    replicas: (leader) => cluster.members.filter((one) => one !== leader),
+    hostsOf: (members) => members.map(hostOf),
+    async activeKeeper() {
+      const active = await cluster.activeController();
+      return only(({ controller }) => controller === active);
+    },
+    async etcdLeader() {
+      const leading = await cluster.etcd.leader();
+      return only(({ etcd }) => etcd === leading);
+    },
+    isolate(host, { alsoFromClients } = { alsoFromClients: false }) {
+      network.cutBothWays(
+        [host],
+        network.hosts.filter((other) => other !== host),
+      );
       if (alsoFromClients) network.cutBothWays([host], [{ address: network.address, namespace: undefined }]);
     },
-    afterwards: (undo) => void undoes.push(undo),
-    undo() {
-      for (const undo of undoes) undo();
-      undoes = [];
-    },
   };
+}
+
+function keeperOn(host: NetworkHost, controller?: Program, etcd?: EtcdMember): Keeper {
+  if (controller === undefined || etcd === undefined) throw new Error(`${host.name} lacks a program`);
+  return { host, controller, etcd };
 }

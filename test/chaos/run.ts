@@ -1,82 +1,181 @@
 /** One fault under writers that never stop trying, its end, and what is left of what they were told. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ChaosCluster } from '#test/chaos/cluster.js';
-import type { Fault } from '#test/chaos/faults.js';
+import type { LedgerEntry } from '#core/ledger.js';
+import type { Chaos } from '#test/chaos/cluster.js';
+import type { DurabilityMode, Fault } from '#test/chaos/faults/fault.js';
+import { type LogShare, markLogs } from '#test/chaos/logs.js';
 import { waitFor } from '#test/cluster/processes.js';
+import type { Member } from '#test/cluster/tanist.js';
+import { checkAppends, type Finding } from '#test/history/append-history.js';
 import { acceptedTwice } from '#test/load/accepted-twice.js';
-import { type Load, longestGap, missing, startLoad } from '#test/load/writers.js';
+import { type Appenders, type Attempt, readLists, startAppenders } from '#test/load/appenders.js';
+import { longestGap } from '#test/load/writers.js';
 
-const WRITERS = 4;
+const WRITERS = 6;
+const KEYS = 4;
 const PAUSE_MS = 2;
-/** Writes acknowledged before the fault, and after service is back. */
+/** Acknowledgements before the fault, and after service is back. */
 const STEADY = 200;
 const SERVICE_WITHIN_MS = 60_000;
 /** After healing: one leader, and all healthy members follow it. */
-const CONVERGED_WITHIN_MS = 30_000;
+export const CONVERGED_WITHIN_MS = 30_000;
 
-export interface Run {
+/** What happened, at which instant of the clock that all clients share. */
+export interface Moment {
+  readonly at: number;
+  readonly what: string;
+}
+
+export interface Observed {
+  readonly leader: string;
+  readonly moments: readonly Moment[];
+  readonly attempts: readonly Attempt[];
+  readonly findings: readonly Finding[];
+  readonly ledger: readonly LedgerEntry[];
+  readonly logs: readonly LogShare[];
+  /** Undefined: not all of it came to be, and `broken` says what did not. */
+  readonly measured: Measured | undefined;
+  readonly broken: string | undefined;
+}
+
+export interface Measured {
+  /** Until another leader acknowledged its first write; where there was none, the longest time without any acknowledgement. */
   readonly outageMs: number;
   readonly acknowledged: number;
   /** Acknowledged, and not there in the end. */
   readonly ackedLost: number;
+  /** Of those, whose place another acknowledged write has: the history forked. */
+  readonly forked: number;
   /** Acknowledged by the old leader when the new one had acknowledged some already. */
   readonly doublyAccepted: number;
+  /** Refused and there, there twice, in an order that cannot be. */
+  readonly otherwiseWrong: number;
+  /** Attempts since the fault that came to no acknowledgement. */
+  readonly refused: number;
   /** From healing on. */
   readonly convergedMs: number;
   readonly leaderChanged: boolean;
-  /** The ledger calls no loss excluded that clients have seen. */
+  /** Nothing is missing, or the ledger does not say that nothing can be. */
   readonly lossIsSaid: boolean;
 }
 
-/** Rejects when service or peace does not come back in time. */
-export async function runOnce(chaos: ChaosCluster, fault: Fault, name: string): Promise<Run> {
+/** Never rejects: what does not come to be in time is part of what was observed. `number`: of its own for each run on a cluster. */
+export async function runOnce(
+  chaos: Chaos,
+  fault: Fault,
+  durability: DurabilityMode,
+  number: number,
+): Promise<Observed> {
   const { cluster } = chaos;
+  const marks = markLogs(() => logFilesOf(chaos));
+  const moments: Moment[] = [];
+  const note = (what: string): number => {
+    const at = performance.now();
+    moments.push({ at, what });
+    return at;
+  };
   const leader = await cluster.leader();
-  const servers = [leader, ...cluster.members.filter((one) => one !== leader)].map(({ server }) => server);
-  const before = await epochOf(chaos);
-  const load = startLoad(servers, name, {
-    ...{ writers: WRITERS, pauseMs: PAUSE_MS },
-    ...(fault.runsOn && { keptWith: leader.server }),
+  const epoch = await epochOf(chaos);
+  const servers = [leader, ...chaos.replicas(leader)].map(({ server }) => server);
+  const load = await startAppenders(servers, leader.server, number, {
+    ...{ writers: WRITERS, keys: KEYS, pauseMs: PAUSE_MS },
+    keptWith: fault.runsOn && leader.server,
   });
-  let convergedMs: number;
+  let [struckAt, convergedMs] = [Number.NaN, Number.NaN];
+  let broken: string | undefined;
   try {
-    await writesGoOn(load);
-    const struckAt = performance.now();
-    await fault.strike(chaos, leader);
-    await sleep(fault.lastsMs);
-    await writesGoOn(
-      load,
-      (server, at) => at > struckAt && (fault.ends !== 'another leader' || server !== leader.name),
-    );
+    await untilSteady(load);
+    struckAt = note('STRUCK');
+    const heal = await fault.strike(chaos, leader);
+    try {
+      await sleep(fault.lastsMs ?? 0);
+      const isElsewhere = fault.ends === 'another leader';
+      if (fault.stallsUnder?.includes(durability) !== true)
+        await untilSteady(load, (server, at) => at > struckAt && (!isElsewhere || server !== leader.name));
+    } finally {
+      note('HEALED');
+      await heal();
+    }
     const healedAt = performance.now();
-    await fault.heal(chaos, leader);
-    chaos.undo();
     await cluster.waitUntilWell({ timeoutMs: CONVERGED_WITHIN_MS });
-    convergedMs = Math.round(performance.now() - healedAt);
-    await writesGoOn(load);
-  } finally {
-    await load.stop();
+    convergedMs = Math.round(note('CONVERGED') - healedAt);
+    await untilSteady(load);
+  } catch (error) {
+    broken = String(error);
+    note(`BROKEN: ${broken}`);
   }
-  const now = await cluster.leader();
-  const lost = await missing(now.server, name, load.acknowledged);
-  const entries = (await cluster.history()).filter(({ epoch }) => Number(epoch) > before);
+  await load.stop();
+  const seen = { leader: leader.name, moments, attempts: load.attempts };
+  try {
+    const now = await cluster.leader();
+    const findings = checkAppends(load.attempts, await readLists(now.server, number));
+    const ledger = (await cluster.history()).filter((entry) => Number(entry.epoch) > epoch);
+    const measured =
+      broken === undefined ? measure(load, findings, ledger, { struckAt, leader, now }) : undefined;
+    return {
+      ...seen,
+      ...{ findings, ledger, logs: marks.read(), broken },
+      measured: measured && { ...measured, convergedMs },
+    };
+  } catch (error) {
+    return {
+      ...seen,
+      ...{ findings: [], ledger: [], logs: marks.read(), measured: undefined },
+      broken: broken ?? String(error),
+    };
+  }
+}
+
+function measure(
+  { attempts, acknowledged }: Appenders,
+  findings: readonly Finding[],
+  ledger: readonly LedgerEntry[],
+  { struckAt, leader, now }: { readonly struckAt: number; readonly leader: Member; readonly now: Member },
+): Omit<Measured, 'convergedMs'> {
+  const isLost = ({ kind }: Finding): boolean => kind === 'lost';
+  const lost = new Set(findings.filter(isLost).map(({ value }) => value));
+  const after = acknowledged.filter(({ at }) => at > struckAt);
+  const firstElsewhere = after.find(({ server }) => server !== leader.name);
   return {
-    outageMs: Math.round(longestGap(load.acknowledged)),
-    acknowledged: load.acknowledged.length,
-    ackedLost: lost.length,
-    doublyAccepted: acceptedTwice(load.acknowledged).length,
-    convergedMs,
+    outageMs: Math.round(
+      firstElsewhere === undefined ? longestGap([{ at: struckAt }, ...after]) : firstElsewhere.at - struckAt,
+    ),
+    acknowledged: acknowledged.length,
+    ackedLost: lost.size,
+    forked: forkedOf(
+      acknowledged.map(({ attempt }) => attempt),
+      lost,
+    ),
+    doublyAccepted: acceptedTwice(acknowledged).length,
+    otherwiseWrong: findings.filter((finding) => !isLost(finding)).length,
+    refused: attempts.filter(({ outcome, began }) => outcome !== 'ok' && began > struckAt).length,
     leaderChanged: now !== leader,
-    lossIsSaid: lost.length === 0 || entries.some(({ loss }) => loss.kind !== 'none'),
+    lossIsSaid: lost.size === 0 || ledger.some(({ loss }) => loss.kind !== 'none'),
   };
 }
 
-async function epochOf({ cluster }: ChaosCluster): Promise<number> {
+function forkedOf(acknowledged: readonly Attempt[], lost: ReadonlySet<number>): number {
+  const placeOf = ({ key, place }: Attempt): string => `${key}/${String(place)}`;
+  const kept = new Set(acknowledged.filter(({ value }) => !lost.has(value)).map(placeOf));
+  return acknowledged.filter((attempt) => lost.has(attempt.value) && kept.has(placeOf(attempt))).length;
+}
+
+const logFilesOf = ({ cluster: { members, controllers, etcd, folder } }: Chaos): readonly string[] => [
+  ...controllers.map(({ logFile }) => logFile),
+  ...members.flatMap(({ agent, server }) => [
+    agent.logFile,
+    `${server.dir}.tanist/guard.log`,
+    server.logFile,
+  ]),
+  ...etcd.members.map(({ name }) => `${folder}/${name}.log`),
+];
+
+async function epochOf({ cluster }: Chaos): Promise<number> {
   return (await cluster.status()).clusters[0]?.epoch ?? 0;
 }
 
-async function writesGoOn(
-  { acknowledged }: Load,
+async function untilSteady(
+  { acknowledged }: Appenders,
   counts: (server: string, at: number) => boolean = () => true,
 ): Promise<void> {
   const from = acknowledged.length;

@@ -100,7 +100,8 @@ describe("a leader's agent", () => {
   it('was never away: a hold is over by itself, and one that is ended leaves nothing of its wait when the leader is lost', async () => {
     const { cluster, leader } = await start('fast');
     await succeed(cluster.tanist, ['hold', CLUSTER, '--for', '3s']);
-    await waitUntilHeldNoMore(cluster, 4000);
+    // Its hold, its fence, and drift on both; and a command of a process of its own that asks.
+    await waitUntilHeldNoMore(cluster, 8000);
     await succeed(cluster.tanist, ['hold', CLUSTER, '--for', '5m']);
     await succeed(cluster.tanist, ['hold', CLUSTER, '--end']);
     await waitUntilHeldNoMore(cluster, 2000);

@@ -1,11 +1,16 @@
 /** Two members that accept writes at once: what an old leader still acknowledged when a new one had acknowledged already. */
-import type { Acknowledged } from '#test/load/write.js';
+
+interface Accepted {
+  readonly server: string;
+  /** The line of history that it was written on. */
+  readonly timeline: number;
+}
 
 /**
  * In the order in which they came. The one that was opened later has the higher timeline; two that share one must not both accept
  * writes, so there the first counts.
  */
-export function acceptedTwice(acknowledged: readonly Acknowledged[]): readonly Acknowledged[] {
+export function acceptedTwice<T extends Accepted>(acknowledged: readonly T[]): readonly T[] {
   let [newest] = acknowledged;
   return acknowledged.filter((one) => {
     if (newest === undefined || one.timeline > newest.timeline) newest = one;

@@ -35,7 +35,8 @@ export async function write(session: Session, { run, writer, number }: Row): Pro
   return { writer, number, at, server: server.name, timeline: Number.parseInt(rows[0]?.timeline ?? '', 16) };
 }
 
-async function withoutWarning<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
+/** Rejects where the server answered with a warning: the write is there, and not as the cluster promises it. */
+export async function withoutWarning<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
   let warning: string | undefined;
   const note = ({
     severity,

@@ -93,7 +93,7 @@ export function startLoad(servers: readonly PostgresServer[], run: string, optio
 }
 
 /** The longest time between two acknowledgements, of whichever writers, ms. */
-export function longestGap(acknowledged: readonly Acknowledged[]): number {
+export function longestGap(acknowledged: readonly { readonly at: number }[]): number {
   let longest = 0;
   for (let i = 1; i < acknowledged.length; i++) {
     longest = Math.max(longest, (acknowledged[i]?.at ?? 0) - (acknowledged[i - 1]?.at ?? 0));

@@ -4,7 +4,7 @@ import { acceptedTwice } from '#test/load/accepted-twice.js';
 const ack = (number: number, server: string, timeline: number) => ({
   ...{ writer: 1, number, at: number, server, timeline },
 });
-const numbers = (acknowledged: Parameters<typeof acceptedTwice>[0]): readonly number[] =>
+const numbers = (acknowledged: readonly ReturnType<typeof ack>[]): readonly number[] =>
   acceptedTwice(acknowledged).map(({ number }) => number);
 
 describe('writes that two members accepted at once', () => {

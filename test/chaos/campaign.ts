@@ -1,0 +1,98 @@
+/** Which runs are to be made, on which cluster: one for each durability, made anew where a run left it broken. */
+import { join } from 'node:path';
+import type { ProfileName } from '#core/timings.js';
+import { type Chaos, startChaos } from '#test/chaos/cluster.js';
+import type { DurabilityMode } from '#test/chaos/faults/fault.js';
+import { type FaultName, FAULTS } from '#test/chaos/faults/index.js';
+import { record } from '#test/chaos/record.js';
+import type { Result, Results } from '#test/chaos/results.js';
+import { runOnce } from '#test/chaos/run.js';
+import { whatIsWrong } from '#test/chaos/verdict.js';
+import { stopAll } from '#test/cluster/processes.js';
+import { prepareLists } from '#test/load/appenders.js';
+
+export interface Wanted {
+  readonly fault: FaultName;
+  readonly durability: DurabilityMode;
+  readonly runs: number;
+}
+
+export interface CampaignOptions {
+  readonly members: number;
+  readonly profile: ProfileName;
+  readonly tell: (text: string) => void;
+}
+
+/** What is in `results` already is not done again. Resolves to how many of the new runs were as promised, and how many not. */
+export async function strikeAll(
+  wanted: readonly Wanted[],
+  results: Results,
+  options: CampaignOptions,
+): Promise<{ readonly passed: number; readonly failed: number }> {
+  const tally = { passed: 0, failed: 0 };
+  const done = ({ fault, durability }: Wanted): number =>
+    results.all.filter((result) => result.fault === fault && result.durability === durability).length;
+  for (const durability of new Set(wanted.map((cell) => cell.durability))) {
+    const cluster = reusable(durability, options);
+    for (const cell of wanted.filter((one) => one.durability === durability)) {
+      for (let run = done(cell) + 1; run <= cell.runs; run++) {
+        const result = await strikeOnce(cluster, cell, run, results.folder);
+        results.add(result);
+        tally[result.wrong === undefined ? 'passed' : 'failed'] += 1;
+        options.tell(inWords(result));
+      }
+    }
+    await cluster.end();
+  }
+  return tally;
+}
+
+async function strikeOnce(
+  cluster: Reusable,
+  { fault, durability }: Wanted,
+  run: number,
+  folder: string,
+): Promise<Result> {
+  const { chaos, number } = await cluster.next();
+  const observed = await runOnce(chaos, FAULTS[fault], durability, number);
+  const wrong = whatIsWrong(observed, FAULTS[fault], durability);
+  record(join(folder, durability, fault, String(run)), observed);
+  if (observed.measured === undefined) await cluster.end();
+  return { fault, engine: 'postgres', durability, run, measured: observed.measured, wrong };
+}
+
+interface Reusable {
+  /** The cluster, well, and the number of its next run. */
+  next(): Promise<{ readonly chaos: Chaos; readonly number: number }>;
+  end(): Promise<void>;
+}
+
+function reusable(mode: DurabilityMode, { members, profile, tell }: CampaignOptions): Reusable {
+  let chaos: Chaos | undefined;
+  let number = 0;
+  return {
+    async next() {
+      if (chaos === undefined) {
+        tell(`a new cluster, ${mode}`);
+        const durability = { mode, acknowledgements: mode === 'async' ? 0 : 1 };
+        chaos = await startChaos({ members, profile, progress: tell, durability });
+        await prepareLists((await chaos.cluster.leader()).server);
+        number = 0;
+      }
+      number += 1;
+      return { chaos, number };
+    },
+    async end() {
+      if (chaos !== undefined) await stopAll();
+      chaos = undefined;
+    },
+  };
+}
+
+function inWords({ fault, durability, run, measured, wrong }: Result): string {
+  const found =
+    measured === undefined
+      ? ''
+      : `: outage ${measured.outageMs} ms, ${measured.acknowledged} acknowledged, ${measured.ackedLost} missing, ${measured.doublyAccepted} doubly accepted, ${measured.refused} unanswered or refused, converged in ${measured.convergedMs} ms`;
+  return `${durability} ${fault} ${run}${found}${wrong === undefined ? '' : `: WRONG: ${wrong}`}`;
+}

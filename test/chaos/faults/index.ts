@@ -1,0 +1,14 @@
+/** All that befalls a cluster here, by name. */
+import { CONTROL_PLANE } from '#test/chaos/faults/control-plane.js';
+import type { Fault } from '#test/chaos/faults/fault.js';
+import { NETWORK } from '#test/chaos/faults/network.js';
+import { OVER_TIME } from '#test/chaos/faults/over-time.js';
+import { PROCESSES } from '#test/chaos/faults/processes.js';
+import { TOGETHER } from '#test/chaos/faults/together.js';
+
+const ALL = { ...PROCESSES, ...NETWORK, ...CONTROL_PLANE, ...TOGETHER, ...OVER_TIME } as const;
+
+export type FaultName = keyof typeof ALL;
+
+export const FAULTS: Readonly<Record<FaultName, Fault>> = ALL;
+export const FAULT_NAMES = Object.keys(ALL) as readonly FaultName[];

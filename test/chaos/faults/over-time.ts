@@ -1,0 +1,49 @@
+/** What takes its time: work on one part after the other, as on an ordinary day, and troubles that come again and again. */
+import type { Chaos } from '#test/chaos/cluster.js';
+import { type Fault, NOTHING } from '#test/chaos/faults/fault.js';
+import { COMMANDS, succeed } from '#test/cluster/command-line.js';
+import type { Member } from '#test/cluster/tanist.js';
+import { saturate } from '#test/load/saturate.js';
+
+/** As its administrator does it. */
+async function restartDatabase({ cluster }: Chaos, { server }: Member): Promise<void> {
+  await server.stop('fast');
+  await server.start();
+  await cluster.waitUntilWell();
+}
+
+export const OVER_TIME = {
+  'rolling-restart': {
+    what: 'every member of etcd, controller, agent and database is restarted in turn, the leader last, after a switchover',
+    ends: 'either',
+    agentAnswers: true,
+    async strike(chaos, leader) {
+      const { cluster } = chaos;
+      for (const member of cluster.etcd.members) {
+        await member.stop();
+        await member.start();
+      }
+      for (const controller of cluster.controllers) {
+        await controller.stop();
+        controller.start();
+        await cluster.waitUntilWell();
+      }
+      for (const { agent } of cluster.members) {
+        await agent.stop();
+        agent.start();
+        await cluster.waitUntilWell();
+      }
+      for (const replica of chaos.replicas(leader)) await restartDatabase(chaos, replica);
+      await succeed(cluster.tanist, COMMANDS.switchover());
+      await cluster.waitUntilWell();
+      await restartDatabase(chaos, leader);
+      return NOTHING;
+    },
+  },
+  'machine-busy': {
+    what: 'other programs want all cores and all that the disk can do, for 15 s',
+    ends: 'the same leader',
+    lastsMs: 15_000,
+    strike: ({ cluster }) => saturate(cluster.folder),
+  },
+} as const satisfies Readonly<Record<string, Fault>>;

@@ -1,0 +1,110 @@
+/** What a run leaves in its folder: every attempt of its clients, the ledger, its share of every log, and one story out of all. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { LogShare } from '#test/chaos/logs.js';
+import type { Observed } from '#test/chaos/run.js';
+
+/** Writes `history.jsonl.gz`, `ledger.json`, `findings.json`, `logs/` and `timeline.txt`. */
+export function record(folder: string, observed: Observed): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(folder, 'logs'), { recursive: true });
+  const history = observed.attempts.map((attempt) => `${JSON.stringify(attempt)}\n`).join('');
+  writeFileSync(join(folder, 'history.jsonl.gz'), gzipSync(history));
+  writeFileSync(join(folder, 'ledger.json'), JSON.stringify(observed.ledger, undefined, 2));
+  writeFileSync(join(folder, 'findings.json'), JSON.stringify(observed.findings, undefined, 2));
+  for (const { file, text } of observed.logs)
+    if (text !== '') writeFileSync(join(folder, 'logs', nameOf(file)), text);
+  writeFileSync(join(folder, 'timeline.txt'), timeline(observed));
+}
+
+/** A guard's log is called the same beside every member. */
+const nameOf = (file: string): string =>
+  basename(file) === 'guard.log'
+    ? `guard-${basename(join(file, '..')).replace('.tanist', '')}.log`
+    : basename(file);
+
+interface Told {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly by: string;
+  readonly what: string;
+}
+
+/** Seconds from the fault on, who, what. */
+function timeline(observed: Observed): string {
+  const { moments, logs } = observed;
+  const told = [
+    ...moments.map(({ at, what }): Told => ({ at: wall(at), by: '*', what })),
+    ...clients(observed),
+    ...logs.flatMap(fromLog),
+  ].sort((a, b) => a.at - b.at);
+  const zero = wall(moments[0]?.at ?? 0);
+  return told
+    .map(({ at, by, what }) => `${((at - zero) / 1000).toFixed(3).padStart(9)}  ${by.padEnd(14)} ${what}\n`)
+    .join('');
+}
+
+const wall = (at: number): number => performance.timeOrigin + at;
+
+/** The first and last acknowledgement by each server on each line of history, and every second how many there were. */
+function clients({ attempts }: Observed): readonly Told[] {
+  const acknowledged = attempts.filter(({ outcome }) => outcome === 'ok');
+  const lines = new Map<string, { first: number; last: number; many: number }>();
+  for (const { server, timeline: line, ended } of acknowledged) {
+    const of = `${server}, timeline ${String(line)}`;
+    const known = lines.get(of) ?? { first: ended, last: ended, many: 0 };
+    lines.set(of, {
+      first: Math.min(known.first, ended),
+      last: Math.max(known.last, ended),
+      many: known.many + 1,
+    });
+  }
+  return [...lines].flatMap(([of, { first, last, many }]) => [
+    { at: wall(first), by: 'clients', what: `first acknowledgement by ${of}` },
+    { at: wall(last), by: 'clients', what: `last of ${many} acknowledgements by ${of}` },
+  ]);
+}
+
+/** Each line that says when it was written; what follows on one without belongs to it. */
+function fromLog({ file, text }: LogShare): readonly Told[] {
+  const by = nameOf(file).replace(/\.log$/, '');
+  const told: Told[] = [];
+  for (const line of text.split('\n')) {
+    const found = line.startsWith('{') ? fromJson(line) : fromServer(line);
+    if (found !== undefined) told.push({ ...found, by });
+  }
+  return told;
+}
+
+function fromJson(line: string): Omit<Told, 'by'> | undefined {
+  try {
+    const { time, ts, level, code, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    const at = typeof time === 'number' ? time : Date.parse(String(time ?? ts));
+    if (!Number.isFinite(at)) return undefined;
+    const fields = Object.entries(rest).filter(
+      ([name]) => !['cluster', 'member', 'controller', 'caller'].includes(name),
+    );
+    return {
+      at,
+      what: [severity(level), code ?? msg, ...fields.map(([name, value]) => `${name}=${inText(value)}`)]
+        .join(' ')
+        .trim(),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+const inText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** As pino writes them, and as etcd does. */
+const severity = (level: unknown): string =>
+  level === 50 || level === 'error' ? 'ERROR' : level === 40 || level === 'warn' ? 'warn' : '';
+
+/** As `log_line_prefix` of the harness has it. */
+function fromServer(line: string): Omit<Told, 'by'> | undefined {
+  const found = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d+) UTC (.*)$/.exec(line);
+  const [, day = '', time = '', what = ''] = found ?? [];
+  return found === null ? undefined : { at: Date.parse(`${day}T${time}Z`), what };
+}
