@@ -17,7 +17,7 @@ export function matrix(commit: string, results: readonly Result[]): string {
     '',
     'Each cell: outage p50 / max in seconds, acknowledged writes that are missing, writes that two leaders accepted at once, seconds until',
     'the cluster had converged after healing (the longest), runs. The outage is the time from the fault to the first write that another leader',
-    'acknowledged; where the leader stayed, the longest time without any acknowledgement. *stalls*: nobody can write there before it is healed, as it must be.',
+    'acknowledged, where it is to end in one; elsewhere the longest time without any acknowledgement. *stalls*: nobody can write there before it is healed, as it must be.',
     '',
     `| fault | ${DURABILITY_MODES.join(' | ')} |`,
     `|---|${DURABILITY_MODES.map(() => '---').join('|')}|`,

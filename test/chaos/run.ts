@@ -39,7 +39,7 @@ export interface Observed {
 }
 
 export interface Measured {
-  /** Until another leader acknowledged its first write; where there was none, the longest time without any acknowledgement. */
+  /** Until another leader acknowledged its first write, where the fault is to end in one; else the longest time without any acknowledgement. */
   readonly outageMs: number;
   readonly acknowledged: number;
   /** Acknowledged, and not there in the end. */
@@ -109,9 +109,20 @@ export async function runOnce(
   try {
     const now = await cluster.leader();
     const findings = checkAppends(load.attempts, await readLists(now.server, number));
-    const ledger = (await cluster.history()).filter((entry) => Number(entry.epoch) > epoch);
+    // A member of etcd that came back may make the others elect once more.
+    const history = await waitFor(() => cluster.history(), {
+      ...{ timeoutMs: CONVERGED_WITHIN_MS, everyMs: 200, what: 'the ledger' },
+    });
+    const ledger = history.filter((entry) => Number(entry.epoch) > epoch);
     const measured =
-      broken === undefined ? measure(load, findings, ledger, { struckAt, leader, now }) : undefined;
+      broken === undefined
+        ? measure(load, findings, ledger, {
+            struckAt,
+            leader,
+            now,
+            isTakenOver: fault.ends === 'another leader',
+          })
+        : undefined;
     return {
       ...seen,
       ...{ findings, ledger, logs: marks.read(), broken },
@@ -126,20 +137,28 @@ export async function runOnce(
   }
 }
 
+interface Setting {
+  readonly struckAt: number;
+  /** Before the fault. */
+  readonly leader: Member;
+  readonly now: Member;
+  /** Another leader is what the fault is to end in. */
+  readonly isTakenOver: boolean;
+}
+
 function measure(
   { attempts, acknowledged }: Appenders,
   findings: readonly Finding[],
   ledger: readonly LedgerEntry[],
-  { struckAt, leader, now }: { readonly struckAt: number; readonly leader: Member; readonly now: Member },
+  { struckAt, leader, now, isTakenOver }: Setting,
 ): Omit<Measured, 'convergedMs'> {
   const isLost = ({ kind }: Finding): boolean => kind === 'lost';
   const lost = new Set(findings.filter(isLost).map(({ value }) => value));
   const after = acknowledged.filter(({ at }) => at > struckAt);
   const firstElsewhere = after.find(({ server }) => server !== leader.name);
+  const takenOverMs = (firstElsewhere?.at ?? Infinity) - struckAt;
   return {
-    outageMs: Math.round(
-      firstElsewhere === undefined ? longestGap([{ at: struckAt }, ...after]) : firstElsewhere.at - struckAt,
-    ),
+    outageMs: Math.round(isTakenOver ? takenOverMs : longestGap([{ at: struckAt }, ...after])),
     acknowledged: acknowledged.length,
     ackedLost: lost.size,
     forked: forkedOf(

@@ -115,6 +115,8 @@ function createMember({ name, clientUrl, peerUrl, dir, peers, token, place }: Me
     ],
     ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
     ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl, '--initial-cluster', peers],
+    // As from 3.5 on by itself: a member that was cut off must not depose the leader when it is back.
+    '--pre-vote',
     ...['--logger', 'zap', '--log-outputs', 'stderr', '--log-level', 'warn'],
   ];
   let server: StartedProcess | undefined;

@@ -54,12 +54,16 @@ const RULES = `table inet tanist {
 }
 `;
 
+/** Of this process so far: what goes is gone a moment later only, and must not be in the way of what comes. */
+let networks = 0;
+
 /** One host for each name. They go with the run. */
 export function createNetwork(names: readonly string[]): Network {
   removeLeftOvers();
-  const tag = `tn${process.pid}`;
+  networks += 1;
+  const tag = `tn${process.pid}x${networks}`;
   const bridge = `${tag}b`;
-  const net = `10.${200 + (process.pid % 50)}.${(process.pid >> 6) % 250}`;
+  const net = `10.${200 + ((process.pid + networks) % 50)}.${(process.pid >> 6) % 250}`;
   const address = `${net}.254`;
   afterStop(() => remove(tag));
   ip('link', 'add', bridge, 'type', 'bridge');
@@ -133,8 +137,8 @@ function remove(tag: string): void {
 
 /** Of runs that were killed themselves. */
 function removeLeftOvers(): void {
-  const tags = new Set(namespaces().flatMap((name) => /^(tn(\d+))-/.exec(name)?.[1] ?? []));
-  for (const tag of tags) if (!isAlive(Number(tag.slice(2)))) remove(tag);
+  const tags = new Set(namespaces().flatMap((name) => /^(tn\d+x\d+)-/.exec(name)?.[1] ?? []));
+  for (const tag of tags) if (!isAlive(Number.parseInt(tag.slice(2), 10))) remove(tag);
 }
 
 function isAlive(pid: number): boolean {

@@ -1,0 +1,56 @@
+/** What the chaos suite says of a run, held against runs that were made up to be wrong. */
+import { describe, expect, it } from 'vitest';
+import type { Fault } from '#test/chaos/faults/fault.js';
+import type { Measured, Observed } from '#test/chaos/run.js';
+import { whatIsWrong } from '#test/chaos/verdict.js';
+
+const FAULT: Fault = { what: 'none', ends: 'another leader', strike: () => () => undefined };
+const WELL: Measured = {
+  ...{ outageMs: 900, acknowledged: 1000, ackedLost: 0, forked: 0, doublyAccepted: 0, otherwiseWrong: 0 },
+  ...{ refused: 0, convergedMs: 4000, leaderChanged: true, lossIsSaid: true },
+};
+
+const observed = (measured: Partial<Measured>): Observed => ({
+  ...{ leader: 'ada', moments: [], attempts: [], findings: [], ledger: [], logs: [], broken: undefined },
+  measured: { ...WELL, ...measured },
+});
+
+const wrong = (
+  measured: Partial<Measured>,
+  fault: Partial<Fault> = {},
+  durability: 'async' | 'strict' = 'strict',
+): string | undefined => whatIsWrong(observed(measured), { ...FAULT, ...fault }, durability);
+
+describe('a run', () => {
+  it('is as promised', () => {
+    expect(wrong({})).toBeUndefined();
+    expect(wrong({ refused: 7 })).toBeUndefined();
+  });
+
+  it('that lost what was confirmed is wrong; without confirmation only where the old leader answered, or nobody said it', () => {
+    expect(wrong({ ackedLost: 1 })).toContain('missing');
+    expect(wrong({ ackedLost: 1 }, {}, 'async')).toBeUndefined();
+    expect(wrong({ ackedLost: 1 }, { agentAnswers: true }, 'async')).toContain('missing');
+    expect(wrong({ ackedLost: 1, lossIsSaid: false }, {}, 'async')).toContain('ledger');
+  });
+
+  it('with two leaders at once is wrong under every durability', () => {
+    expect(wrong({ doublyAccepted: 1 })).toContain('two leaders');
+    expect(wrong({ doublyAccepted: 1 }, {}, 'async')).toContain('two leaders');
+  });
+
+  it('whose history cannot be is wrong', () => {
+    expect(wrong({ otherwiseWrong: 1 }, {}, 'async')).toContain('cannot be');
+  });
+
+  it('with a needless failover, or one that clients noticed and should not have, is wrong', () => {
+    expect(wrong({}, { ends: 'the same leader' })).toContain('no reason');
+    expect(wrong({ refused: 1 }, { unnoticed: true })).toContain('noticed');
+  });
+
+  it('that did not come to its end is wrong', () => {
+    expect(whatIsWrong({ ...observed({}), measured: undefined, broken: 'no writes' }, FAULT, 'async')).toBe(
+      'no writes',
+    );
+  });
+});
