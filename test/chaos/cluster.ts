@@ -1,4 +1,7 @@
 /** A cluster on hosts of its own: three or more members, and three keepers with a controller and a member of etcd each. */
+import { writeFileSync } from 'node:fs';
+import { stringify } from 'yaml';
+import { succeed } from '#test/cluster/command-line.js';
 import { createNetwork, type Network, type NetworkHost } from '#test/cluster/network.js';
 import type { EtcdMember } from '#test/cluster/etcd.js';
 import { type Member, type Program, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
@@ -26,6 +29,8 @@ export interface Chaos {
   activeKeeper(): Promise<Keeper>;
   /** Whose member of etcd leads. */
   etcdLeader(): Promise<Keeper>;
+  /** Other keys in the policy of the cluster; none: as it began. */
+  setPolicy(changes: Readonly<Record<string, unknown>>): Promise<void>;
   /** From every other host, both ways; clients are on none, and reach it unless said otherwise. */
   isolate(host: NetworkHost, how?: { readonly alsoFromClients: boolean }): void;
 }
@@ -43,9 +48,9 @@ export async function startChaos(options: ChaosOptions): Promise<Chaos> {
   const network = createNetwork([...MEMBER_HOSTS.slice(0, size), ...KEEPER_HOSTS]);
   const places = { members: network.hosts.slice(0, size), keepers: network.hosts.slice(size) };
   const { mode, acknowledgements } = durability;
+  const policy = { profile, durability: mode, ...(mode !== 'async' && { acknowledgements }) };
   const cluster = await startTanist({
-    ...{ label: 'chaos', members: size, etcd: 3, places, progress },
-    policy: { profile, durability: mode, ...(mode !== 'async' && { acknowledgements }) },
+    ...{ label: 'chaos', members: size, etcd: 3, places, policy, progress },
   });
   const keepers = places.keepers.map((host, i) =>
     keeperOn(host, cluster.controllers[i], cluster.etcd.members[i]),
@@ -71,6 +76,10 @@ export async function startChaos(options: ChaosOptions): Promise<Chaos> {
     async etcdLeader() {
       const leading = await cluster.etcd.leader();
       return only(({ etcd }) => etcd === leading);
+    },
+    async setPolicy(changes) {
+      writeFileSync(cluster.policyFile, stringify({ failoverWindow: '0ms', ...policy, ...changes }));
+      await succeed(cluster.tanist, ['policy', cluster.name, '--file', cluster.policyFile]);
     },
     isolate(host, { alsoFromClients } = { alsoFromClients: false }) {
       network.cutBothWays(

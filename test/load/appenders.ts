@@ -8,7 +8,7 @@ import { DatabaseError } from 'pg';
 import type { PostgresServer } from '#test/cluster/postgres.js';
 import type { Append } from '#test/history/append-history.js';
 import { type Keeper, startKeeper } from '#test/load/keepers.js';
-import { findWritable, leave, type Session } from '#test/load/sessions.js';
+import { findWritable, leave, letClients, prepareClients, type Session } from '#test/load/sessions.js';
 import { withoutWarning } from '#test/load/write.js';
 
 export interface Attempt extends Append {
@@ -47,12 +47,15 @@ export interface Appenders {
 }
 
 export async function prepareLists(leader: PostgresServer): Promise<void> {
+  await prepareClients(leader);
   await leader.query(
     'create table if not exists lists (run integer, key integer, length integer not null, primary key (run, key))',
   );
   await leader.query(
     'create table if not exists appended (run integer, key integer, place integer, value integer not null, primary key (run, key, place))',
   );
+  await letClients(leader, 'lists');
+  await letClients(leader, 'appended');
 }
 
 const APPEND = `

@@ -12,10 +12,23 @@ const GIVE_UP_MS = 500;
 /** Between two questions to a member that does not accept writes. */
 const PAUSE_MS = 5;
 
+/** An ordinary user: connections that are reserved for superusers are not for clients. */
+const USER = 'client';
+
 export interface Session {
   readonly server: PostgresServer;
   readonly client: Client;
 }
+
+/** To be called on the leader before the first session. */
+export async function prepareClients(leader: PostgresServer): Promise<void> {
+  const [known] = await leader.query('select from pg_roles where rolname = $1', [USER]);
+  if (known === undefined) await leader.query(`create role ${USER} login`);
+}
+
+/** What clients do with a table. */
+export const letClients = (leader: PostgresServer, table: string): Promise<unknown> =>
+  leader.query(`grant select, insert, update on ${table} to ${USER}`);
 
 /** The first session that accepts writes; undefined when it was told to stop before there was one. */
 export async function findWritable(
@@ -57,7 +70,7 @@ interface Patience {
 
 export async function connect(server: PostgresServer, { waits }: Patience): Promise<Client> {
   const client = new Client({
-    ...{ host: server.place.address, port: server.port, user: 'postgres', database: 'postgres' },
+    ...{ host: server.place.address, port: server.port, user: USER, database: 'postgres' },
     ...{ application_name: 'writer', connectionTimeoutMillis: GIVE_UP_MS },
     ...(waits === 'half a second' && { query_timeout: GIVE_UP_MS }),
   });

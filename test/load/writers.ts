@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { PostgresServer } from '#test/cluster/postgres.js';
 import { type Keeper, startKeeper } from '#test/load/keepers.js';
-import { findWritable, leave, type Session } from '#test/load/sessions.js';
+import { findWritable, leave, letClients, prepareClients, type Session } from '#test/load/sessions.js';
 import { type Acknowledged, write } from '#test/load/write.js';
 
 export type { Acknowledged };
@@ -46,9 +46,11 @@ export async function readAndWait(port: number): Promise<Client> {
 }
 
 export async function prepareLoad(leader: PostgresServer): Promise<void> {
+  await prepareClients(leader);
   await leader.query(
     'create table if not exists load (run text, writer int, number int, primary key (run, writer, number))',
   );
+  await letClients(leader, 'load');
 }
 
 /** Starts writing; `run` keeps the rows of different runs apart. */

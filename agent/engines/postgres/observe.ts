@@ -10,7 +10,7 @@ import type { EngineEvent, EngineTimings } from '#agent/ports/engine.js';
 import { isBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import { LOGIN_EVERY, canaryAt, noCanaries, silentMs } from '#agent/engines/postgres/canary.js';
 import { type Answer, NOT_NOW } from '#agent/engines/postgres/connection.js';
-import { readFollowers } from '#agent/engines/postgres/followers.js';
+import { watchFollowers } from '#agent/engines/postgres/followers.js';
 import { readMarks } from '#agent/engines/postgres/marks.js';
 import { positionOf } from '#agent/engines/postgres/position.js';
 import { type WatchedProcess, watchProcess } from '#agent/engines/postgres/processes.js';
@@ -37,7 +37,6 @@ interface Seldom {
   readonly of: string;
   readonly readAt: MonotonicMs;
   readonly marks: readonly Mark[];
-  readonly followers: readonly string[];
 }
 
 export interface Observer {
@@ -68,7 +67,10 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   let status: Status | undefined;
   let position: Position | undefined;
   let dataId = '';
-  let seldom: Seldom = { of: '', readAt: LONG_AGO, marks: [], followers: [] };
+  let seldom: Seldom = { of: '', readAt: LONG_AGO, marks: [] };
+  let followers: readonly string[] = [];
+  let followersAt = LONG_AGO;
+  const following = watchFollowers(connection);
   let canaries = noCanaries(now());
   let canaryHeld = false;
   let looking: Promise<void> | undefined;
@@ -191,9 +193,11 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     try {
       const found = await readStatus(server, !canaryHeld, GIVE_UP_MS);
       const rest = await seldomNow(found, at);
+      const received = await followersNow(found, at);
       const where = await positionOf(server, found, rest.marks);
       if (!connection.isReady()) return;
-      [status, position, dataId, mood, knownAt, seldom] = [found, where, where.dataId, 'serving', at, rest];
+      [status, position, dataId, mood, knownAt] = [found, where, where.dataId, 'serving', at];
+      [seldom, followers] = [rest, received];
       watchReceiver(found.receiver?.pid);
       const hasProved = found.closed || found.canary;
       canaries = { ...canaries, lookedAt: at, ...(hasProved && { wroteAt: at }) };
@@ -211,8 +215,15 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     if (seldom.of === of && isFresh) return seldom;
     const withinMs = timings.canaryTimeoutMs;
     const marks = await readMarks(connection, withinMs).catch(() => seldom.marks);
-    const followers = await readFollowers(connection, withinMs).catch(() => seldom.followers);
-    return { of, readAt: at, marks, followers };
+    return { of, readAt: at, marks };
+  }
+
+  /** Of an open server with every look; what cannot be read stays as it was. */
+  async function followersNow({ closed, end }: Status, at: MonotonicMs): Promise<readonly string[]> {
+    if (closed && since(followersAt, at) < SELDOM_MS.closed) return followers;
+    followersAt = at;
+    const look = { at, end, closed, heartbeatMs: timings.heartbeatMs, timeoutMs: timings.canaryTimeoutMs };
+    return following.read(look).catch(() => followers);
   }
 
   function stateNow(): DatabaseState {
@@ -233,8 +244,8 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     const [state, role, processesGone] = [stateNow(), roleNow(), watch.isGone()];
     const streaming = role === 'replica' && status?.receiver?.streaming === true;
     const upstream = status?.upstream;
-    const followers = role === 'unknown' ? [] : seldom.followers;
-    const summary = [state, role, processesGone, bootClosed, streaming, upstream, ...followers].join();
+    const receiving = role === 'unknown' ? [] : followers;
+    const summary = [state, role, processesGone, bootClosed, streaming, upstream, ...receiving].join();
     if (!always && summary === told) return;
     told = summary;
     const provedAt = canaryAt(canaries);
@@ -243,7 +254,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       kind: 'observed',
       at: watch.postmaster() === undefined ? watch.lookedAt() : knownAt,
       observation: {
-        ...{ state, role, streaming, upstream, followers, processesGone, bootClosed, position },
+        ...{ state, role, streaming, upstream, followers: receiving, processesGone, bootClosed, position },
         dataId,
         backlogBytes: status === undefined ? 0 : Number(status.end - status.applied),
         canaryAt: provedAt,
@@ -278,6 +289,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     async refresh() {
       await looking;
       seldom = { ...seldom, readAt: LONG_AGO };
+      followersAt = LONG_AGO;
       if (connection.isReady()) await look();
       else tick();
     },

@@ -1,6 +1,8 @@
 /** What takes its time: work on one part after the other, as on an ordinary day, and troubles that come again and again. */
 import type { Chaos } from '#test/chaos/cluster.js';
 import { type Fault, NOTHING } from '#test/chaos/faults/fault.js';
+import { loseHost } from '#test/chaos/faults/processes.js';
+import { followLogs } from '#test/chaos/logs.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
 import type { Member } from '#test/cluster/tanist.js';
 import { saturate } from '#test/load/saturate.js';
@@ -38,6 +40,33 @@ export const OVER_TIME = {
       await cluster.waitUntilWell();
       await restartDatabase(chaos, leader);
       return NOTHING;
+    },
+  },
+  flapping: {
+    what: 'one leader after the other is lost, under a policy of one failover in 15 s: the second is held, and said',
+    ends: 'either',
+    async strike(chaos, leader) {
+      const { cluster } = chaos;
+      await chaos.setPolicy({ failoverWindow: '15s' });
+      const saying = (code: string): Promise<string> =>
+        followLogs(
+          cluster.controllers.map(({ logFile }) => logFile),
+          code,
+        );
+      const proved = saying('"PROVED"');
+      await loseHost(chaos, leader);
+      await proved;
+      const heir = await cluster.leader();
+      const held = saying('"FAILOVER_HELD"');
+      await loseHost(chaos, heir);
+      await held;
+      return async () => {
+        chaos.network.mendAll();
+        leader.revive();
+        heir.revive();
+        await cluster.waitUntilWell();
+        await chaos.setPolicy({});
+      };
     },
   },
   'machine-busy': {

@@ -99,6 +99,12 @@ export function observes(it: ContractIt): void {
         );
       await untilFollowedBy('bob', 'cid');
       expect(bob.observation().followers).toEqual([]);
+      // Connected, and confirming nothing any more: as good as gone, and long before its connection is.
+      bob.pauseServer();
+      await ann.write('unconfirmed by bob');
+      await untilFollowedBy('cid');
+      bob.resumeServer();
+      await untilFollowedBy('bob', 'cid');
       await seal(bob);
       await untilFollowedBy('cid');
       cid.killServer();

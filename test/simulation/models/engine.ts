@@ -54,6 +54,8 @@ type Done = (result: ActionResult) => void;
 const DEATH_SEEN_MS = [1, 25] as const;
 const FOLLOWS_WITHIN_MS = 5000;
 const LOOK_EVERY_MS = 20;
+/** Heartbeats without a confirmation that is due. */
+const STUCK_AFTER = 2;
 /** The share of a fence's time in which a server may end in order. */
 const IN_ORDER = 0.6;
 
@@ -169,6 +171,7 @@ export class Engine {
     const isUp = db.server !== undefined && db.isServing;
     const isClosed = isUp && db.role === 'replica';
     const upstream = isClosed ? db.upstream : undefined;
+    const heartbeatMs = this.#timings?.heartbeatMs ?? 250;
     return {
       state: this.#state(),
       role: isUp ? db.role : 'unknown',
@@ -179,7 +182,9 @@ export class Engine {
       canaryAgeMs: this.#canaryAt === undefined ? undefined : agent.host.now() - this.#canaryAt,
       upstream: upstream === undefined ? undefined : addressOf(upstream),
       streaming: isClosed && db.stream !== undefined,
-      followers: [...db.followers].map((stream) => stream.to.name),
+      followers: [...db.followers]
+        .filter(({ stuckMs }) => isClosed || stuckMs <= STUCK_AFTER * heartbeatMs)
+        .map((stream) => stream.to.name),
       processesGone: db.isGone,
       bootClosed: db.bootClosed,
       tailReadable: db.isGone || (isClosed && db.bootClosed && !db.promotionAsked),

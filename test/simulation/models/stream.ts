@@ -28,6 +28,8 @@ export class Stream {
   readonly to: Streaming;
   acknowledged: number;
   isAlive = true;
+  /** Since when the receiver owes a confirmation, and has given none since; undefined: it owes nothing. */
+  #owesSince: number | undefined;
   #sent: number;
   #isBusy = false;
   #stuckSince: number | undefined;
@@ -47,8 +49,14 @@ export class Stream {
     this.to.streamEnded(this);
   }
 
+  /** For how long nothing has been confirmed of what is to be, ms. */
+  get stuckMs(): number {
+    return this.#owesSince === undefined ? 0 : this.from.host.timeline.now - this.#owesSince;
+  }
+
   pump(): void {
     const { from, to } = this;
+    if (this.acknowledged < from.log.flushed) this.#owesSince ??= from.host.timeline.now;
     if (!this.isAlive || this.#isBusy || this.#sent >= from.log.flushed) return;
     const { server } = from;
     if (server === undefined) return this.end();
@@ -92,6 +100,7 @@ export class Stream {
     from.host.timeline.after(from.around.network.delay(to.host, from.host), () => {
       if (!this.isAlive || !from.around.network.isOpen(to.host, from.host)) return;
       this.acknowledged = Math.max(this.acknowledged, count);
+      this.#owesSince = this.acknowledged < from.log.flushed ? from.host.timeline.now : undefined;
       from.acknowledged();
     });
     this.pump();
