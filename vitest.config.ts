@@ -20,8 +20,8 @@ export default defineConfig({
     // The default leaves one processor to others, which on a machine with two means that nothing is parallel.
     maxWorkers: '100%',
     projects: [
-      // Values in, values out: any number at once.
-      project('unit', ['test/unit/**/*.test.ts', 'core/**/*.test.ts']),
+      // Values in, values out: any number at once, and on a busy machine five times as slow.
+      project('unit', ['test/unit/**/*.test.ts', 'core/**/*.test.ts'], { testTimeout: 30_000 }),
       project('scenarios', ['test/scenarios/**/*.test.ts']),
       project('simulation', ['test/simulation/**/*.test.ts']),
       // Real servers, real ports and real time: one file after the other, each kind in a group of its own, after those
