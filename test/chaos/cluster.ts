@@ -17,6 +17,15 @@ export interface Keeper {
   readonly etcd: EtcdMember;
 }
 
+/** Who is what, at one moment. */
+export interface Roles {
+  readonly leader: Member;
+  /** Whose controller is active. */
+  readonly active: Keeper;
+  /** Whose member of etcd leads. */
+  readonly etcdLeader: Keeper;
+}
+
 export interface Chaos {
   readonly cluster: TanistCluster;
   readonly network: Network;
@@ -25,10 +34,7 @@ export interface Chaos {
   replicas(leader: Member): readonly Member[];
   hostOf(member: Member): NetworkHost;
   hostsOf(members: readonly Member[]): readonly NetworkHost[];
-  /** Whose controller is active. */
-  activeKeeper(): Promise<Keeper>;
-  /** Whose member of etcd leads. */
-  etcdLeader(): Promise<Keeper>;
+  roles(): Promise<Roles>;
   /** Other keys in the policy of the cluster; none: as it began. */
   setPolicy(changes: Readonly<Record<string, unknown>>): Promise<void>;
   /** From every other host, both ways; clients are on none, and reach it unless said otherwise. */
@@ -69,13 +75,17 @@ export async function startChaos(options: ChaosOptions): Promise<Chaos> {
     ...{ cluster, network, keepers, hostOf },
     replicas: (leader) => cluster.members.filter((one) => one !== leader),
     hostsOf: (members) => members.map(hostOf),
-    async activeKeeper() {
-      const active = await cluster.activeController();
-      return only(({ controller }) => controller === active);
-    },
-    async etcdLeader() {
-      const leading = await cluster.etcd.leader();
-      return only(({ etcd }) => etcd === leading);
+    async roles() {
+      const [leader, active, leading] = await Promise.all([
+        cluster.leader(),
+        cluster.activeController(),
+        cluster.etcd.leader(),
+      ]);
+      return {
+        leader,
+        active: only(({ controller }) => controller === active),
+        etcdLeader: only(({ etcd }) => etcd === leading),
+      };
     },
     async setPolicy(changes) {
       writeFileSync(cluster.policyFile, stringify({ failoverWindow: '0ms', ...policy, ...changes }));

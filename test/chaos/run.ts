@@ -74,7 +74,8 @@ export async function runOnce(
     moments.push({ at, what });
     return at;
   };
-  const leader = await cluster.leader();
+  const roles = await chaos.roles();
+  const { leader } = roles;
   const epoch = await epochOf(chaos);
   const servers = [leader, ...chaos.replicas(leader)].map(({ server }) => server);
   const load = await startAppenders(servers, leader.server, number, {
@@ -86,7 +87,7 @@ export async function runOnce(
   try {
     await untilSteady(load);
     struckAt = note('STRUCK');
-    const heal = await fault.strike(chaos, leader);
+    const heal = await fault.strike(chaos, leader, roles);
     try {
       await sleep(fault.lastsMs ?? 0);
       const isElsewhere = fault.ends === 'another leader';

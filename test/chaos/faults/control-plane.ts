@@ -1,5 +1,5 @@
 /** Controllers and etcd: none of it may be noticed by a writer. */
-import type { Chaos } from '#test/chaos/cluster.js';
+import type { Chaos, Roles } from '#test/chaos/cluster.js';
 import { type Fault, all } from '#test/chaos/faults/fault.js';
 import type { EtcdMember } from '#test/cluster/etcd.js';
 
@@ -10,9 +10,9 @@ export const restart = async (members: readonly EtcdMember[]): Promise<void> => 
 };
 
 /** The one that leads, and one more: what is left has no majority. */
-export async function majorityOfEtcd(chaos: Chaos): Promise<readonly EtcdMember[]> {
-  const leading = (await chaos.etcdLeader()).etcd;
-  return [leading, ...chaos.cluster.etcd.members.filter((member) => member !== leading).slice(0, 1)];
+export function majorityOfEtcd({ cluster }: Chaos, { etcdLeader }: Roles): readonly EtcdMember[] {
+  const leading = etcdLeader.etcd;
+  return [leading, ...cluster.etcd.members.filter((member) => member !== leading).slice(0, 1)];
 }
 
 export const CONTROL_PLANE = {
@@ -21,8 +21,7 @@ export const CONTROL_PLANE = {
     ends: 'the same leader',
     unnoticed: true,
     lastsMs: LASTS_MS,
-    async strike(chaos) {
-      const { controller } = await chaos.activeKeeper();
+    strike(_, __, { active: { controller } }) {
       controller.kill('SIGKILL');
       return () => controller.start();
     },
@@ -32,8 +31,7 @@ export const CONTROL_PLANE = {
     ends: 'the same leader',
     unnoticed: true,
     lastsMs: LASTS_MS,
-    async strike(chaos) {
-      const { controller } = await chaos.activeKeeper();
+    strike(_, __, { active: { controller } }) {
       controller.kill('SIGSTOP');
       return () => controller.kill('SIGCONT');
     },
@@ -43,8 +41,8 @@ export const CONTROL_PLANE = {
     ends: 'the same leader',
     unnoticed: true,
     lastsMs: LASTS_MS,
-    async strike(chaos) {
-      chaos.isolate((await chaos.activeKeeper()).host);
+    strike(chaos, _, { active }) {
+      chaos.isolate(active.host);
       return () => chaos.network.mendAll();
     },
   },
@@ -65,8 +63,7 @@ export const CONTROL_PLANE = {
     ends: 'the same leader',
     unnoticed: true,
     lastsMs: LASTS_MS,
-    async strike(chaos) {
-      const { etcd } = await chaos.etcdLeader();
+    strike(_, __, { etcdLeader: { etcd } }) {
       etcd.kill('SIGKILL');
       return () => restart([etcd]);
     },
@@ -76,8 +73,7 @@ export const CONTROL_PLANE = {
     ends: 'the same leader',
     unnoticed: true,
     lastsMs: LASTS_MS,
-    async strike(chaos) {
-      const { etcd } = await chaos.etcdLeader();
+    strike(_, __, { etcdLeader: { etcd } }) {
       etcd.pause();
       return () => etcd.resume();
     },
@@ -87,8 +83,8 @@ export const CONTROL_PLANE = {
     ends: 'the same leader',
     unnoticed: true,
     lastsMs: LASTS_MS,
-    async strike(chaos) {
-      const lost = await majorityOfEtcd(chaos);
+    strike(chaos, _, roles) {
+      const lost = majorityOfEtcd(chaos, roles);
       for (const member of lost) member.kill('SIGKILL');
       return () => restart(lost);
     },

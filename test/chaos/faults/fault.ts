@@ -1,6 +1,6 @@
 /** What a fault is: how it is done, what may come of it, and how it ends. */
 import type { DurabilityPolicy } from '#core/policy.js';
-import type { Chaos } from '#test/chaos/cluster.js';
+import type { Chaos, Roles } from '#test/chaos/cluster.js';
 import type { Member } from '#test/cluster/tanist.js';
 
 export type DurabilityMode = DurabilityPolicy['mode'];
@@ -24,7 +24,8 @@ export interface Fault {
   readonly stallsUnder?: readonly DurabilityMode[];
   /** How long it lasts at the least, ms; default 0. One that ends in another leader lasts until that one is open. */
   readonly lastsMs?: number;
-  strike(chaos: Chaos, leader: Member): Promise<Heal> | Heal;
+  /** `roles`: as they were a moment ago; to ask for them would take longer than some faults last. */
+  strike(chaos: Chaos, leader: Member, roles: Roles): Promise<Heal> | Heal;
 }
 
 /** For faults that are over as soon as they are done. */

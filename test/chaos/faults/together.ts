@@ -12,8 +12,7 @@ function controllerKilledOnce(code: string, what: string): Fault {
     what: `the leader's server is killed, and the active controller as soon as ${what}`,
     ends: 'either',
     agentAnswers: true,
-    async strike(chaos, { server }) {
-      const { controller } = await chaos.activeKeeper();
+    async strike(chaos, { server }, { active: { controller } }) {
       const said = followLogs(programsOf(chaos), code);
       server.kill('SIGKILL');
       await said;
@@ -26,8 +25,7 @@ function controllerKilledOnce(code: string, what: string): Fault {
 const programsOf = ({ cluster }: Chaos): readonly string[] =>
   [...cluster.controllers, ...cluster.members.map(({ agent }) => agent)].map(({ logFile }) => logFile);
 
-async function loseTwo(chaos: Chaos, leader: Member, strikeKeeper: () => Promise<Heal>): Promise<Heal> {
-  const heal = await strikeKeeper();
+async function loseTwo(chaos: Chaos, leader: Member, heal: Heal): Promise<Heal> {
   await loseHost(chaos, leader);
   return all(
     () => chaos.network.mendAll(),
@@ -41,29 +39,25 @@ export const TOGETHER = {
     what: 'the active controller is killed with everything on the host of the leader',
     ends: 'another leader',
     runs: 10,
-    strike: (chaos, leader) =>
-      loseTwo(chaos, leader, async () => {
-        const { controller } = await chaos.activeKeeper();
-        controller.kill('SIGKILL');
-        return () => controller.start();
-      }),
+    strike(chaos, leader, { active: { controller } }) {
+      controller.kill('SIGKILL');
+      return loseTwo(chaos, leader, () => controller.start());
+    },
   },
   'etcd-leader-and-leader-lost': {
     what: "etcd's leading member is killed with everything on the host of the leader",
     ends: 'another leader',
-    strike: (chaos, leader) =>
-      loseTwo(chaos, leader, async () => {
-        const { etcd } = await chaos.etcdLeader();
-        etcd.kill('SIGKILL');
-        return () => restart([etcd]);
-      }),
+    strike(chaos, leader, { etcdLeader: { etcd } }) {
+      etcd.kill('SIGKILL');
+      return loseTwo(chaos, leader, () => restart([etcd]));
+    },
   },
   'keeper-and-leader-isolated': {
     what: 'the hosts of the leader and of the active controller hear no other host, nor each other',
     ends: 'another leader',
     runsOn: true,
-    async strike(chaos, leader) {
-      chaos.isolate((await chaos.activeKeeper()).host);
+    strike(chaos, leader, { active }) {
+      chaos.isolate(active.host);
       chaos.isolate(chaos.hostOf(leader));
       return () => chaos.network.mendAll();
     },
@@ -90,8 +84,8 @@ export const TOGETHER = {
     what: 'two of three members of etcd are stopped as soon as the replicas of a killed leader are sealed, for 3 s',
     ends: 'either',
     agentAnswers: true,
-    async strike(chaos, { server }) {
-      const stopped = await majorityOfEtcd(chaos);
+    async strike(chaos, { server }, roles) {
+      const stopped = majorityOfEtcd(chaos, roles);
       const sealing = followLogs(programsOf(chaos), '"SEALING"');
       server.kill('SIGKILL');
       await sealing;
