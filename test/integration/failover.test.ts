@@ -1,6 +1,7 @@
 /** The main job on real etcd and PostgreSQL: a leader dies, its heir takes over, nothing is lost, everybody follows. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { succeed } from '#test/cluster/command-line.js';
@@ -132,6 +133,17 @@ describe('a leader in care', () => {
     epoch += 1;
     await cluster.waitUntilWell({ epoch, timeoutMs: 40_000 });
     expect(await missing((await cluster.leader()).server, 'cut', load.acknowledged)).toEqual([]);
+  });
+
+  it('whose agent stands still for longer than a canary, and less than its lease, is not taken for dead', async () => {
+    const { agent } = await cluster.leader();
+    agent.kill('SIGSTOP');
+    // Of the balanced profile's 1000 and 2000 ms.
+    await sleep(1300);
+    agent.kill('SIGCONT');
+    await sleep(1500);
+    await cluster.waitUntilWell({ epoch });
+    expect(Number((await cluster.history())[0]?.epoch)).toBe(epoch);
   });
 
   it('killed soon after it took over, with its agent: another failover is held, and done at once when an operator asks', async () => {
