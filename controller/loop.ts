@@ -183,7 +183,7 @@ export function createControllerLoop(
         answer({ kind: 'error', code: 'OUTCOME_UNKNOWN', text: 'this controller is shutting down' });
       }
     },
-    status: (cluster) => statusOf(state, cluster, ports.now(), ports.authorityNow()),
+    status: (cluster) => statusOf(state, cluster, ports.now(), ports.authorityNow(), ports.wall()),
     operate(cluster, command) {
       requests += 1;
       const request = requests;

@@ -15,7 +15,7 @@ export type Revision = Brand<bigint, 'Revision'>;
 export type MonotonicMs = Brand<number, 'MonotonicMs'>;
 /** A length of time in milliseconds. */
 export type DurationMs = Brand<number, 'DurationMs'>;
-/** Milliseconds since 1970, for people and the ledger only; no decision looks at it. */
+/** Milliseconds since 1970, for people and the ledger; but for damping, which is no safety rule, no decision looks at it. */
 export type WallMs = Brand<number, 'WallMs'>;
 
 export const asEpoch = (value: bigint): Epoch => value as Epoch;

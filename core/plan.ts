@@ -3,7 +3,7 @@
  * agent; an agent compares it with what its database is and takes the next step toward it. A plan is never changed:
  * its successor has a higher (epoch, version).
  */
-import type { DurationMs, Epoch, Version } from '#core/brand.js';
+import type { DurationMs, Epoch, Version, WallMs } from '#core/brand.js';
 import type { PlannedDurability } from '#core/durability.js';
 import type { Mark, Position } from '#core/position.js';
 import type { Policy } from '#core/policy.js';
@@ -37,6 +37,8 @@ export interface Plan {
   readonly opening: Opening;
   /** Every opening that proved writable, oldest first: the ancestry that logs are held against (rule S2). */
   readonly openings: readonly ProvedOpening[];
+  /** Opens the window of damping; undefined: there was none yet. */
+  readonly lastFailover: AutomaticFailover | undefined;
   readonly policy: Policy;
 }
 
@@ -75,6 +77,16 @@ export interface ProvedOpening extends Mark {
   readonly position: Position;
   /** The engine's own record of the line of history that began here, verbatim (PostgreSQL: the history file). */
   readonly lineage: string;
+}
+
+/** A change of leader that no operator asked for. */
+export interface AutomaticFailover {
+  readonly epoch: Epoch;
+  /** Who was the last to have proved itself. */
+  readonly from: string;
+  readonly to: string;
+  /** When it was decided, on the wall clock of the controller that did. */
+  readonly at: WallMs;
 }
 
 export const memberOf = (plan: Plan, name: string): PlanMember | undefined =>

@@ -19,6 +19,8 @@ export interface Policy {
   readonly onCrash: OnCrash;
   /** With `restart-first`: how long the crashed database may take to come back before an heir is appointed. */
   readonly restartTimeoutMs: DurationMs;
+  /** For how long after an automatic failover the next one is held, unless an operator asks for it; 0: never. */
+  readonly failoverWindowMs: DurationMs;
   /** Wishes about single members, by name. */
   readonly members: Readonly<Record<string, MemberPolicy>>;
   /** How many ledger entries are kept. */
@@ -66,6 +68,7 @@ export const DEFAULT_POLICY: Policy = {
   slotRetentionBytes: 8 * 1024 * 1024 * 1024,
   onCrash: 'failover',
   restartTimeoutMs: asDuration(10_000),
+  failoverWindowMs: asDuration(60_000),
   members: {},
   ledgerRetention: 1000,
 };

@@ -33,6 +33,8 @@ export const REASONS = {
   RESUMED: 'an operator resumed the cluster: a leader that fails is replaced again',
   POLICY_CHANGED: 'an operator changed the policy',
   PAUSED_REOPEN: 'the cluster is paused and its leader is back: the same leader is opened again',
+  FAILOVER_HELD:
+    'an automatic failover was made lately, so another one waits until the window of the policy is over; tanist failover does it at once',
   RESTARTING_FIRST: "the policy gives the leader's database time to come back before an heir is appointed",
   RESTARTED: "the leader's database came back in time: the same leader is opened again",
   NEARING: 'the candidate is waited for until it is near the leader',

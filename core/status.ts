@@ -22,6 +22,8 @@ export interface ClusterStatus {
   readonly profile: string | null;
   /** A4: under a hold, for how long a leader that fell silent now would not be replaced, at the most; null: no hold. */
   readonly heldMs: number | null;
+  /** Damping: for how long yet another automatic failover would be held; null: it would be begun at once, or the cluster is in no automatic care. */
+  readonly failoverHeldMs: number | null;
   /** What is being waited for or done, if anything. */
   readonly reason: Reason | null;
   readonly members: readonly MemberStatus[];

@@ -16,6 +16,7 @@ import { report } from '#agent/decide/report.js';
 import { answerVouch, promiseEndsAt } from '#agent/decide/promise.js';
 import { takeResult } from '#agent/decide/results.js';
 import { keepVouches, takeVouched, vouchAt } from '#agent/decide/vouch.js';
+import { forgiveSilence } from '#agent/decide/stall.js';
 import type { AgentState, Context, Decision, Effect, Event } from '#agent/decide/state.js';
 
 export function decide(state: AgentState, event: Event, rules: Rules): Decision {
@@ -28,7 +29,8 @@ export function decide(state: AgentState, event: Event, rules: Rules): Decision 
     timings: timingsOf(state.durable.plan?.policy.profile ?? 'balanced'),
     emit: (effect) => effects.push(effect),
   };
-  const taken = keepVouches(take(state, event, context), context);
+  const listening = forgiveSilence(state, context.now, context.timings);
+  const taken = keepVouches(take(listening, event, context), context);
   const guarded = keepGuard(taken, context);
   const acting = nextAction(guarded, context);
   // A step that ends a right (a fence begun, an epoch closed) is the guard's to know as well.

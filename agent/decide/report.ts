@@ -129,8 +129,8 @@ function databaseReport(state: AgentState, context: Context): DatabaseReport {
 function reportedState(state: AgentState, database: Observed, context: Context): DatabaseState {
   if (isDown(database.state) && state.stoppedByFence) return 'fenced';
   const opened = state.durable.openedEpoch > state.durable.fencedEpoch;
-  // An agent that has just started has not had the time to hear of one.
-  const provedAt = latest(lastProof(state, database), state.startedAt);
+  // An agent that has just started, or was held up, has not had the time to hear of one.
+  const provedAt = latest(lastProof(state, database), state.listeningSince);
   const late = since(provedAt, context.now) >= context.timings.canaryTimeoutMs;
   return database.state === 'running' && database.role === 'writable' && opened && late
     ? 'hung'

@@ -36,8 +36,11 @@ export interface AgentState {
   readonly cluster: string;
   readonly member: string;
   readonly incarnation: string;
-  readonly startedAt: MonotonicMs;
-  /** The same instant on the clock of waits, and whether an earlier incarnation had stored a plan: what V3 assumes. */
+  /** When it decided last: a long gap is a stall of its own. */
+  readonly decidedAt: MonotonicMs;
+  /** The database's silence counts from here: before, nobody listened. */
+  readonly listeningSince: MonotonicMs;
+  /** When it started, on the clock of waits, and whether an earlier incarnation had stored a plan: what V3 assumes. */
   readonly startedWaitAt: MonotonicMs;
   readonly knewPlan: boolean;
   readonly durable: DurableState;
@@ -374,7 +377,8 @@ export function startState(start: {
     cluster: start.durable.cluster,
     member: start.durable.member,
     incarnation: start.incarnation,
-    startedAt: start.now,
+    decidedAt: start.now,
+    listeningSince: start.now,
     startedWaitAt: start.waitNow,
     knewPlan: start.durable.plan !== undefined,
     durable: start.durable,

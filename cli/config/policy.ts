@@ -32,6 +32,7 @@ export const policySchema = section({
   slotRetention: size(16 * MIB, 1024 * TIB).prefault(formatSize(DEFAULT_POLICY.slotRetentionBytes)),
   onCrash: oneOf(ON_CRASH).prefault(DEFAULT_POLICY.onCrash),
   restartTimeout: duration(1000, HOUR).prefault(formatDuration(DEFAULT_POLICY.restartTimeoutMs)),
+  failoverWindow: duration(0, 24 * HOUR).prefault(formatDuration(DEFAULT_POLICY.failoverWindowMs)),
   members: z
     .record(
       name(),
@@ -72,6 +73,7 @@ export function readPolicy(file: string): Policy {
     slotRetentionBytes: value.slotRetention,
     onCrash: value.onCrash,
     restartTimeoutMs: value.restartTimeout,
+    failoverWindowMs: value.failoverWindow,
     members: Object.fromEntries(
       Object.entries(value.members).map(([member, wishes]) => [
         member,

@@ -60,19 +60,25 @@ const STATE_STYLES: Readonly<Partial<Record<string, Style>>> = {
 } satisfies Partial<Record<ClusterStatus['state'], Style>>;
 
 /** Below the table: a sentence in a column would break every other line. */
-const notes = ({ members, heldMs }: ClusterStatus): readonly string[] => [
+const notes = ({ members, heldMs, failoverHeldMs }: ClusterStatus): readonly string[] => [
   ...(heldMs === null
     ? []
     : [`  held: a leader that falls silent is not replaced for up to ${Math.ceil(heldMs / 1000)} s`]),
+  ...(failoverHeldMs === null
+    ? []
+    : [
+        `  damped: the last automatic failover was lately, so another one is held for ${Math.ceil(failoverHeldMs / 1000)} s`,
+      ]),
   ...members.flatMap(({ name, problem, followers }) => [
     ...(problem === null ? [] : [`  ${name}: ${problem.code}: ${problem.text}`]),
     ...(followers.length === 0 ? [] : [`  ${name}: also followed by ${followers.join(', ')} (no members)`]),
   ]),
 ];
 
-function whatNext({ name, state, care, heldMs }: ClusterStatus): readonly string[] {
+function whatNext({ name, state, care, heldMs, reason }: ClusterStatus): readonly string[] {
   if (state === 'not-in-care') return [`  to take it into care: tanist adopt ${name}`];
   if (care === 'released') return [`  to take it into care again: tanist adopt ${name}`];
+  if (reason?.code === 'FAILOVER_HELD') return [`  to let another member lead now: tanist failover ${name}`];
   if (heldMs !== null) return [`  as soon as its agent is back: tanist hold ${name} --end`];
   if (care === 'paused') return [`  no leader is replaced until: tanist resume ${name}`];
   return [];

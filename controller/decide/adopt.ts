@@ -199,6 +199,7 @@ function firstPlan(
     upstreams: upstreamsOf(policy, leader),
     opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted' },
     openings: before?.openings ?? [],
+    lastFailover: undefined,
     policy,
   };
 }

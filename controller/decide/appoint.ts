@@ -1,7 +1,7 @@
 /** The commit of a failover (DESIGN 6.5): the plan of the new epoch and its ledger entry, in one guarded transaction. */
 import { asDuration, nextVersion } from '#core/brand.js';
 import type { LedgerEntry, LedgerKind, LossAccount } from '#core/ledger.js';
-import { isBeingAdopted, isProved, type Plan } from '#core/plan.js';
+import { type AutomaticFailover, isBeingAdopted, isProved, type Plan } from '#core/plan.js';
 import { bytesAhead } from '#core/position.js';
 import { reason } from '#core/reasons.js';
 import { formatTerm } from '#core/term.js';
@@ -46,6 +46,7 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
       { leader: choice.member, sealed: choice.sealed, level: level.map(({ member }) => member) },
     ),
     opening: { state: 'pending', atLeast, oldLeader: proof },
+    lastFailover: automaticFailover(old, attempt, choice, context) ?? old.lastFailover,
     policy: stored.policy,
   };
   return submit(
@@ -56,6 +57,17 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
       entry: entryOf(cluster, old, plan, attempt, choice, context),
     },
   );
+}
+
+/** Undefined: an operator asked for it, or the leader stays the same. */
+function automaticFailover(
+  { leader, openings }: Plan,
+  { wish, epoch }: Attempt,
+  { member }: Choice,
+  { wall }: Context,
+): AutomaticFailover | undefined {
+  if (wish !== undefined || member === leader) return undefined;
+  return { epoch, from: openings.at(-1)?.leader ?? leader, to: member, at: wall };
 }
 
 function entryOf(

@@ -11,6 +11,7 @@ import { sealEpoch } from '#core/rules/sealing.js';
 import { timingsOf } from '#core/timings.js';
 import { appoint } from '#controller/decide/appoint.js';
 import { choose, hasTail } from '#controller/decide/choose.js';
+import { keepsLeader, reopened } from '#controller/decide/damping.js';
 import { answers } from '#controller/decide/forecast.js';
 import { strictRefuses } from '#controller/decide/lossless.js';
 import { inWords, replyError } from '#controller/decide/reply.js';
@@ -176,7 +177,7 @@ function giveUpWish(
   return { ...cluster, attempt: back };
 }
 
-/** The operator is answered. What goes on without him is an ordinary failover; paused, nothing does. */
+/** The operator is answered. What he asked for goes on as an ordinary failover; paused, or held and asked for by nobody, nothing does. */
 function endWish(
   cluster: ClusterState,
   plan: Plan,
@@ -185,11 +186,12 @@ function endWish(
   context: Context,
 ): ClusterState {
   replyError(attempt.wish?.request, 'OPERATION_FAILED', inWords(why), context);
-  const without = plan.care === 'paused' ? undefined : { ...attempt, wish: undefined };
+  const isOver = plan.care === 'paused' || (attempt.wish === undefined && keepsLeader(plan, context));
+  const without = isOver ? undefined : { ...attempt, wish: undefined };
   return { ...cluster, attempt: without, said: undefined };
 }
 
-/** The old leader does not come back, or lacks what others have: whoever is fit leads; paused, it is left to its operator. */
+/** The old leader does not come back, or lacks what others have: whoever is fit leads; paused, or while that is held, `react` looks again. */
 function endGoBack(
   cluster: ClusterState,
   plan: Plan,
@@ -302,8 +304,7 @@ function opening(cluster: ClusterState, plan: Plan, attempt: Attempt, context: C
     because: dead ? 'closed again' : silent ? 'silent' : 'late',
   });
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
-  // Paused, nobody but the same leader is thought of, unless an operator wished for another.
-  const isKept = plan.care === 'paused' && attempt.wish === undefined;
+  const isKept = attempt.wish === undefined && keepsLeader(plan, context);
   return sealAll(
     cluster,
     {
@@ -311,7 +312,7 @@ function opening(cluster: ClusterState, plan: Plan, attempt: Attempt, context: C
       suspectedAt: attempt.suspectedAt,
       failed: isKept ? [] : [...attempt.failed, plan.leader],
       wish: attempt.wish,
-      goBack: isKept ? reason('PAUSED_REOPEN', { leader: plan.leader }) : undefined,
+      goBack: isKept ? reopened(plan) : undefined,
     },
     context,
   );

@@ -4,6 +4,7 @@ import type { Forecast } from '#core/operator.js';
 import { isBeingAdopted, isProved, type Plan } from '#core/plan.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { behind, byPromise, unfit } from '#controller/decide/candidates.js';
+import { keepsLeader } from '#controller/decide/damping.js';
 import type { ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
 import { leaderItself } from '#controller/decide/leader-itself.js';
 import { couldBeLossless } from '#controller/decide/lossless.js';
@@ -24,7 +25,7 @@ export function forecast(
   const [best] = byPromise(cluster, plan, fit);
   const itself = leaderIsOff && of === 'failover' ? leaderItself(cluster, plan)?.member.name : undefined;
   const candidate = to === undefined ? (best ?? itself) : fit.includes(to) ? to : undefined;
-  const refused = busy(cluster, plan, of) ?? leaderUnfit(cluster, plan, of, context);
+  const refused = busy(cluster, plan, of, context) ?? leaderUnfit(cluster, plan, of, context);
   return {
     of,
     leader: plan.leader,
@@ -55,13 +56,13 @@ export function answers(picture: MemberPicture | undefined, plan: Plan, context:
 export const isOpenToWishes = ({ attempt }: ClusterState): boolean =>
   attempt?.stage === 'sealing' && attempt.wish === undefined;
 
-/** Paused, an opening that came to nothing is left to the operator: nobody else will end it. */
-const isGivenUp = ({ attempt }: ClusterState, plan: Plan): boolean =>
-  plan.care === 'paused' && attempt === undefined && !isProved(plan) && !isBeingAdopted(plan);
+/** Paused, or while a failover is held, an opening that came to nothing is left to the operator. */
+const isGivenUp = ({ attempt }: ClusterState, plan: Plan, context: Context): boolean =>
+  keepsLeader(plan, context) && attempt === undefined && !isProved(plan) && !isBeingAdopted(plan);
 
-function busy(cluster: ClusterState, plan: Plan, of: Forecast['of']): Reason | undefined {
+function busy(cluster: ClusterState, plan: Plan, of: Forecast['of'], context: Context): Reason | undefined {
   if (cluster.order !== undefined) return reason('BUSY', { doing: cluster.order.wish.kind });
-  if (of === 'failover' && (isOpenToWishes(cluster) || isGivenUp(cluster, plan))) return undefined;
+  if (of === 'failover' && (isOpenToWishes(cluster) || isGivenUp(cluster, plan, context))) return undefined;
   if (cluster.attempt !== undefined || !isProved(plan)) return reason('BUSY', { doing: 'failover' });
   return undefined;
 }

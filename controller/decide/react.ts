@@ -1,8 +1,9 @@
-/** From a suspicion to an attempt: at once, after a wait that the policy or the lease asks for, or not at all while paused. */
+/** From a suspicion to an attempt: at once, after a wait that the policy, the lease or damping asks for, or not at all while paused. */
 import { type DurationMs, since } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import { type Reason, type ReasonCode, reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
+import { held, reopened } from '#controller/decide/damping.js';
 import { sealAll } from '#controller/decide/failover.js';
 import { answers } from '#controller/decide/forecast.js';
 import { couldBeLossless } from '#controller/decide/lossless.js';
@@ -28,14 +29,12 @@ export function react(
   if (plan.care === 'paused') {
     // Nobody else is appointed; the same leader, once it is back and closed, is opened again.
     return isBackClosed(cluster, plan, context)
-      ? begin(cluster, suspicion, reason('PAUSED_REOPEN', { leader: plan.leader }), context)
+      ? begin(cluster, suspicion, reopened(plan), context)
       : say(cluster, 'warn', reason('PAUSED', { because: code }), context);
   }
   const waited = since(suspicion.since, context.now);
-  if (code === 'PLANNED_STOP') {
-    if (waited < plan.policy.plannedStopWaitMs) return say(cluster, 'info', suspicion.reason, context);
-    return begin(cluster, suspicion, undefined, context, reason('DATABASE_STOPPED', evidence));
-  }
+  if (code === 'PLANNED_STOP' && waited < plan.policy.plannedStopWaitMs)
+    return say(cluster, 'info', suspicion.reason, context);
   // A seal ends a replica's vouching, so it comes as late as possible: not before the promise to a silent leader has run out.
   const isSilent = SILENT.includes(code);
   if (isSilent && !isFenced(cluster.members[plan.leader], plan)) {
@@ -49,12 +48,14 @@ export function react(
       return say(cluster, 'error', reason('NO_CANDIDATE', { leader: plan.leader, eligible: '' }), context);
   }
   const isCrash = code === 'DATABASE_CRASHED' || code === 'LEADER_CLOSED';
-  if (isCrash && plan.policy.onCrash === 'restart-first' && waited < plan.policy.restartTimeoutMs) {
-    return isBackClosed(cluster, plan, context)
-      ? begin(cluster, suspicion, reason('RESTARTED', { leader: plan.leader }), context)
-      : say(cluster, 'info', reason('RESTARTING_FIRST', { leader: plan.leader }), context);
-  }
-  return begin(cluster, suspicion, undefined, context);
+  const isFirst = isCrash && plan.policy.onCrash === 'restart-first' && waited < plan.policy.restartTimeoutMs;
+  const why = code === 'PLANNED_STOP' ? reason('DATABASE_STOPPED', evidence) : suspicion.reason;
+  const heldBack = held(plan, why, context);
+  if ((isFirst || heldBack !== undefined) && isBackClosed(cluster, plan, context))
+    return begin(cluster, suspicion, reopened(plan), context, why);
+  if (isFirst) return say(cluster, 'info', reason('RESTARTING_FIRST', { leader: plan.leader }), context);
+  if (heldBack !== undefined) return say(cluster, 'warn', heldBack, context);
+  return begin(cluster, suspicion, undefined, context, why);
 }
 
 /**

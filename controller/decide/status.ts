@@ -1,8 +1,9 @@
 /** The state, as people read it. */
-import { type MonotonicMs, since } from '#core/brand.js';
+import { type MonotonicMs, since, type WallMs } from '#core/brand.js';
 import { databaseAddress, type Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
 import { bytesAhead, formatPosition, type Position } from '#core/position.js';
+import { damping_heldFor } from '#core/rules/damping.js';
 import type { ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
 import { formatTerm } from '#core/term.js';
 import { mayAct } from '#controller/decide/authority.js';
@@ -14,6 +15,7 @@ export function statusOf(
   cluster: string | undefined,
   now: MonotonicMs,
   authorityNow: MonotonicMs,
+  wall: WallMs,
 ): StatusDocument {
   const active = mayAct(state.role, authorityNow);
   const all = Object.values(state.clusters).filter((c) => cluster === undefined || c.name === cluster);
@@ -21,11 +23,16 @@ export function statusOf(
     controller: state.name,
     active,
     term: state.role.kind === 'active' ? formatTerm(state.role.term) : null,
-    clusters: all.sort((a, b) => (a.name < b.name ? -1 : 1)).map((c) => clusterStatus(c, active, now)),
+    clusters: all.sort((a, b) => (a.name < b.name ? -1 : 1)).map((c) => clusterStatus(c, active, now, wall)),
   };
 }
 
-function clusterStatus(cluster: ClusterState, active: boolean, now: MonotonicMs): ClusterStatus {
+function clusterStatus(
+  cluster: ClusterState,
+  active: boolean,
+  now: MonotonicMs,
+  wall: WallMs,
+): ClusterStatus {
   const plan = cluster.stored?.plan;
   const named = new Set([...(plan?.members.map((m) => m.name) ?? []), ...Object.keys(cluster.members)]);
   const leaderPosition =
@@ -42,10 +49,16 @@ function clusterStatus(cluster: ClusterState, active: boolean, now: MonotonicMs)
       plan === undefined || plan.holdMs === 0
         ? null
         : Math.max(0, Math.ceil(since(now, cluster.heldPromise))),
+    failoverHeldMs: plan === undefined ? null : failoverHeldMs(plan, wall),
     care: plan?.care ?? null,
     reason: cluster.said ?? cluster.attempt?.reason ?? cluster.suspicion?.reason ?? null,
     members,
   };
+}
+
+function failoverHeldMs(plan: Plan, wall: WallMs): number | null {
+  const leftMs = plan.care === 'automatic' ? Math.ceil(damping_heldFor(plan, wall)) : 0;
+  return leftMs === 0 ? null : leftMs;
 }
 
 function overall(

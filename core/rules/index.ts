@@ -1,5 +1,6 @@
-/** Every named safety rule, one function each. `decide` receives this record; tests hand it one with a rule replaced. */
+/** Every named safety rule, and damping, one function each. `decide` receives this record; tests hand it one with a rule replaced. */
 import * as authority from '#core/rules/authority.js';
+import * as damping from '#core/rules/damping.js';
 import * as durability from '#core/rules/durability.js';
 import * as eligibility from '#core/rules/eligibility.js';
 import * as epochs from '#core/rules/epochs.js';
@@ -49,6 +50,7 @@ export const rules = {
   V5: eligibility.V5_firstEligible,
   V6: eligibility.V6_runsWithoutGrants,
   V7: eligibility.V7_mayBeAppointed,
+  damping: damping.damping_heldFor,
 } as const;
 
 export type Rules = typeof rules;

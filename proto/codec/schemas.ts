@@ -1,13 +1,13 @@
 /**
  * What Tanist stores as JSON, in etcd and in an agent's state file: plans, policies, ledger entries, positions. Every key is
- * required and no other is allowed. A plan with a key that this version does not know was written by a newer one, which may
- * mean by it what this one would break; so it is refused, not half understood.
+ * required, but for those that older versions did not write, and no other is allowed. A plan with a key that this version does
+ * not know was written by a newer one, which may mean by it what this one would break; so it is refused, not half understood.
  */
 import { z } from 'zod';
 import { type ReasonCode, REASONS } from '#core/reasons.js';
 import { LEDGER_KINDS } from '#core/ledger.js';
 import { CARE, OLD_LEADER } from '#core/plan.js';
-import { APPOINT, DURABILITY_MODES, ON_CRASH } from '#core/policy.js';
+import { APPOINT, DEFAULT_POLICY, DURABILITY_MODES, ON_CRASH } from '#core/policy.js';
 import { PROFILES } from '#core/timings.js';
 import {
   bigintSchema,
@@ -49,6 +49,7 @@ export const policySchema = z
     slotRetentionBytes: count,
     onCrash: z.enum(ON_CRASH),
     restartTimeoutMs: durationSchema,
+    failoverWindowMs: durationSchema.prefault(DEFAULT_POLICY.failoverWindowMs),
     members: z
       .record(
         name,
@@ -107,6 +108,9 @@ export const planSchema = z
         z.strictObject({ ...mark, leader: name, position: positionSchema, lineage: z.string() }).readonly(),
       )
       .readonly(),
+    lastFailover: orNull(
+      z.strictObject({ epoch: epochSchema, from: name, to: name, at: wallClockSchema }).readonly(),
+    ).prefault(null),
     policy: policySchema,
   })
   .readonly();

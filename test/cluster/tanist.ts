@@ -26,7 +26,7 @@ export interface TanistOptions {
   readonly label: string;
   readonly members?: number;
   readonly controllers?: number;
-  /** Keys of the policy file. */
+  /** Keys of the policy file; default: no failover is held. */
   readonly policy?: Readonly<Record<string, unknown>>;
   /** Lines of postgresql.conf, for every member. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -107,7 +107,8 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
   for (const program of [...controllers, ...members.map((m) => m.agent)]) program.start();
 
   const policyFile = join(folder, 'policy.yaml');
-  writeFileSync(policyFile, stringify(options.policy ?? {}));
+  // One leader after another is taken away here, faster than damping lets anybody follow; whoever tests damping gives a window.
+  writeFileSync(policyFile, stringify({ failoverWindow: '0ms', ...options.policy }));
   const cluster = describeCluster({
     folder,
     home,

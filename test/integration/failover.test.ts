@@ -1,5 +1,11 @@
 /** The main job on real etcd and PostgreSQL: a leader dies, its heir takes over, nothing is lost, everybody follows. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { succeed } from '#test/cluster/command-line.js';
+import { CLUSTER } from '#test/cluster/configuration.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
 import { startTanist, type TanistCluster } from '#test/cluster/tanist.js';
 import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
@@ -127,6 +133,43 @@ describe('a leader in care', () => {
     epoch += 1;
     await cluster.waitUntilWell({ epoch, timeoutMs: 40_000 });
     expect(await missing((await cluster.leader()).server, 'cut', load.acknowledged)).toEqual([]);
+  });
+
+  it('whose agent stands still for longer than a canary, and less than its lease, is not taken for dead', async () => {
+    const { agent } = await cluster.leader();
+    agent.kill('SIGSTOP');
+    // Of the balanced profile's 1000 and 2000 ms.
+    await sleep(1300);
+    agent.kill('SIGCONT');
+    await sleep(1500);
+    await cluster.waitUntilWell({ epoch });
+    expect(Number((await cluster.history())[0]?.epoch)).toBe(epoch);
+  });
+
+  it('killed soon after it took over, with its agent: another failover is held, and done at once when an operator asks', async () => {
+    const first = await cluster.leader();
+    await under('damped', 1, () => first.server.kill('SIGKILL'));
+    const heir = await cluster.leader();
+    const policyFile = join(cluster.folder, 'damped.yaml');
+    writeFileSync(policyFile, stringify({ failoverWindow: '1m' }));
+    await succeed(cluster.tanist, ['policy', CLUSTER, '--file', policyFile]);
+    await heir.kill();
+    const held = await waitFor(
+      async () => {
+        const [shown] = (await cluster.status()).clusters;
+        return shown?.reason?.code === 'FAILOVER_HELD' ? shown : undefined;
+      },
+      { timeoutMs: 10_000, what: 'the failover to be held' },
+    );
+    expect(held).toMatchObject({ state: 'waiting', leader: heir.name, epoch });
+    expect(held.reason?.evidence).toMatchObject({ from: first.name, to: heir.name });
+    expect(held.failoverHeldMs).toBeGreaterThan(10_000);
+    await succeed(cluster.tanist, ['failover', CLUSTER, '--yes']);
+    expect((await cluster.leader()).name).not.toBe(heir.name);
+    epoch += 1;
+    heir.revive();
+    await cluster.waitUntilWell({ epoch, timeoutMs: 40_000 });
+    await succeed(cluster.tanist, ['policy', CLUSTER, '--file', cluster.policyFile]);
   });
 
   it('does not notice that the active controller was stopped', async () => {

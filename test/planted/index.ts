@@ -5,6 +5,7 @@
 import type { Rules } from '#core/rules/index.js';
 import { rules } from '#core/rules/index.js';
 import { AUTHORITY_MISTAKES } from '#test/planted/authority.js';
+import { DAMPING_MISTAKES } from '#test/planted/damping.js';
 import { ELIGIBILITY_MISTAKES } from '#test/planted/eligibility.js';
 import { ENGINE_MISTAKES } from '#test/planted/engine.js';
 import { EPOCH_MISTAKES } from '#test/planted/epochs.js';
@@ -23,6 +24,7 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
   ...SEALING_MISTAKES,
   ...FENCING_MISTAKES,
   ...ENGINE_MISTAKES,
+  ...DAMPING_MISTAKES,
 };
 
 /** The rules with that mistake in them; undefined: the right ones. */

@@ -71,6 +71,7 @@ export function plan(over: Partial<Plan> & { readonly names?: readonly string[] 
     upstreams: {},
     opening: { state: 'proved' },
     openings: [opening(1n, 'a', '1:50')],
+    lastFailover: undefined,
     policy: DEFAULT_POLICY,
     ...rest,
   };

@@ -44,7 +44,7 @@ export function controllerScenario(): Scenario {
   function take(input: Input): readonly string[] {
     const decision = decide(
       state,
-      { ...input, at: asMonotonic(now), authorityAt: asMonotonic(now), wall: asWall(0) },
+      { ...input, at: asMonotonic(now), authorityAt: asMonotonic(now), wall: asWall(now) },
       rules,
     );
     state = decision.state;
@@ -270,6 +270,8 @@ export function controllerScenario(): Scenario {
                   },
                 }),
             holdMs: asDuration(Number(o['hold'] ?? 0)),
+            lastFailover:
+              o['failedOver'] === undefined ? undefined : failedOver(o['failedOver'], leader, now),
             ...(o['opening'] === 'pending'
               ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } }
               : { openings: [opening(epoch, leader, '1:50')] }),
@@ -361,7 +363,7 @@ export function controllerScenario(): Scenario {
   return scenario;
 }
 
-/** `onCrash=restart-first`, `never=c`, `cascade=d>b`: wishes of the policy. */
+/** `onCrash=restart-first`, `never=c`, `cascade=d>b`, `window=0`: wishes of the policy. */
 function policyOf(o: Options): Policy {
   const [follower, upstream] = o['cascade']?.split('>') ?? [];
   const members = {
@@ -379,6 +381,7 @@ function policyOf(o: Options): Policy {
     durability: wanted,
     members,
     onCrash: (o['onCrash'] ?? 'failover') as Policy['onCrash'],
+    failoverWindowMs: asDuration(Number(o['window'] ?? DEFAULT_POLICY.failoverWindowMs)),
   };
 }
 
@@ -451,6 +454,12 @@ function showAnswer(answer: OperatorAnswer): string {
       return `inspected, leader ${leader}: ${findings.map((f) => `${f.member ?? 'all'} ${f.severity} ${f.code}`).join(', ')}`;
     }
   }
+}
+
+/** `3/a/20000`: it was at epoch 3, from a, 20 s ago. */
+function failedOver(text: string, to: string, now: number): Plan['lastFailover'] {
+  const [epoch = '', from = '', ageMs] = text.split('/');
+  return { epoch: asEpoch(BigInt(epoch)), from, to, at: asWall(now - Number(ageMs)) };
 }
 
 /** `3/100/2900`: vouched for epoch 3, 100 ms ago, for 2900 ms yet; `no`: under no promise. */

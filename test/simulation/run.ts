@@ -73,10 +73,12 @@ export function run(options: RunOptions): Outcome {
     faults = befall(world, theme, options);
     timeline.runUntil(timeline.now + SAFETY_MS, isOver);
     heal(world, options);
-    const until = timeline.now + HEALED_WITHIN_MS;
+    // One window may be open when all is healed; what holds nobody any more opens no other.
+    const withinMs = HEALED_WITHIN_MS + world.failoverWindowMs;
+    const until = timeline.now + withinMs;
     timeline.runUntil(until, () => isOver() || isWhole(world));
     if (!isOver() && !isWhole(world))
-      truth.violate('INV-8', `not whole after ${HEALED_WITHIN_MS} ms: ${unwell(world) ?? ''}`);
+      truth.violate('INV-8', `not whole after ${withinMs} ms: ${unwell(world) ?? ''}`);
     if (!isOver()) checkHistory(world);
   }
   return {
@@ -101,7 +103,8 @@ function adopt(world: World): void {
   };
   const ask = (): void => {
     if (world.etcd.plan(CLUSTER) !== undefined) return;
-    const policy = { ...DEFAULT_POLICY, profile: world.profile, durability: world.durability };
+    const { profile, durability, failoverWindowMs } = world;
+    const policy = { ...DEFAULT_POLICY, profile, durability, failoverWindowMs };
     if (isHeard())
       world
         .active()
@@ -185,11 +188,12 @@ function operate(world: World, healedAt: number): void {
   const [kept] = plan.maintenance;
   if (kept !== undefined) ask(world, { kind: 'maintenance', member: kept, on: false, by: 'ops' });
   const leader = world.member(plan.leader);
+  const comesAfterMs = OPERATOR_COMES_AFTER_MS + world.failoverWindowMs;
   // Looked after on the spot: nothing there can commit, and nobody else knows what that leader had promised.
-  if (!leader.db.canCommit && world.timeline.now - healedAt > OPERATOR_COMES_AFTER_MS) {
+  if (!leader.db.canCommit && world.timeline.now - healedAt > comesAfterMs) {
     world.truth.isLossAccepted = true;
     // Where logs have diverged nobody is chosen unless he names one.
-    const isInVain = world.timeline.now - healedAt > 2 * OPERATOR_COMES_AFTER_MS;
+    const isInVain = world.timeline.now - healedAt > 2 * comesAfterMs;
     const to = isInVain ? world.members.find((member) => member !== leader)?.name : undefined;
     ask(world, { kind: 'failover', to, by: 'ops', acceptLoss: true, leaderIsOff: true });
   }
@@ -257,7 +261,7 @@ function checkHistory(world: World): void {
     const length = world.leader()?.db.log.length;
     return world.members.every(({ db }) => db.log.applied === length) && isWhole(world);
   };
-  timeline.runUntil(timeline.now + HEALED_WITHIN_MS, isLevel);
+  timeline.runUntil(timeline.now + HEALED_WITHIN_MS + world.failoverWindowMs, isLevel);
   const leader = world.leader();
   if (leader === undefined) return;
   for (const { name, db } of world.members) {

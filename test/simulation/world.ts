@@ -1,4 +1,5 @@
 /** One cluster with all that it runs on, built from a seed. */
+import { asDuration, type DurationMs } from '#core/brand.js';
 import type { Rules } from '#core/rules/index.js';
 import type { ProfileName } from '#core/timings.js';
 import type { PlanMember } from '#core/plan.js';
@@ -68,6 +69,8 @@ export class World {
   /** How many restores of etcd wait for their generation: no controller is started meanwhile. */
   restoring = 0;
   readonly durability: DurabilityPolicy;
+  /** Damping: for how long after an automatic failover the next one is held. */
+  readonly failoverWindowMs: DurationMs;
   readonly seed: number;
   readonly #setting: Setting;
   readonly #sessions: Sessions;
@@ -92,6 +95,8 @@ export class World {
     const isAsync = setting.waits === 'async' || (setting.waits === 'any' && durability.chance(0.3));
     const others = DURABILITIES.filter((one) => one !== ASYNC || setting.waits === 'any');
     this.durability = isAsync ? ASYNC : durability.pick(others);
+    // Mostly none: one failover after the other is what is tested.
+    this.failoverWindowMs = asDuration(Random.of(seed, 'damping').pick([0, 0, 0, 0, 0, 1500, 6000]));
     const memberHosts = Array.from({ length: count }, (_, i) => host(`m${i + 1}`));
     const isShared = shape.chance(0.5) && !setting.controllersApart;
     const controllerCount = shape.pick([1, 2, 3, 3, 3]);

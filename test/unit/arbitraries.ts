@@ -27,6 +27,7 @@ export const text = fc.string({ maxLength: 40, unit: 'binary' });
 export const duration = fc
   .double({ min: 0, noDefaultInfinity: true, noNaN: true })
   .map((ms) => asDuration(ms === 0 ? 0 : ms));
+const wall = fc.integer({ min: 0, max: 253_402_300_799_999 }).map(asWall);
 const lsn = fc.bigInt(0n, 2n ** 64n - 1n);
 const timeline = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 
@@ -54,6 +55,7 @@ export const policy: fc.Arbitrary<Policy> = record({
   slotRetentionBytes: fc.maxSafeNat(),
   onCrash: fc.constantFrom(...ON_CRASH),
   restartTimeoutMs: duration,
+  failoverWindowMs: duration,
   members: fc.dictionary(name, memberWishes, { noNullPrototype: true }),
   ledgerRetention: fc.nat(),
 });
@@ -96,6 +98,9 @@ export const plan: fc.Arbitrary<Plan> = record({
     record({ epoch: counter.map(asEpoch), mark: text, leader: name, position, lineage: text }),
     { maxLength: 3 },
   ),
+  lastFailover: fc.option(record({ epoch: counter.map(asEpoch), from: name, to: name, at: wall }), {
+    nil: undefined,
+  }),
   policy,
 });
 const evidence = fc.oneof(
@@ -135,7 +140,7 @@ export const ledgerEntry: fc.Arbitrary<LedgerEntry> = record({
   kind: fc.constantFrom(...LEDGER_KINDS),
   leader: name,
   previousLeader: fc.option(name, { nil: undefined }),
-  at: fc.integer({ min: 0, max: 253_402_300_799_999 }).map(asWall),
+  at: wall,
   controller: name,
   term: text,
   reason: because,

@@ -397,6 +397,7 @@ openTimeout: 1h
 slotRetention: 512MiB
 onCrash: restart-first
 restartTimeout: 30s
+failoverWindow: 0ms
 members:
   orders-2: { priority: 10 }
   orders-3: { priority: -1, appoint: never, follow: orders-2 }
@@ -412,6 +413,7 @@ ledgerRetention: 10`);
       slotRetentionBytes: 2 ** 29,
       onCrash: 'restart-first',
       restartTimeoutMs: 30_000,
+      failoverWindowMs: 0,
       members: {
         'orders-2': { priority: 10, appoint: 'yes', follow: undefined },
         'orders-3': { priority: -1, appoint: 'never', follow: 'orders-2' },
@@ -456,7 +458,7 @@ ledgerRetention: 10`);
     ],
     [
       'priorities: { a: 1 }',
-      'priorities: unknown key; known here: profile, durability, acknowledgements, plannedStopWait, tailTimeout, waitForAhead, openTimeout, slotRetention, onCrash, restartTimeout, members, ledgerRetention',
+      'priorities: unknown key; known here: profile, durability, acknowledgements, plannedStopWait, tailTimeout, waitForAhead, openTimeout, slotRetention, onCrash, restartTimeout, failoverWindow, members, ledgerRetention',
     ],
     ['onCrash: restart', 'onCrash: expected one of failover, restart-first, found "restart"'],
     [

@@ -49,6 +49,7 @@ const cluster: ClusterStatus = {
   leader: 'orders-1',
   profile: 'balanced',
   heldMs: null,
+  failoverHeldMs: null,
   reason: null,
   members: [leader, replica],
 };
@@ -107,6 +108,18 @@ describe('the picture', () => {
     expect(picture(held).slice(-3)).toEqual([
       '  held: a leader that falls silent is not replaced for up to 73 s',
       '  as soon as its agent is back: tanist hold orders --end',
+      '',
+    ]);
+  });
+
+  it('of a cluster whose next failover would be held, and of one whose is', () => {
+    const lately: ClusterStatus = { ...cluster, failoverHeldMs: 42_100 };
+    const note = '  damped: the last automatic failover was lately, so another one is held for 43 s';
+    expect(picture({ ...active, clusters: [lately] }).slice(-2)).toEqual([note, '']);
+    const held: ClusterStatus = { ...lately, state: 'waiting', reason: reason('FAILOVER_HELD') };
+    expect(picture({ ...active, clusters: [held] }).slice(-3)).toEqual([
+      note,
+      '  to let another member lead now: tanist failover orders',
       '',
     ]);
   });

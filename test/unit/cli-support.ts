@@ -100,6 +100,7 @@ export const PLAN: Plan = {
   upstreams: {},
   opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted' },
   openings: [],
+  lastFailover: undefined,
   policy: DEFAULT_POLICY,
 };
 

@@ -62,6 +62,12 @@ const example: Plan = {
       lineage: '',
     },
   ],
+  lastFailover: {
+    epoch: asEpoch(2n),
+    from: 'pg-1',
+    to: 'pg-2',
+    at: asWall(Date.parse('2026-05-04T03:02:01.250Z')),
+  },
   policy: { ...DEFAULT_POLICY, members: { 'pg-2': { priority: 10, appoint: 'yes', follow: undefined } } },
 };
 
@@ -147,6 +153,12 @@ describe('stored JSON', () => {
             "lineage": ""
           }
         ],
+        "lastFailover": {
+          "epoch": 2,
+          "from": "pg-1",
+          "to": "pg-2",
+          "at": "2026-05-04T03:02:01.250Z"
+        },
         "policy": {
           "profile": "balanced",
           "durability": {
@@ -160,6 +172,7 @@ describe('stored JSON', () => {
           "slotRetentionBytes": 8589934592,
           "onCrash": "failover",
           "restartTimeoutMs": 10000,
+          "failoverWindowMs": 60000,
           "members": {
             "pg-2": {
               "priority": 10,
@@ -171,6 +184,16 @@ describe('stored JSON', () => {
         }
       }"
     `);
+  });
+
+  it('is read as it was before damping: with its window, and no failover yet', () => {
+    const { lastFailover: _, ...older } = JSON.parse(planToJson(example)) as Record<string, unknown>;
+    const { failoverWindowMs: __, ...policyThen } = older['policy'] as Record<string, unknown>;
+    expect(planFromJson(JSON.stringify({ ...older, policy: policyThen }))).toStrictEqual({
+      ...example,
+      lastFailover: undefined,
+    });
+    expect(policyFromJson(JSON.stringify(policyThen))).toStrictEqual(example.policy);
   });
 
   it('says when a decision was made in words', () => {

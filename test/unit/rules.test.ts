@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { asDuration, asEpoch, asMonotonic, asRevision, asVersion } from '#core/brand.js';
+import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, asWall } from '#core/brand.js';
 import { A3_shouldHandOver } from '#core/rules/authority.js';
 import { rules } from '#core/rules/index.js';
 import { sealEpoch } from '#core/rules/sealing.js';
 import { LONGEST_HOLD, PROFILES, timingsOf } from '#core/timings.js';
+import { DEFAULT_POLICY } from '#core/policy.js';
 import { opening, plan, position, TERM } from '#test/scenarios/build.js';
 
 const e = asEpoch;
@@ -180,5 +181,34 @@ describe('F and V', () => {
     expect(rules.V7(p, 'b', false, false)).toBe(true);
     expect(rules.V7(p, 'c', false, false)).toBe(false);
     expect(rules.V7(p, 'c', true, false)).toBe(true);
+  });
+});
+
+describe('damping', () => {
+  const opens = asWall(1_000_000);
+  const heldAt = (ms: number, over: Partial<ReturnType<typeof plan>> = {}): number => {
+    const lastFailover = { epoch: e(4n), from: 'a', to: 'b', at: opens };
+    const openings = [opening(4n, 'b', '1:50')];
+    return rules.damping(
+      plan({ epoch: e(4n), leader: 'b', openings, lastFailover, ...over }),
+      asWall(opens + ms),
+    );
+  };
+  const pending = { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } as const;
+
+  it('holds for what is left of the window, and no longer', () => {
+    expect([0, 1, 59_999, 60_000, 1e9].map((ms) => heldAt(ms))).toEqual([60_000, 59_999, 1, 0, 0]);
+    expect(heldAt(1, { policy: { ...DEFAULT_POLICY, failoverWindowMs: asDuration(0) } })).toBe(0);
+  });
+  it('holds nothing after none, and after one that seems to lie ahead', () => {
+    expect(heldAt(1, { lastFailover: undefined })).toBe(0);
+    expect(heldAt(-1)).toBe(0);
+  });
+  it('holds no other candidate of the same change of leader, whoever asked for it', () => {
+    expect(heldAt(1, { opening: pending, openings: [opening(3n, 'a', '1:50')] })).toBe(0);
+    expect(heldAt(1, { opening: pending, epoch: e(5n), leader: 'c' })).toBe(0);
+  });
+  it('holds beside a leader that is opened again', () => {
+    expect(heldAt(1, { opening: pending, epoch: e(5n) })).toBe(59_999);
   });
 });

@@ -2,7 +2,7 @@
  * What really is, seen from outside of all clocks: the invariants of DESIGN 11, asked at every step that could break one. Nobody in the
  * simulation can read this.
  */
-import type { Epoch } from '#core/brand.js';
+import type { Epoch, WallMs } from '#core/brand.js';
 import { formatDurability } from '#core/durability.js';
 import { isEqual } from '#core/equal.js';
 import type { LedgerEntry } from '#core/ledger.js';
@@ -33,6 +33,8 @@ const AFTER_STANDSTILL_MS = 1500;
 const SEEN_WITHIN_MS = 8000;
 /** A guard that died so recently may not be missed yet. */
 const GUARDED_WITHIN_MS = 3000;
+/** Longer than a wish takes from the asking to the last candidate that is tried for it. */
+const ASKED_WITHIN_MS = 60_000;
 
 export class Truth implements Witness {
   violation: Violation | undefined;
@@ -53,6 +55,9 @@ export class Truth implements Witness {
   readonly #standstill = new Map<string, number>();
   /** Epochs appointed by S5. */
   readonly #lossless = new Set<Epoch>();
+  /** The last change of leader that no operator can have asked for. */
+  #automatic: { readonly epoch: Epoch; readonly at: WallMs; readonly isProved: boolean } | undefined;
+  #askedAt = Number.NEGATIVE_INFINITY;
   /** Nothing but the control plane is in trouble in this run. */
   staysOpen = false;
   /** An operator has said that acknowledged writes may be lost. */
@@ -213,6 +218,25 @@ export class Truth implements Witness {
     this.#sealed.set(key, [...(this.#sealed.get(key) ?? []), position]);
   }
 
+  /** An operator asks for another leader: who follows may be his wish. */
+  asksForAnother(): void {
+    this.#askedAt = this.#timeline.now;
+  }
+
+  /** Damping: begun by nobody's wish, and too soon on another one that had come to its end. */
+  #failsOver({ epoch, leader, policy }: Plan, before: Plan | undefined, { at }: LedgerEntry): void {
+    const last = this.#automatic;
+    const isAsked = this.#timeline.now - this.#askedAt < ASKED_WITHIN_MS;
+    this.#automatic = isAsked ? undefined : { epoch, at, isProved: false };
+    if (isAsked || last?.isProved !== true || before === undefined || !isProved(before)) return;
+    const ageMs = at - last.at;
+    if (ageMs >= 0 && ageMs < policy.failoverWindowMs)
+      this.violate(
+        'damping',
+        `${leader} is appointed at epoch ${epoch}, ${Math.round(ageMs)} ms after the failover of epoch ${last.epoch}`,
+      );
+  }
+
   /** A plan is in etcd. */
   committed(plan: Plan, before: Plan | undefined, entry: LedgerEntry | undefined): void {
     this.#trace.log(
@@ -229,6 +253,7 @@ export class Truth implements Witness {
       for (const acknowledged of this.#acknowledged) this.#isCountedOn(acknowledged);
     if (plan.opening.state === 'pending' && before?.epoch !== plan.epoch && !isBeingAdopted(plan))
       this.#appointed(plan);
+    if (plan.opening.state === 'pending' && entry?.kind === 'failover') this.#failsOver(plan, before, entry);
     if (isProved(plan) && before !== undefined && !isProved(before) && entry !== undefined)
       this.#proved(plan, entry);
   }
@@ -263,6 +288,7 @@ export class Truth implements Witness {
   }
 
   #proved(plan: Plan, entry: LedgerEntry): void {
+    if (this.#automatic !== undefined) this.#automatic = { ...this.#automatic, isProved: true };
     const db = this.named(plan.leader);
     if (db.log.durableMark()?.epoch !== plan.epoch)
       this.violate(

@@ -1,6 +1,6 @@
 /** A controller process: the production `decide`, with models behind the effects. As `controller/loop.ts`, without promises. */
 import { assertNever } from '#core/assert.js';
-import { asWall, type Revision } from '#core/brand.js';
+import type { Revision } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { OperatorCommand } from '#core/operator.js';
 import type { Plan } from '#core/plan.js';
@@ -58,6 +58,7 @@ export class ControllerNode {
   }
 
   operate(cluster: string, command: OperatorCommand, answered: (answer: Answer) => void): void {
+    if (command.kind === 'failover' || command.kind === 'switchover') this.#deps.truth.asksForAnother();
     this.#requests += 1;
     this.#waiting.set(this.#requests, answered);
     this.take({ kind: 'operate', cluster, command, request: this.#requests });
@@ -85,7 +86,7 @@ export class ControllerNode {
       for (const { plan } of this.#deps.etcd.readAll()) this.#heldWhenElected.set(plan.cluster, plan);
     const decision = decide(
       this.#state,
-      Object.assign(input, { at: host.waitingNow(), authorityAt: host.now(), wall: asWall(0) }),
+      Object.assign(input, { at: host.waitingNow(), authorityAt: host.now(), wall: host.wall() }),
       this.#deps.rules,
     );
     this.#state = decision.state;

@@ -2,7 +2,7 @@
  * A machine: a clock whose rate is a little off, and processes that can be stopped, continued and killed. What arrives for a stopped
  * process waits; when it goes on, its timers come before what was sent to it.
  */
-import { asMonotonic, type MonotonicMs } from '#core/brand.js';
+import { asMonotonic, asWall, type MonotonicMs, type WallMs } from '#core/brand.js';
 import type { Random } from '#test/simulation/world/random.js';
 import type { Timeline, Timer } from '#test/simulation/world/timeline.js';
 
@@ -32,6 +32,11 @@ export class Host {
   /** The clock of waits: stands still in a sleep. */
   waitingNow(): MonotonicMs {
     return asMonotonic(this.#offset + this.timeline.now * this.rate - this.#asleepMs);
+  }
+
+  /** Milliseconds since the run began, as a machine with NTP knows them; damping alone looks at it. */
+  wall(): WallMs {
+    return asWall(this.timeline.now);
   }
 
   /** The machine sleeps: everything in it stands still, and so does its monotonic clock. */
