@@ -138,9 +138,32 @@ export interface DatabaseReport {
   readonly streaming: boolean;
   /** Who receives log from this database now, by application name. */
   readonly followers: readonly string[];
+  /** Sessions of a leader that are outside of the cluster's durability, as far as that can be seen. */
+  readonly lowered: LoweredSessions;
   /** True when the log of a dead or closed server can be read and handed to a candidate. */
   readonly tailReadable: boolean;
 }
+
+/** They have lowered their own durability, or somebody has for them: what is acknowledged to them may be on no replica. */
+export interface LoweredSessions {
+  /** How many there are now. */
+  readonly sessions: number;
+  /** Some of them, a few at most. Not empty without sessions: whoever connects next is one. */
+  readonly named: readonly LoweredSession[];
+}
+
+/** In the words of the engine. */
+export interface LoweredSession {
+  readonly who: string;
+  /** The program and its address, as far as they are known. */
+  readonly where: string;
+  /** The setting, and where it comes from. */
+  readonly by: string;
+  /** How many of the kind there are now. */
+  readonly sessions: number;
+}
+
+export const NOBODY_LOWERED: LoweredSessions = { sessions: 0, named: [] };
 
 /**
  * `stopped`: shut down cleanly, an administrator's act. `fenced`: stopped by its own agent. `crashed`: its process is gone

@@ -1,6 +1,7 @@
 /** What a controller sees, in the form that `tanist status --json` prints. Numbers that people read; nothing here decides. */
 import type { Care } from '#core/plan.js';
 import type { Reason } from '#core/reasons.js';
+import type { LoweredSessions } from '#core/report.js';
 
 export interface StatusDocument {
   readonly controller: string;
@@ -47,6 +48,8 @@ export interface MemberStatus {
   readonly appoint: 'yes' | 'never';
   /** Who receives log from it and is no member: extra replicas, backups. */
   readonly followers: readonly string[];
+  /** Of the leader: sessions that are outside of the cluster's durability, as far as can be seen; null: none. */
+  readonly lowered: LoweredSessions | null;
   readonly heardMsAgo: number | null;
   readonly problem: { readonly code: string; readonly text: string } | null;
 }

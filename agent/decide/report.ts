@@ -5,7 +5,7 @@
 import { after, asDuration, latest, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import { NO_ACKNOWLEDGEMENTS, sameDurability } from '#core/durability.js';
 import { isReleased } from '#core/plan.js';
-import type { DatabaseReport, DatabaseState, Report } from '#core/report.js';
+import { type DatabaseReport, type DatabaseState, NOBODY_LOWERED, type Report } from '#core/report.js';
 import { guardedForMs, isTold } from '#agent/decide/guard.js';
 import type { AgentState, Context, Observed, Transmission } from '#agent/decide/state.js';
 import { isDown } from '#agent/decide/observe.js';
@@ -108,6 +108,7 @@ function databaseReport(state: AgentState, context: Context): DatabaseReport {
       upstream: undefined,
       streaming: false,
       followers: [],
+      lowered: NOBODY_LOWERED,
       tailReadable: false,
     };
   }
@@ -122,6 +123,7 @@ function databaseReport(state: AgentState, context: Context): DatabaseReport {
     upstream: database.upstream,
     streaming: database.streaming,
     followers: database.followers,
+    lowered: database.lowered,
     tailReadable: database.tailReadable,
   };
 }

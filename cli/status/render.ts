@@ -1,4 +1,5 @@
 /** The answer to `tanist status`, for people: one line per cluster, one table of its members, and what to do next. */
+import type { LoweredSessions } from '#core/report.js';
 import type { ClusterStatus, StatusDocument } from '#core/status.js';
 import type { ControllerAnswer, StatusAnswer } from '#cli/status/ask.js';
 import { renderMembers } from '#cli/status/members.js';
@@ -69,11 +70,23 @@ const notes = ({ members, heldMs, failoverHeldMs }: ClusterStatus): readonly str
     : [
         `  damped: the last automatic failover was lately, so another one is held for ${Math.ceil(failoverHeldMs / 1000)} s`,
       ]),
-  ...members.flatMap(({ name, problem, followers }) => [
+  ...members.flatMap(({ name, problem, followers, lowered }) => [
     ...(problem === null ? [] : [`  ${name}: ${problem.code}: ${problem.text}`]),
     ...(followers.length === 0 ? [] : [`  ${name}: also followed by ${followers.join(', ')} (no members)`]),
+    ...(lowered === null ? [] : loweredNotes(name, lowered)),
   ]),
 ];
+
+function loweredNotes(leader: string, { sessions, named }: LoweredSessions): readonly string[] {
+  const unnamed = sessions - named.reduce((sum, kind) => sum + kind.sessions, 0);
+  return [
+    `  ${leader}: ${sessions} sessions outside of the cluster's durability`,
+    ...named.map(({ who, where, by, sessions: count }) => {
+      return `    ${who}${where === '' ? '' : ` (${where})`}, ${count} now: ${by}`;
+    }),
+    ...(unnamed > 0 ? [`    and ${unnamed} more`] : []),
+  ];
+}
 
 function whatNext({ name, state, care, heldMs, reason }: ClusterStatus): readonly string[] {
   if (state === 'not-in-care') return [`  to take it into care: tanist adopt ${name}`];

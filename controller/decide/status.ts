@@ -3,6 +3,7 @@ import { type MonotonicMs, since, type WallMs } from '#core/brand.js';
 import { databaseAddress, type Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
 import { bytesAhead, formatPosition, type Position } from '#core/position.js';
+import type { DatabaseReport } from '#core/report.js';
 import { damping_heldFor } from '#core/rules/damping.js';
 import type { ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
 import { formatTerm } from '#core/term.js';
@@ -115,6 +116,7 @@ function memberStatus(
     maintenance: plan?.maintenance.includes(name) ?? false,
     appoint: plan === undefined ? 'yes' : memberPolicy(plan.policy, name).appoint,
     followers: extraFollowers(plan, database?.followers ?? []),
+    lowered: plan?.leader === name ? loweredOf(database) : null,
     heardMsAgo: picture?.report === undefined ? null : Math.round(since(picture.receivedAt, now)),
     problem: picture?.report?.problem ?? null,
   };
@@ -127,6 +129,9 @@ function nameOf(plan: Plan | undefined, address: string | undefined): string | u
 
 const extraFollowers = (plan: Plan | undefined, followers: readonly string[]): readonly string[] =>
   followers.filter((follower) => plan?.members.some(({ name }) => name === follower) !== true);
+
+const loweredOf = (database: DatabaseReport | undefined): MemberStatus['lowered'] =>
+  database === undefined || database.lowered.named.length === 0 ? null : database.lowered;
 
 const openness = (role: string): string =>
   role === 'writable' ? 'open' : role === 'replica' ? 'closed' : 'running';

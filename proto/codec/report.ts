@@ -7,6 +7,7 @@ import {
   type DurabilityReport,
   type Finding,
   type Inspection,
+  NOBODY_LOWERED,
   type OpenedReport,
   type ProbeReport,
   type Problem,
@@ -185,6 +186,7 @@ function readDatabase(wire: Database__Output): DatabaseReport {
     upstream: readOptionalText(wire.upstream),
     streaming,
     followers,
+    lowered: wire.lowered ?? NOBODY_LOWERED,
     tailReadable,
   };
 }
@@ -203,6 +205,7 @@ function writeDatabase(database: DatabaseReport): Database {
     upstream: upstream ?? '',
     streaming,
     followers: [...database.followers],
+    lowered: { ...database.lowered, named: [...database.lowered.named] },
     tailReadable,
   };
 }

@@ -417,3 +417,39 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     expect(await slots()).toEqual(used); // in use, so not dropped
   });
 });
+
+describe('postgres engine, opening in the midst of a checkpoint', { timeout: 60_000 }, () => {
+  it('does not wait for its end, and commits wait from the first client on', async () => {
+    const { members, history } = await createMembers('midst', 2);
+    const [ann, bob] = members;
+    await ann.server.query(`create table dirty as select repeat('x', 500) from generate_series(1, 20000)`);
+    await ann.server.query('create table written (n int)');
+    await ann.server.query('checkpoint'); // of which its replica makes one of its own
+    await bob.server.waitUntilCaughtUpWith(ann.server);
+    const slow = await connect(bob.server);
+    const version = Number(readFileSync(join(bob.server.dir, 'PG_VERSION'), 'utf8'));
+    const begin = version >= 15 ? `pg_backup_start('slow', false)` : `pg_start_backup('slow', false, false)`;
+    void slow.query(`select ${begin}`).catch(() => undefined);
+    const isUnderWay = async (): Promise<boolean> => {
+      const at = `select from pg_stat_activity where backend_type = 'checkpointer' and wait_event = 'CheckpointWriteDelay'`;
+      return (await bob.server.query(at)).length > 0;
+    };
+    await waitFor(isUnderWay, { timeoutMs: 10_000, what: 'the checkpoint to have begun' });
+    const client = await connect(bob.server);
+    await fence(ann);
+    await seal(bob);
+    const { atLeast } = await takeTail(bob, ann);
+    const startedAt = performance.now();
+    await history.open(bob, { atLeast, durability: { synchronous: ['ann'], acknowledgements: 1 } });
+    expect(performance.now() - startedAt).toBeLessThan(3_000); // as against minutes
+    let isAcknowledged = false;
+    const written = client.query('insert into written values (1)').then(() => (isAcknowledged = true));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(isAcknowledged).toBe(false);
+    await ann.run({ kind: 'start' });
+    await seal(ann);
+    await follow(ann, bob);
+    expect(await written).toBe(true);
+    await client.end();
+  });
+});

@@ -66,7 +66,7 @@ describe('a leader and its replica', { timeout: 60_000 }, () => {
   let both: readonly PlanMember[];
 
   beforeAll(async () => {
-    const settings = { wal_level: 'logical', synchronous_commit: 'local' };
+    const settings = { wal_level: 'logical' };
     ann = await createPrimary({ dir: createRunFolder('inspect'), name: 'ann', settings, password: PASSWORD });
     await ann.start();
     bob = await cloneReplica(ann, { name: 'bob' });
@@ -302,6 +302,16 @@ describe('a leader and its replica', { timeout: 60_000 }, () => {
       expect(finding).toMatchObject({
         severity: 'hurts',
         text: expect.stringContaining('names walreceiver,'),
+      });
+    });
+
+    it('a leader whose commits wait for no replica, whatever the durability', async () => {
+      await change(ann, 'synchronous_commit', 'remote_write');
+      expect(only(await look(ann, { peers: both }), 'durability-lowered')).toMatchObject({
+        severity: 'hurts',
+        text: expect.stringContaining(
+          'all sessions (0 now): synchronous_commit = remote_write set for the server',
+        ),
       });
     });
 

@@ -4,6 +4,7 @@ import type { Directive } from '#core/directive.js';
 import { formatDurability, NO_DURABILITY } from '#core/durability.js';
 import type { OldLeader, Plan } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
+import { NOBODY_LOWERED } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
 import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
@@ -117,6 +118,7 @@ export function agentScenario(): Scenario {
       upstream: o['follows'] === undefined ? old?.upstream : `${o['follows']}:5432`,
       streaming: o['follows'] === undefined ? (old?.streaming ?? false) : true,
       followers: [],
+      lowered: NOBODY_LOWERED,
       tailReadable: false,
       processesGone: o['orphans'] !== 'yes',
       bootClosed: o['marker'] !== 'no',

@@ -4,7 +4,7 @@ import { type Durability, NO_DURABILITY } from '#core/durability.js';
 import type { Plan, PlanMember, ProvedOpening } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import type { Fork, Mark, Position } from '#core/position.js';
-import type { Report } from '#core/report.js';
+import { NOBODY_LOWERED, type Report } from '#core/report.js';
 import type { OwnTerm } from '#core/term.js';
 
 export const DATA_ID = '7300000000000000001';
@@ -114,6 +114,7 @@ export function report(
       upstream: undefined,
       streaming: false,
       followers: [],
+      lowered: NOBODY_LOWERED,
       tailReadable: false,
       ...database,
     },

@@ -26,6 +26,7 @@ const replica: MemberStatus = {
   streaming: true,
   upstream: 'orders-1',
   followers: [],
+  lowered: null,
   heardMsAgo: 120,
   problem: null,
 };
@@ -185,6 +186,22 @@ describe('the picture', () => {
       '  orders-4  replica  closed  no           10.0.0.99:5432  yes        1.5 KiB  timeline 1 0/3000148  120 ms ago  -',
       '  orders-5  replica  closed  eligible     -               no         1.5 KiB  timeline 1 0/3000148  120 ms ago  -',
       '  orders-1: also followed by barman, reporting-1 (no members)',
+      '',
+    ]);
+  });
+
+  it('of a leader with sessions that are outside of the durability', () => {
+    const bulk = 'synchronous_commit = off set for role bulk';
+    const named = [
+      { who: 'all sessions', where: '', by: 'synchronous_commit = local set for the server', sessions: 3 },
+      { who: 'bulk in shop', where: 'loader at 10.0.0.7', by: bulk, sessions: 2 },
+    ];
+    const members = [{ ...leader, lowered: { sessions: 9, named } }, replica];
+    expect(picture({ ...active, clusters: [{ ...cluster, members }] }).slice(6)).toEqual([
+      "  orders-1: 9 sessions outside of the cluster's durability",
+      '    all sessions, 3 now: synchronous_commit = local set for the server',
+      '    bulk in shop (loader at 10.0.0.7), 2 now: synchronous_commit = off set for role bulk',
+      '    and 4 more',
       '',
     ]);
   });

@@ -90,6 +90,10 @@ const report: fc.Arbitrary<Report> = fc.record({
     upstream: maybe(someText),
     streaming: fc.boolean(),
     followers: fc.array(text, { maxLength: 3 }),
+    lowered: fc.record({
+      sessions: uint32,
+      named: fc.array(fc.record({ who: text, where: text, by: text, sessions: uint32 }), { maxLength: 3 }),
+    }),
     tailReadable: fc.boolean(),
   }),
   durability: maybe(

@@ -56,12 +56,8 @@ export class NoSession extends Error {
 
 const QUERY_WITHIN_MS = 5_000;
 
-/**
- * Tanist's own writes wait for nobody (rule S3), its statements hang on no lock, and no setting of the database or the
- * user gets in their way.
- */
+/** Tanist's own statements hang on no lock, and no setting of the database or the user gets in their way. */
 export const SESSION_OPTIONS = [
-  'synchronous_commit=local',
   'lock_timeout=1000',
   'statement_timeout=0',
   'idle_session_timeout=0',
@@ -72,6 +68,9 @@ export const SESSION_OPTIONS = [
 ]
   .map((setting) => `-c ${setting}`)
   .join(' ');
+
+/** Its own writes wait for nobody (rule S3). Set, and no option, so that the server can still be asked what others have (lowered.ts). */
+const WAIT_FOR_NOBODY = 'set synchronous_commit = local';
 
 export function createConnection(config: PostgresConfig, onLost: () => void): Connection {
   let session: Session | undefined;
@@ -169,21 +168,25 @@ async function dial(
     keepAlive: false,
     stream: () => socket,
   });
-  client.on('error', () => undefined); // the session's end follows, and tells
+  let lastWord: unknown;
+  client.on('error', (error) => (lastWord = error)); // the session's end follows, and tells
   const timer = setTimeout(
     () => socket.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
     timeoutMs,
   );
   try {
     await client.connect();
+    await client.query(WAIT_FOR_NOBODY);
     return { session: { client, socket } };
   } catch (error) {
     socket.destroy();
-    if (error instanceof DatabaseError && error.code !== undefined) {
-      const code = ENDED.includes(error.code) ? NOT_NOW : error.code;
-      return { kind: 'refused', code, text: error.message };
+    // What the server said at the end goes before what that made of our statement.
+    const word = lastWord ?? error;
+    if (word instanceof DatabaseError && word.code !== undefined) {
+      const code = ENDED.includes(word.code) ? NOT_NOW : word.code;
+      return { kind: 'refused', code, text: word.message };
     }
-    return { kind: 'silent', text: error instanceof Error ? error.message : String(error) };
+    return { kind: 'silent', text: word instanceof Error ? word.message : String(word) };
   } finally {
     clearTimeout(timer);
   }

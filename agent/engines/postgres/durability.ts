@@ -6,6 +6,7 @@
 import { type Durability, NO_ACKNOWLEDGEMENTS } from '#core/durability.js';
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { takesUpSettings } from '#agent/engines/postgres/checkpointer.js';
 import type { Original } from '#agent/engines/postgres/originals.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { reload } from '#agent/engines/postgres/settings.js';
@@ -43,9 +44,11 @@ export async function applyDurability(server: Server, wanted: Durability, bounds
 export async function prepareDurability(server: Server, wanted: Durability, bounds: Bounds): Promise<void> {
   const found = await readSynchronous(server, bounds.left());
   const { value } = await wantedLine(server, wanted, found, bounds.left());
-  if (isThere(found, value)) return;
-  await put(server, value, bounds);
-  await untilCheckpointerRests(server, bounds);
+  if (!isThere(found, value)) await put(server, value, bounds);
+  // Also when it was there: an opening before this one may have put it and given up.
+  if (value === undefined || !isOurs(value)) return;
+  if (!(await takesUpSettings(server, bounds)))
+    throw new TanistError('ENGINE_FAILED', 'the checkpointer has not taken up who confirms writes');
 }
 
 /** As it was found before Tanist; in force with the next reload. */
@@ -123,17 +126,6 @@ async function untilCommitsWait(server: Server, bounds: Bounds): Promise<void> {
 }
 
 const PROBED_WITHIN_MS = 100;
-
-/** It was signalled with everybody else, and rests again: it has told the backends. */
-async function untilCheckpointerRests(server: Server, bounds: Bounds): Promise<void> {
-  await within(bounds, 'the checkpointer has not taken up who confirms writes', async () => {
-    const rows = await server.connection.query(
-      `select from pg_stat_activity where backend_type = 'checkpointer' and wait_event = 'CheckpointerMain'`,
-      { timeoutMs: bounds.left() },
-    );
-    return rows.length > 0;
-  });
-}
 
 async function within(bounds: Bounds, what: string, condition: () => Promise<boolean>): Promise<void> {
   if (!(await bounds.until(condition, LOOK_EVERY_MS))) throw new TanistError('ENGINE_FAILED', what);

@@ -93,8 +93,11 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
         return { kind: 'sealed', position: await seal(server, bounds) };
       case 'takeTail':
         return takeTail(server, action.agentAddress, bounds);
-      case 'open':
-        return openWithSlots(action, bounds);
+      case 'open': {
+        const opened = await openWithoutCanary(action, bounds);
+        equip(action.replicas);
+        return opened;
+      }
       case 'setDurability': {
         await applyDurability(server, action.durability, bounds);
         const status = await readStatus(server, false, bounds.left());
@@ -146,26 +149,29 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     }
   }
 
-  async function openWithSlots(
+  /** The canary must not be the first write of an opening. */
+  async function openWithoutCanary(
     action: EngineAction & { readonly kind: 'open' },
     bounds: Bounds,
   ): Promise<ActionResult> {
     observer?.holdCanary(true);
     try {
-      const opened = await open(server, action, bounds);
-      // Replicas need them a moment later; the proof must not wait for them.
-      void makeSlots(server, action.replicas, WITHIN_MS.makeSlots).catch((error: unknown) => {
-        server.log('warn', 'SLOTS_FAILED', { because: String(error) });
-      });
-      // By itself PostgreSQL takes minutes for it, and until then pg_rewind before 16 does not know this line of history, should it crash.
-      const untilClosed = boundBy(server.now, FIRST_CHECKPOINT_WITHIN_MS, step.signal);
-      void checkpoint(server, untilClosed).catch((error: unknown) => {
-        server.log('warn', 'CHECKPOINT_FAILED', { because: String(error) });
-      });
-      return opened;
+      return await open(server, action, bounds);
     } finally {
       observer?.holdCanary(false);
     }
+  }
+
+  /** What a new leader needs soon; the proof must not wait for it. */
+  function equip(replicas: readonly string[]): void {
+    void makeSlots(server, replicas, WITHIN_MS.makeSlots).catch((error: unknown) => {
+      server.log('warn', 'SLOTS_FAILED', { because: String(error) });
+    });
+    // By itself PostgreSQL takes minutes for it, and until then pg_rewind before 16 does not know this line of history, should it crash.
+    const untilClosed = boundBy(server.now, FIRST_CHECKPOINT_WITHIN_MS, step.signal);
+    void checkpoint(server, untilClosed).catch((error: unknown) => {
+      server.log('warn', 'CHECKPOINT_FAILED', { because: String(error) });
+    });
   }
 
   return {

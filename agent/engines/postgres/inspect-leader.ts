@@ -1,7 +1,8 @@
 /** What lies in a leader's data that a failover, or the care itself, would not leave as it is. */
-import type { Finding } from '#core/report.js';
+import type { Finding, LoweredSessions } from '#core/report.js';
 import { type Bounds, Interrupted } from '#agent/engines/postgres/bounds.js';
 import type { Facts } from '#agent/engines/postgres/inspect-facts.js';
+import { readLowered } from '#agent/engines/postgres/lowered.js';
 import { inOwnSession } from '#agent/engines/postgres/own-session.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
@@ -20,6 +21,7 @@ export async function inspectLeader(
     logicalSlots(facts),
     replicationUser(facts, server.config.replication.user),
     unloggedTables(unlogged),
+    loweredSessions(await readLowered(server.connection, bounds.left())),
   ].flatMap((finding) => finding ?? []);
 }
 
@@ -56,6 +58,18 @@ function unloggedTables(names: readonly string[]): Finding | undefined {
     ...{ severity: 'note', code: 'unlogged-tables' },
     text: `unlogged tables (${listed(names)}) are empty after a failover, and in care after every restart of the leader, a clean one too`,
     remedy: `alter table ${first.slice(first.indexOf('.') + 1)} set logged, where the rows matter`,
+  };
+}
+
+/** Told whatever the durability is: it may be raised later. */
+function loweredSessions({ sessions, named }: LoweredSessions): Finding | undefined {
+  if (named.length === 0) return undefined;
+  const kinds = named.map(({ who, sessions: count, by }) => `${who} (${count} now): ${by}`);
+  return {
+    ...{ severity: 'hurts', code: 'durability-lowered' },
+    text: `${sessions} sessions would be outside of what durability: available or strict promises; ${kinds.join('; ')}`,
+    remedy:
+      'where their writes matter: alter system, role or database … reset synchronous_commit; then select pg_reload_conf(), and let clients connect anew',
   };
 }
 

@@ -11,6 +11,7 @@ import { isBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import { LOGIN_EVERY, canaryAt, noCanaries, silentMs } from '#agent/engines/postgres/canary.js';
 import { type Answer, NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { watchFollowers } from '#agent/engines/postgres/followers.js';
+import { watchLowered } from '#agent/engines/postgres/lowered.js';
 import { readMarks } from '#agent/engines/postgres/marks.js';
 import { positionOf } from '#agent/engines/postgres/position.js';
 import { type WatchedProcess, watchProcess } from '#agent/engines/postgres/processes.js';
@@ -52,6 +53,7 @@ export interface Observer {
 
 export function createObserver(server: Server, emit: (event: EngineEvent) => void): Observer {
   const { connection, dataDir, now } = server;
+  const lowered = watchLowered(server);
   const watch = watchPostmaster(server, onFound, onChange);
   let timings: EngineTimings = { heartbeatMs: asDuration(250), canaryTimeoutMs: asDuration(1000) };
   let timer: NodeJS.Timeout | undefined;
@@ -255,7 +257,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       at: watch.postmaster() === undefined ? watch.lookedAt() : knownAt,
       observation: {
         ...{ state, role, streaming, upstream, followers: receiving, processesGone, bootClosed, position },
-        dataId,
+        ...{ dataId, lowered: lowered.known() },
         backlogBytes: status === undefined ? 0 : Number(status.end - status.applied),
         canaryAt: provedAt,
         canaryAgeMs: provedAt === undefined ? undefined : since(provedAt, now()),
@@ -268,6 +270,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     if (since(canaries.loggedInAt, now()) >= LOGIN_EVERY - timings.heartbeatMs / 2) void flyLoginCanary();
     // What was asked before and is not answered yet is told as it was known.
     if (connection.isReady() && looking === undefined) await look();
+    lowered.tend(roleNow() === 'writable' && status?.isConfirmed === true);
     tell(true);
   }
 
@@ -284,6 +287,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       running = false;
       clearTimeout(timer);
       watchReceiver(undefined);
+      lowered.stop();
       watch.release();
     },
     async refresh() {

@@ -5,6 +5,7 @@
 import { parseLsn } from '#core/position.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { timelineAt } from '#agent/engines/postgres/log-files.js';
+import { NOBODY } from '#agent/engines/postgres/synchronous-setting.js';
 
 export interface Status {
   /** In recovery: it accepts no writes. */
@@ -21,6 +22,8 @@ export interface Status {
   readonly receiver: Receiver | undefined;
   /** `host:port` that it is set to follow. */
   readonly upstream: string | undefined;
+  /** Commits here wait for replicas, by a setting of ours. */
+  readonly isConfirmed: boolean;
 }
 
 export interface Receiver {
@@ -39,6 +42,7 @@ const LOOK = `
     case when closed then pg_last_wal_receive_lsn()::text end as received,
     case when closed then pg_last_wal_replay_lsn()::text end as applied,
     case when closed then current_setting('primary_conninfo') end as upstream,
+    not closed and strpos(current_setting('synchronous_standby_names'), $2) > 0 as confirmed,
     receiver.pid, receiver.status, receiver.received_tli, receiver.sender_host, receiver.sender_port
   from (select pg_is_in_recovery() as closed offset 0) as recovery
     left join pg_stat_get_wal_receiver() as receiver on receiver.pid is not null`;
@@ -51,6 +55,7 @@ interface Row {
   readonly received: string | null;
   readonly applied: string | null;
   readonly upstream: string | null;
+  readonly confirmed: boolean;
   readonly pid: number | null;
   readonly status: string | null;
   readonly received_tli: number | null;
@@ -59,7 +64,11 @@ interface Row {
 }
 
 export async function readStatus(server: Server, canary: boolean, timeoutMs: number): Promise<Status> {
-  const [row] = await server.connection.query<Row>(LOOK, { values: [canary], timeoutMs, name: 'look' });
+  const [row] = await server.connection.query<Row>(LOOK, {
+    values: [canary, NOBODY],
+    timeoutMs,
+    name: 'look',
+  });
   if (row === undefined) throw new Error('no answer to a look at the server');
   const received = lsnOf(row.received);
   const applied = lsnOf(row.applied) ?? lsnOf(row.flushed) ?? 0n;
@@ -81,6 +90,7 @@ export async function readStatus(server: Server, canary: boolean, timeoutMs: num
             port: row.sender_port ?? undefined,
           },
     upstream: upstreamOf(row.upstream ?? ''),
+    isConfirmed: row.confirmed,
   };
 }
 

@@ -14,7 +14,7 @@ import type { Server } from '#agent/engines/postgres/server.js';
 import { readSettings } from '#agent/engines/postgres/settings.js';
 import { namesIn } from '#agent/engines/postgres/synchronous-names.js';
 
-const NOBODY = 'tanist:nobody';
+export const NOBODY = 'tanist:nobody';
 
 /** Nothing is acknowledged under it. */
 export const WAITS_FOR_EVER = formatNames(1, []);

@@ -7,7 +7,7 @@ import type { MonotonicMs } from '#core/brand.js';
 import type { Durability } from '#core/durability.js';
 import type { PlanMember } from '#core/plan.js';
 import { comparePositions, type Position } from '#core/position.js';
-import type { Answering, DatabaseState } from '#core/report.js';
+import { type Answering, type DatabaseState, NOBODY_LOWERED } from '#core/report.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { ActionResult, EngineAction, EngineTimings, Observation } from '#agent/ports/engine.js';
 import type { Database } from '#test/simulation/models/database.js';
@@ -185,6 +185,7 @@ export class Engine {
       followers: [...db.followers]
         .filter(({ stuckMs }) => isClosed || stuckMs <= STUCK_AFTER * heartbeatMs)
         .map((stream) => stream.to.name),
+      lowered: NOBODY_LOWERED,
       processesGone: db.isGone,
       bootClosed: db.bootClosed,
       tailReadable: db.isGone || (isClosed && db.bootClosed && !db.promotionAsked),
