@@ -3,6 +3,7 @@
 // dropped by nftables where they leave or where they arrive. Names carry our pid, so that what a killed run left behind is known.
 // Consequence: a cut is a cut for TCP as well: nothing is refused, nothing is reset, and nobody is told.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { isAlive } from '#test/cluster/process-table.js';
 import { afterStop } from '#test/cluster/processes.js';
 import type { Place } from '#test/cluster/place.js';
 
@@ -135,13 +136,4 @@ function remove(tag: string): void {
 function removeLeftOvers(): void {
   const tags = new Set(namespaces().flatMap((name) => /^(tn(\d+))-/.exec(name)?.[1] ?? []));
   for (const tag of tags) if (!isAlive(Number(tag.slice(2)))) remove(tag);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
