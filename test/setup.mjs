@@ -49,6 +49,22 @@ const SERVERS = {
     missing: () => (inPath('nft') ? undefined : 'no nft in PATH'),
     byHand: 'nftables: nft, in PATH',
   },
+  // What makes disks that fill up, crawl, hang and fail.
+  nbdkit: {
+    package: 'nbdkit',
+    missing: () => (inPath('nbdkit') ? undefined : 'no nbdkit in PATH'),
+    byHand: 'nbdkit with its filters error, pause and rate, in PATH',
+  },
+  nbdfuse: {
+    package: 'libnbd-bin',
+    missing: () => (inPath('nbdfuse') ? undefined : 'no nbdfuse in PATH'),
+    byHand: 'libnbd: nbdfuse, in PATH',
+  },
+  fusermount3: {
+    package: 'fuse3',
+    missing: () => (inPath('fusermount3') ? undefined : 'no fusermount3 in PATH'),
+    byHand: 'FUSE 3: fusermount3, in PATH',
+  },
 };
 
 /** Files that exist only while apt-get runs; each names the process that wrote it, so that a killed run's are known. */

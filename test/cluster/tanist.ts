@@ -8,10 +8,11 @@ import { stringify } from 'yaml';
 import { describeCluster, type TanistCluster } from '#test/cluster/cluster.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
 import { agentConfig, controllerConfig } from '#test/cluster/configuration.js';
+import { createDisk } from '#test/cluster/disk.js';
 import { startEtcd } from '#test/cluster/etcd.js';
 import { readableHome } from '#test/cluster/home.js';
 import { type Host, hostName } from '#test/cluster/hosts.js';
-import { createMember, type Member, startServers } from '#test/cluster/members.js';
+import { createMember, type Member, MEMBER_NAMES, startServers } from '#test/cluster/members.js';
 import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePorts } from '#test/cluster/ports.js';
 import type { NetworkHost } from '#test/cluster/network.js';
@@ -39,6 +40,8 @@ export interface TanistOptions {
   readonly anonymousControllers?: boolean;
   /** Where members run, and where controllers and members of etcd of the same number do; default: here. */
   readonly places?: Places;
+  /** Each member's data and its agent's state lie on a disk of their own. */
+  readonly disks?: boolean;
   /** How many members etcd has; default: three on hosts, else one. */
   readonly etcd?: 1 | 3;
   /** Told what is being done, for people who wait. */
@@ -71,8 +74,10 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
 
   progress(`making ${size} PostgreSQL servers, one leader and ${size - 1} replicas`);
   const { settings = {}, fsync = true, synchronous = false } = options;
+  const names = options.disks === true ? MEMBER_NAMES.slice(0, size) : [];
+  const disks = await Promise.all(names.map((name) => createDisk({ folder, name })));
   const servers = await startServers({
-    ...{ folder, size, settings, fsync, synchronous, places: places.members },
+    ...{ folder, size, settings, fsync, synchronous, places: places.members, disks },
   });
 
   progress(`starting ${many} controllers and ${size} agents`);
@@ -102,6 +107,7 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
       createProgram({
         ...{ home, folder, user, kind: 'agent', name: `agent-${server.name}`, config, place: server.place },
       }),
+      disks[i],
     );
   });
   for (const program of [...controllers, ...members.map((m) => m.agent)]) program.start();
