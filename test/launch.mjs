@@ -15,7 +15,7 @@ const PROGRAMS = {
   sim: { folder: 'simulation', servers: [] },
   chaos: {
     folder: 'chaos',
-    servers: ['etcd', 'postgres', 'ip', 'nft', 'nbdkit', 'nbdfuse', 'fusermount3'],
+    servers: ['etcd', 'postgres', 'ip', 'nft', 'nbdkit', 'nbdfuse', 'fusermount3', 'faketime'],
   },
 };
 

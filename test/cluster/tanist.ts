@@ -6,6 +6,7 @@ import { chownSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { describeCluster, type TanistCluster } from '#test/cluster/cluster.js';
+import { createClock } from '#test/cluster/clock.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
 import { agentConfig, controllerConfig } from '#test/cluster/configuration.js';
 import { createDisk } from '#test/cluster/disk.js';
@@ -40,6 +41,8 @@ export interface TanistOptions {
   readonly anonymousControllers?: boolean;
   /** Where members run, and where controllers and members of etcd of the same number do; default: here. */
   readonly places?: Places;
+  /** Each of the places has a clock of its own, which all that runs there goes by; members of etcd do not (see clock.ts). */
+  readonly clocks?: boolean;
   /** Each member's data and its agent's state lie on a disk of their own. */
   readonly disks?: boolean;
   /** How many members etcd has; default: three on hosts, else one. */
@@ -61,12 +64,12 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
     members: size = 3,
     controllers: many = 3,
     hosts: onHosts = false,
-    places = { members: [], keepers: [] },
   } = options;
   if (onHosts && (size !== 3 || many !== 3)) throw new Error('hosts: three members and three controllers');
   const folder = createRunFolder(options.label);
   const user = serverUser();
   const home = readableHome(folder, user);
+  const places = placesIn(folder, options);
   progress('starting etcd');
   const etcd = await startEtcd({
     ...{ dir: folder, members: options.etcd ?? (onHosts ? 3 : 1), places: places.keepers },
@@ -123,12 +126,22 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
     members,
     controllerAddresses,
     onHosts,
+    places: [...places.members, ...places.keepers],
   });
   if (options.adopt !== false) {
     progress('taking the running cluster into care');
     await adopt(cluster);
   }
   return cluster;
+}
+
+function placesIn(folder: string, { places, clocks = false }: TanistOptions): Places {
+  const withClock = (host: NetworkHost): NetworkHost =>
+    clocks ? { ...host, clock: createClock(folder, host.name) } : host;
+  return {
+    members: places?.members.map(withClock) ?? [],
+    keepers: places?.keepers.map(withClock) ?? [],
+  };
 }
 
 /** Takes the cluster into care under its policy file, and waits until it is well. */
