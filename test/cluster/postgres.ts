@@ -127,7 +127,13 @@ export async function createPrimary(options: PrimaryOptions): Promise<PostgresSe
   if (template === undefined) await initialize(server, dir, password);
   else await copyData(template, server, dir);
   configure(server, { ...SHARED_SETTINGS, ...(fsync ? {} : { fsync: 'off' }), ...settings });
+  if (disk !== undefined) settle(server);
   return server;
+}
+
+/** Onto its disk: one that fails forgets whatever was not. */
+function settle({ dir }: PostgresServer): void {
+  execFileSync('sync', ['--file-system', dir]);
 }
 
 async function initialize(server: PostgresServer, dir: string, password?: string): Promise<void> {
@@ -183,6 +189,7 @@ export async function cloneReplica(
     appendFileSync(join(server.dir, 'postgresql.auto.conf'), upstream);
     configure(server, { ...SHARED_SETTINGS, ...settings });
   }
+  if (disk !== undefined) settle(server);
   return server;
 }
 
