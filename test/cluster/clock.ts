@@ -4,17 +4,11 @@
 // Consequence: a step reaches all programs of the host at once, but for those that ask the kernel past libc: Go's, and so etcd.
 import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '#test/cluster/place.js';
 import { allProcesses } from '#test/cluster/process-table.js';
 import { afterStop } from '#test/cluster/processes.js';
 
-export interface Clock {
-  /** For whatever is to go by this clock. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** Forward, or back. Steps add up. */
-  step(seconds: number): void;
-  /** It is right again, which is one more step. */
-  mend(): void;
-}
+export type { Clock };
 
 /** Why there can be no such clocks here; undefined: there can. */
 export function whyNoClock(): string | undefined {
@@ -33,6 +27,7 @@ export function createClock(folder: string, name: string): Clock {
     renameSync(`${file}.new`, file);
   };
   set(0);
+  removeSharedMemory();
   afterStop(removeSharedMemory);
   return {
     environment: {

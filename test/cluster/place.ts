@@ -2,7 +2,6 @@
 // Rule: a place is an address and, for a host of its own, the network namespace behind it and the clock on its wall; whatever runs
 // there is started there.
 // Consequence: the same harness runs on loopback and on hosts.
-import type { Clock } from '#test/cluster/clock.js';
 
 export interface Place {
   readonly address: string;
@@ -10,6 +9,16 @@ export interface Place {
   readonly namespace: string | undefined;
   /** Default: this machine's. */
   readonly clock?: Clock | undefined;
+}
+
+/** On the wall of a host; see clock.ts. */
+export interface Clock {
+  /** For whatever is to go by it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Forward, or back. Steps add up. */
+  step(seconds: number): void;
+  /** It is right again, which is one more step. */
+  mend(): void;
 }
 
 export const LOOPBACK: Place = { address: '127.0.0.1', namespace: undefined };
