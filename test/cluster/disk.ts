@@ -42,7 +42,7 @@ export interface Disk {
   fill(): void;
   /** As ext4 does after an error: whoever writes is refused, what is open for writing included. */
   makeReadOnly(): void;
-  /** Of writes and of reads that miss the cache. */
+  /** Of writes and of reads that miss the cache. A request that waits already goes on waiting when it is mended. */
   slow(bytesPerSecond: number): void;
   /** Nothing is answered any more, and whoever asks waits. */
   hang(): Promise<void>;
