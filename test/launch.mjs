@@ -13,7 +13,10 @@ const PROGRAMS = {
   demo: { folder: 'demo', servers: ['etcd', 'postgres'] },
   bench: { folder: 'bench', servers: ['etcd', 'postgres'] },
   sim: { folder: 'simulation', servers: [] },
-  chaos: { folder: 'chaos', servers: ['etcd', 'postgres', 'ip', 'nft'] },
+  chaos: {
+    folder: 'chaos',
+    servers: ['etcd', 'postgres', 'ip', 'nft', 'nbdkit', 'nbdfuse', 'fusermount3', 'faketime'],
+  },
 };
 
 const [name, ...args] = process.argv.slice(2);

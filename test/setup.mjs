@@ -49,6 +49,28 @@ const SERVERS = {
     missing: () => (inPath('nft') ? undefined : 'no nft in PATH'),
     byHand: 'nftables: nft, in PATH',
   },
+  // What makes disks that fill up, crawl, hang and fail.
+  nbdkit: {
+    package: 'nbdkit',
+    missing: () => (inPath('nbdkit') ? undefined : 'no nbdkit in PATH'),
+    byHand: 'nbdkit with its filters error, pause and rate, in PATH',
+  },
+  nbdfuse: {
+    package: 'libnbd-bin',
+    missing: () => (inPath('nbdfuse') ? undefined : 'no nbdfuse in PATH'),
+    byHand: 'libnbd: nbdfuse, in PATH',
+  },
+  fusermount3: {
+    package: 'fuse3',
+    missing: () => (inPath('fusermount3') ? undefined : 'no fusermount3 in PATH'),
+    byHand: 'FUSE 3: fusermount3, in PATH',
+  },
+  // What makes clocks that step.
+  faketime: {
+    package: 'libfaketime',
+    missing: () => (hasFakeTime() ? undefined : 'no libfaketimeMT.so.1 in /usr/lib/<architecture>/faketime'),
+    byHand: 'libfaketime: libfaketimeMT.so.1 in /usr/lib/<architecture>/faketime',
+  },
 };
 
 /** Files that exist only while apt-get runs; each names the process that wrote it, so that a killed run's are known. */
@@ -329,6 +351,13 @@ function postgresVersions() {
   return versions.filter(
     (version) =>
       Number(version) >= 14 && programs.every((name) => isProgram(join(home, version, 'bin', name))),
+  );
+}
+
+function hasFakeTime() {
+  const libraries = '/usr/lib';
+  return readdirSync(libraries).some((folder) =>
+    existsSync(join(libraries, folder, 'faketime', 'libfaketimeMT.so.1')),
   );
 }
 

@@ -1,11 +1,13 @@
 /** A cluster in the harness, as tests look at it and act on it. */
 import type { LedgerEntry } from '#core/ledger.js';
 import type { StatusDocument } from '#core/status.js';
+import type { Clock } from '#test/cluster/clock.js';
 import { type CommandLine, createCommandLine, succeed } from '#test/cluster/command-line.js';
 import { CLUSTER } from '#test/cluster/configuration.js';
 import type { EtcdCluster } from '#test/cluster/etcd.js';
 import { createHost, type Host } from '#test/cluster/hosts.js';
 import type { Member } from '#test/cluster/members.js';
+import type { NetworkHost } from '#test/cluster/network.js';
 import type { Program } from '#test/cluster/programs.js';
 import { waitForActive, waitUntilWell, type WellOptions } from '#test/cluster/waiting.js';
 
@@ -24,6 +26,8 @@ export interface TanistCluster {
   member(name: string): Member;
   /** On which this member or controller is. */
   hostOf(program: { readonly name: string }): Host;
+  /** Of one of the places, where clocks were asked for. */
+  clockOf(place: { readonly name: string }): Clock;
   /** Runs a command of `tanist` against this cluster; never rejects. */
   readonly tanist: CommandLine;
   status(): Promise<StatusDocument>;
@@ -37,19 +41,24 @@ export interface TanistCluster {
 type Parts = Pick<
   TanistCluster,
   'folder' | 'home' | 'policyFile' | 'etcd' | 'controllers' | 'members' | 'controllerAddresses'
-> & { readonly onHosts: boolean };
+> & { readonly onHosts: boolean; readonly places: readonly NetworkHost[] };
 
-export function describeCluster({ onHosts, ...parts }: Parts): TanistCluster {
+export function describeCluster({ onHosts, places, ...parts }: Parts): TanistCluster {
   const { members, controllers, etcd } = parts;
   const tanist = createCommandLine(parts.home, parts.folder, parts.controllerAddresses);
   const status = async (): Promise<StatusDocument> =>
     JSON.parse(await succeed(tanist, ['status', CLUSTER, '--json'])) as StatusDocument;
   const member = (name: string): Member => named(members, name);
   const hosts = onHosts ? members.map((m, i) => createHost(i, m, controllers[i], etcd.members[i])) : [];
-  const places = hosts.flatMap((host) => [host.member, host.controller].map(({ name }) => ({ name, host })));
+  const hosted = hosts.flatMap((host) => [host.member, host.controller].map(({ name }) => ({ name, host })));
   return {
     ...{ name: CLUSTER, ...parts, hosts, member, tanist, status },
-    hostOf: ({ name }) => named(places, name).host,
+    hostOf: ({ name }) => named(hosted, name).host,
+    clockOf({ name }) {
+      const { clock } = named(places, name);
+      if (clock === undefined) throw new Error(`${name} has no clock of its own`);
+      return clock;
+    },
     history: async () =>
       JSON.parse(await succeed(tanist, ['history', CLUSTER, '--json'])) as readonly LedgerEntry[],
     waitUntilWell: (options) => waitUntilWell(status, options),

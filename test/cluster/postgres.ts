@@ -17,8 +17,9 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
+import type { Disk } from '#test/cluster/disk.js';
 import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePort } from '#test/cluster/ports.js';
 import { processesIn } from '#test/cluster/process-table.js';
@@ -57,6 +58,8 @@ export interface ServerOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Default: here. */
   readonly place?: Place | undefined;
+  /** On which the data lies, and nothing else of it; default: in `dir`. */
+  readonly disk?: Disk | undefined;
 }
 
 export interface PrimaryOptions extends ServerOptions {
@@ -117,14 +120,20 @@ export interface PostgresServer {
 
 /** Makes a new database, stopped. */
 export async function createPrimary(options: PrimaryOptions): Promise<PostgresServer> {
-  const { dir, name, settings = {}, fsync = true, password, template, place } = options;
+  const { dir, name, settings = {}, fsync = true, password, template, place, disk } = options;
   const { uid, gid } = 'uid' in options ? options : { ...serverUser() };
-  const server = await describeServer({ dir, name, port: options.port, uid, gid, password, place });
+  const server = await describeServer({ dir, name, port: options.port, uid, gid, password, place, disk });
   makeFolder(server.dir, server);
   if (template === undefined) await initialize(server, dir, password);
   else await copyData(template, server, dir);
   configure(server, { ...SHARED_SETTINGS, ...(fsync ? {} : { fsync: 'off' }), ...settings });
+  if (disk !== undefined) settle(server);
   return server;
+}
+
+/** Onto its disk: one that fails forgets whatever was not. */
+function settle({ dir }: PostgresServer): void {
+  execFileSync('sync', ['--file-system', dir]);
 }
 
 async function initialize(server: PostgresServer, dir: string, password?: string): Promise<void> {
@@ -160,9 +169,9 @@ export async function cloneReplica(
   primary: PostgresServer,
   options: ReplicaOptions,
 ): Promise<PostgresServer> {
-  const { dir = join(primary.dir, '..'), name, settings = {}, template, place } = options;
+  const { dir = dirname(primary.logFile), name, settings = {}, template, place, disk } = options;
   const { uid, gid, password } = primary;
-  const server = await describeServer({ dir, name, port: options.port, uid, gid, password, place });
+  const server = await describeServer({ dir, name, port: options.port, uid, gid, password, place, disk });
   makeFolder(server.dir, server);
   // By which the primary will know this replica.
   const source = `${primary.conninfo} application_name=${name}`;
@@ -180,6 +189,7 @@ export async function cloneReplica(
     appendFileSync(join(server.dir, 'postgresql.auto.conf'), upstream);
     configure(server, { ...SHARED_SETTINGS, ...settings });
   }
+  if (disk !== undefined) settle(server);
   return server;
 }
 
@@ -193,12 +203,13 @@ interface DescribedServer {
   readonly gid: number | undefined;
   readonly password: string | undefined;
   readonly place: Place | undefined;
+  readonly disk: Disk | undefined;
 }
 
 async function describeServer(options: DescribedServer): Promise<PostgresServer> {
-  const { dir, name, uid, gid, password, place = LOOPBACK } = options;
+  const { dir, name, uid, gid, password, place = LOOPBACK, disk } = options;
   const port = options.port ?? (await freePort());
-  const dataDir = join(dir, name);
+  const dataDir = join(disk?.dir ?? dir, name);
   const socketDir = join(dir, 'sockets');
   const logFile = join(dir, `${name}.log`);
   const binDir = newestBinDir();

@@ -27,6 +27,15 @@ export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`);
 }
 
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function readProcess(pid: number): ProcessEntry | undefined {
   try {
     // pid (program) state parent group session terminal …; the program's name may contain spaces and parentheses

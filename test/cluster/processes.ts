@@ -11,11 +11,18 @@ import { LOOPBACK, type Place, startedAt } from '#test/cluster/place.js';
 import { allProcesses, isWithin, type ProcessEntry } from '#test/cluster/process-table.js';
 
 /** Not tmpdir(): paths of unix sockets, which lie in here, must stay below 108 bytes. */
-const RUN_FOLDERS_PREFIX = '/tmp/tanist-';
+export const RUN_FOLDERS_PREFIX = '/tmp/tanist-';
 const POLITE_STOP_MS = 5_000;
 const FORCED_STOP_MS = 5_000;
-/** To programs to which SIGTERM means to wait for others: a postmaster for its clients, an etcd for a successor (5 s). */
-const STOP_SIGNALS: Readonly<Record<string, NodeJS.Signals>> = { postgres: 'SIGQUIT', etcd: 'SIGKILL' };
+/**
+ * To programs to which SIGTERM means to wait for others: a postmaster for its clients, an etcd for a successor (5 s), a disk that
+ * hangs for its requests, while those who sent them cannot even be killed.
+ */
+const STOP_SIGNALS: Readonly<Record<string, NodeJS.Signals>> = {
+  postgres: 'SIGQUIT',
+  etcd: 'SIGKILL',
+  nbdkit: 'SIGKILL',
+};
 
 export interface ProcessOptions {
   /** What messages call it. */
@@ -251,7 +258,7 @@ function endEverythingNow(): void {
 
 /**
  * Reads the living groups, one line per change; end of file means that we are gone. Then it ends what is left, as
- * endEverythingNow does, and removes the folder unless told to keep it. A shell, since it must be small and need
+ * endEverythingNow does, and removes what is mounted in the folder, and the folder itself unless told to keep it. A shell, since it must be small and need
  * nothing of ours.
  */
 const WATCHDOG = `
@@ -272,6 +279,7 @@ sweep QUIT && sleep 0.3
 for group in $groups; do kill -KILL -- "-$group"; done
 round=0
 while sweep KILL && [ $round -lt 50 ]; do round=$((round + 1)); sleep 0.1; done
+for mounted in $(grep -F " $folder/" /proc/mounts | cut -d ' ' -f 2 | tac); do umount -l "$mounted"; done
 [ "$keep" ] || rm -rf "$folder"
 `;
 

@@ -6,12 +6,14 @@ import { chownSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { describeCluster, type TanistCluster } from '#test/cluster/cluster.js';
+import { createClock } from '#test/cluster/clock.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
 import { agentConfig, controllerConfig } from '#test/cluster/configuration.js';
+import { createDisk } from '#test/cluster/disk.js';
 import { startEtcd } from '#test/cluster/etcd.js';
 import { readableHome } from '#test/cluster/home.js';
 import { type Host, hostName } from '#test/cluster/hosts.js';
-import { createMember, type Member, startServers } from '#test/cluster/members.js';
+import { createMember, type Member, MEMBER_NAMES, startServers } from '#test/cluster/members.js';
 import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePorts } from '#test/cluster/ports.js';
 import type { NetworkHost } from '#test/cluster/network.js';
@@ -39,6 +41,10 @@ export interface TanistOptions {
   readonly anonymousControllers?: boolean;
   /** Where members run, and where controllers and members of etcd of the same number do; default: here. */
   readonly places?: Places;
+  /** Each of the places has a clock of its own, which all that runs there goes by; members of etcd do not (see clock.ts). */
+  readonly clocks?: boolean;
+  /** Each member's data and its agent's state lie on a disk of their own. */
+  readonly disks?: boolean;
   /** How many members etcd has; default: three on hosts, else one. */
   readonly etcd?: 1 | 3;
   /** Told what is being done, for people who wait. */
@@ -58,12 +64,12 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
     members: size = 3,
     controllers: many = 3,
     hosts: onHosts = false,
-    places = { members: [], keepers: [] },
   } = options;
   if (onHosts && (size !== 3 || many !== 3)) throw new Error('hosts: three members and three controllers');
   const folder = createRunFolder(options.label);
   const user = serverUser();
   const home = readableHome(folder, user);
+  const places = placesIn(folder, options);
   progress('starting etcd');
   const etcd = await startEtcd({
     ...{ dir: folder, members: options.etcd ?? (onHosts ? 3 : 1), places: places.keepers },
@@ -71,8 +77,10 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
 
   progress(`making ${size} PostgreSQL servers, one leader and ${size - 1} replicas`);
   const { settings = {}, fsync = true, synchronous = false } = options;
+  const names = options.disks === true ? MEMBER_NAMES.slice(0, size) : [];
+  const disks = await Promise.all(names.map((name) => createDisk({ folder, name })));
   const servers = await startServers({
-    ...{ folder, size, settings, fsync, synchronous, places: places.members },
+    ...{ folder, size, settings, fsync, synchronous, places: places.members, disks },
   });
 
   progress(`starting ${many} controllers and ${size} agents`);
@@ -102,6 +110,7 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
       createProgram({
         ...{ home, folder, user, kind: 'agent', name: `agent-${server.name}`, config, place: server.place },
       }),
+      disks[i],
     );
   });
   for (const program of [...controllers, ...members.map((m) => m.agent)]) program.start();
@@ -118,12 +127,22 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
     members,
     controllerAddresses,
     onHosts,
+    places: [...places.members, ...places.keepers],
   });
   if (options.adopt !== false) {
     progress('taking the running cluster into care');
     await adopt(cluster);
   }
   return cluster;
+}
+
+function placesIn(folder: string, { places, clocks = false }: TanistOptions): Places {
+  const withClock = (host: NetworkHost): NetworkHost =>
+    clocks ? { ...host, clock: createClock(folder, host.name) } : host;
+  return {
+    members: places?.members.map(withClock) ?? [],
+    keepers: places?.keepers.map(withClock) ?? [],
+  };
 }
 
 /** Takes the cluster into care under its policy file, and waits until it is well. */
