@@ -13,8 +13,11 @@ import { closeWithin, mustCloseAsAnother } from '#agent/decide/replaced.js';
 import { grantedUntil, mayBeOpen, mayOpen } from '#agent/decide/right.js';
 import type { Action, ActionUnderWay, AgentState, Context, Observed } from '#agent/decide/state.js';
 
-/** A closed leader's log is left to be read for this long before its server is started again. */
-const RESTART_AFTER = asDuration(2000);
+/**
+ * A closed leader's log is left to be read for this long before its server is started again: also by an heir whom another controller
+ * appoints, should the active one die just then. That takes the election's TTL, a seal and the tail.
+ */
+const RESTART_AFTER = asDuration(5000);
 /** A stop that was asked for may take longer than a fence: its log is handed over in order. */
 const STEP_DOWN_WITHIN = asDuration(2000);
 const CHECKPOINT_WITHIN = asDuration(120_000);

@@ -7,10 +7,11 @@ import { COMMANDS, succeed } from '#test/cluster/command-line.js';
 import type { Member } from '#test/cluster/tanist.js';
 import { saturate } from '#test/load/saturate.js';
 
-/** As its administrator does it. */
+/** As its administrator does it; its agent may close and start it once more, when it sees it between the two. */
 async function restartDatabase({ cluster }: Chaos, { server }: Member): Promise<void> {
   await server.stop('fast');
-  await server.start();
+  await server.start({ awaitReady: false });
+  await server.waitUntilReady();
   await cluster.waitUntilWell();
 }
 
@@ -19,7 +20,7 @@ export const OVER_TIME = {
     what: 'every member of etcd, controller, agent and database is restarted in turn, the leader last, after a switchover',
     ends: 'either',
     agentAnswers: true,
-    async strike(chaos, leader) {
+    async strike(chaos) {
       const { cluster } = chaos;
       for (const member of cluster.etcd.members) {
         await member.stop();
@@ -35,6 +36,7 @@ export const OVER_TIME = {
         agent.start();
         await cluster.waitUntilWell();
       }
+      const leader = await cluster.leader();
       for (const replica of chaos.replicas(leader)) await restartDatabase(chaos, replica);
       await succeed(cluster.tanist, COMMANDS.switchover());
       await cluster.waitUntilWell();
