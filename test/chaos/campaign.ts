@@ -32,9 +32,9 @@ export async function strikeAll(
   const tally = { passed: 0, failed: 0 };
   const done = ({ fault, durability }: Wanted): number =>
     results.all.filter((result) => result.fault === fault && result.durability === durability).length;
-  for (const durability of new Set(wanted.map((cell) => cell.durability))) {
-    const cluster = reusable(durability, options);
-    for (const cell of wanted.filter((one) => one.durability === durability)) {
+  for (const cells of onOneCluster(wanted)) {
+    const cluster = reusable(cells[0], options);
+    for (const cell of cells) {
       for (let run = done(cell) + 1; run <= cell.runs; run++) {
         const result = await strikeOnce(cluster, cell, run, results.folder);
         results.add(result);
@@ -45,6 +45,18 @@ export async function strikeAll(
     await cluster.end();
   }
   return tally;
+}
+
+/** Of the same durability and equipment. */
+function onOneCluster(wanted: readonly Wanted[]): readonly (readonly [Wanted, ...Wanted[]])[] {
+  const groups = new Map<string, [Wanted, ...Wanted[]]>();
+  for (const cell of wanted) {
+    const kind = `${cell.durability} ${FAULTS[cell.fault].needs ?? ''}`;
+    const group = groups.get(kind);
+    if (group === undefined) groups.set(kind, [cell]);
+    else group.push(cell);
+  }
+  return [...groups.values()];
 }
 
 async function strikeOnce(
@@ -67,15 +79,19 @@ interface Reusable {
   end(): Promise<void>;
 }
 
-function reusable(mode: DurabilityMode, { members, profile, tell }: CampaignOptions): Reusable {
+function reusable(
+  { durability: mode, fault }: Wanted,
+  { members, profile, tell }: CampaignOptions,
+): Reusable {
+  const equipment = FAULTS[fault].needs;
   let chaos: Chaos | undefined;
   let number = 0;
   return {
     async next() {
       if (chaos === undefined) {
-        tell(`a new cluster, ${mode}`);
+        tell(`a new cluster, ${mode}${equipment === undefined ? '' : `, with ${equipment} of its own`}`);
         const durability = { mode, acknowledgements: mode === 'async' ? 0 : 1 };
-        chaos = await startChaos({ members, profile, progress: tell, durability });
+        chaos = await startChaos({ members, profile, progress: tell, durability, equipment });
         await prepareLists((await chaos.cluster.leader()).server);
         number = 0;
       }

@@ -5,6 +5,7 @@ import { succeed } from '#test/cluster/command-line.js';
 import { createNetwork, type Network, type NetworkHost } from '#test/cluster/network.js';
 import type { EtcdMember } from '#test/cluster/etcd.js';
 import { type Member, type Program, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
+import type { Equipment } from '#test/chaos/faults/fault.js';
 import type { DurabilityPolicy } from '#core/policy.js';
 import type { ProfileName } from '#core/timings.js';
 
@@ -45,11 +46,12 @@ export interface ChaosOptions {
   readonly members: number;
   readonly profile: ProfileName;
   readonly durability: DurabilityPolicy;
+  readonly equipment: Equipment | undefined;
   readonly progress: (text: string) => void;
 }
 
 export async function startChaos(options: ChaosOptions): Promise<Chaos> {
-  const { members: size, profile, durability, progress } = options;
+  const { members: size, profile, durability, equipment, progress } = options;
   progress(`making ${size + KEEPER_HOSTS.length} hosts`);
   const network = createNetwork([...MEMBER_HOSTS.slice(0, size), ...KEEPER_HOSTS]);
   const places = { members: network.hosts.slice(0, size), keepers: network.hosts.slice(size) };
@@ -57,6 +59,7 @@ export async function startChaos(options: ChaosOptions): Promise<Chaos> {
   const policy = { profile, durability: mode, ...(mode !== 'async' && { acknowledgements }) };
   const cluster = await startTanist({
     ...{ label: 'chaos', members: size, etcd: 3, places, policy, progress },
+    ...{ disks: equipment === 'disks', clocks: equipment === 'clocks' },
   });
   const keepers = places.keepers.map((host, i) =>
     keeperOn(host, cluster.controllers[i], cluster.etcd.members[i]),

@@ -1,20 +1,20 @@
 /** `npm run chaos`: real faults on hosts of their own, and every write counted. */
-import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DURABILITY_MODES } from '#core/policy.js';
 import { PROFILES, type ProfileName } from '#core/timings.js';
 import { strikeAll, type Wanted } from '#test/chaos/campaign.js';
 import type { DurabilityMode } from '#test/chaos/faults/fault.js';
 import { FAULT_NAMES, type FaultName, FAULTS } from '#test/chaos/faults/index.js';
-import { matrix } from '#test/chaos/report.js';
+import { REPORT, writeReport } from '#test/chaos/report.js';
 import { cellsOf, newestResults, openResults } from '#test/chaos/results.js';
 import { SELECTION } from '#test/chaos/selection.js';
+import { whyNoClock } from '#test/cluster/clock.js';
+import { whyNoDisk } from '#test/cluster/disk.js';
 import { whyNoNetwork } from '#test/cluster/network.js';
 import { runProgram } from '#test/cluster/run-program.js';
 
 const NO_HOSTS = 2;
 const DEFAULT_RUNS = 3;
-const REPORT = 'docs/fault-matrix.md';
 
 interface Options {
   readonly only?: readonly FaultName[];
@@ -63,13 +63,13 @@ const program = new Command('npm run chaos --')
   .option('--folder <path>', 'where runs leave what they saw, by commit', '.chaos')
   .option('--resume', 'adds to what there is of the same commit, and repeats nothing of it')
   .option('--ci', 'one run of each of a selection that takes ten minutes at most')
-  .option('--report', `makes no runs: turns the newest results into ${REPORT}`)
+  .option('--report', `makes no runs: takes the newest results into ${REPORT}`)
   .option('--list', 'what there is, and what it does')
   .option('--json', 'the last line is a JSON document')
   .action(async (options: Options) => {
     if (options.list) return list();
     if (options.report) return report(options.folder);
-    const why = whyNoNetwork();
+    const why = whyNot(options);
     if (why !== undefined) {
       tell(`error: ${why}`);
       process.exitCode = NO_HOSTS;
@@ -77,6 +77,15 @@ const program = new Command('npm run chaos --')
     }
     await strike(options);
   });
+
+function whyNot(options: Options): string | undefined {
+  const needs = wantedBy(options).map(({ fault }) => FAULTS[fault].needs);
+  return (
+    whyNoNetwork() ??
+    (needs.includes('disks') ? whyNoDisk() : undefined) ??
+    (needs.includes('clocks') ? whyNoClock() : undefined)
+  );
+}
 
 function list(): void {
   const width = Math.max(...FAULT_NAMES.map(({ length }) => length)) + 2;
@@ -90,8 +99,10 @@ function report(folder: string): void {
     process.exitCode = 1;
     return;
   }
-  writeFileSync(REPORT, matrix(newest.commit, newest.all));
-  process.stdout.write(`${REPORT}: ${newest.all.length} runs on commit ${newest.commit}\n`);
+  const cells = writeReport(newest.commit, newest.all);
+  process.stdout.write(
+    `${REPORT}: ${cells} cells; ${newest.all.length} runs on commit ${newest.commit} are new\n`,
+  );
 }
 
 function wantedBy({ ci, only, durability, runs }: Options): readonly Wanted[] {

@@ -1,48 +1,71 @@
-/** The matrix for people: `docs/fault-matrix.md`. */
-import type { DurabilityMode } from '#test/chaos/faults/fault.js';
+/**
+ * The matrix for people, `docs/fault-matrix.md`, and for programs beside it. It takes hours, so it is filled in several sittings: cells that were
+ * run anew replace those of before, and each names its commit.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { FAULT_NAMES, FAULTS } from '#test/chaos/faults/index.js';
 import { type Cell, cellsOf, type Result } from '#test/chaos/results.js';
 import { DURABILITY_MODES } from '#core/policy.js';
 
-export function matrix(commit: string, results: readonly Result[]): string {
-  const cells = cellsOf(results);
+export const REPORT = 'docs/fault-matrix.md';
+const CELLS = 'docs/fault-matrix.json';
+
+type KnownCell = Cell & { readonly commit: string };
+
+/** Returns how many cells there are now. */
+export function writeReport(commit: string, results: readonly Result[]): number {
+  const fresh = cellsOf(results).map((cell) => ({ ...cell, commit }));
+  const known: readonly KnownCell[] = existsSync(CELLS)
+    ? (JSON.parse(readFileSync(CELLS, 'utf8')) as KnownCell[])
+    : [];
+  const cells = inOrder([
+    ...fresh,
+    ...known.filter((old) => !fresh.some((cell) => nameOf(cell) === nameOf(old))),
+  ]);
+  writeFileSync(CELLS, `[\n${cells.map((cell) => `  ${JSON.stringify(cell)}`).join(',\n')}\n]\n`);
+  writeFileSync(REPORT, matrix(cells));
+  return cells.length;
+}
+
+const nameOf = ({ fault, durability }: Cell): string => `${fault} ${durability}`;
+
+function inOrder(cells: readonly KnownCell[]): readonly KnownCell[] {
+  return FAULT_NAMES.flatMap((fault) =>
+    DURABILITY_MODES.flatMap((mode) =>
+      cells.filter((cell) => cell.fault === fault && cell.durability === mode),
+    ),
+  );
+}
+
+function matrix(cells: readonly KnownCell[]): string {
   const runs = cells.reduce((n, cell) => n + cell.runs, 0);
   return [
     '# Fault matrix',
     '',
-    'What a three-member PostgreSQL cluster, profile `balanced`, did under each fault: hosts are network namespaces, six clients append without',
-    'a stop, and every answer that one of them got is held against what is there in the end. Written by `npm run chaos -- --report`.',
+    'What three PostgreSQL members, profile `balanced`, did under each fault. Every host is a network namespace; six clients append without a',
+    'stop, and every answer that one of them got is held against what is there in the end. Under `available` and `strict` one replica confirms',
+    'every write. Written by `npm run chaos -- --report`; what each fault does: `npm run chaos -- --list`.',
     '',
-    `Commit \`${commit}\`, ${runs} runs. One replica confirms every write under \`available\` and \`strict\`.`,
+    `${cells.length} cells, ${runs} runs.`,
     '',
-    'Each cell: outage p50 / max in seconds, acknowledged writes that are missing, writes that two leaders accepted at once, seconds until',
-    'the cluster had converged after healing (the longest), runs. The outage is the time from the fault to the first write that another leader',
-    'acknowledged, where it is to end in one; elsewhere the longest time without any acknowledgement. *stalls*: nobody can write there before it is healed, as it must be.',
+    '- *outage*: seconds from the fault to the first write that another leader acknowledged, where it is to end in one; elsewhere the longest',
+    '  time without any acknowledgement. *stalls*: nobody can write there before it is healed, and that is as it must be.',
+    '- *missing*: acknowledged writes that are not there in the end. Under `async` the ledger says so, or it counts as wrong.',
+    '- *doubly*: writes that the old leader acknowledged after the first of the new one.',
+    '- *converged*: seconds from healing until one leader led and everybody followed, the longest.',
+    '- *wrong*: runs in which anything was not as promised.',
     '',
-    `| fault | ${DURABILITY_MODES.join(' | ')} |`,
-    `|---|${DURABILITY_MODES.map(() => '---').join('|')}|`,
-    ...FAULT_NAMES.map(
-      (fault) =>
-        `| \`${fault}\` | ${DURABILITY_MODES.map((mode) =>
-          inCell(
-            cells.find((cell) => cell.fault === fault && cell.durability === mode),
-            mode,
-          ),
-        ).join(' | ')} |`,
-    ),
-    '',
-    '## The faults',
-    '',
-    ...FAULT_NAMES.map((fault) => `- \`${fault}\`: ${FAULTS[fault].what}.`),
+    '| fault | durability | outage p50 / max | missing | doubly | converged | runs | wrong | commit |',
+    '|---|---|---|---|---|---|---|---|---|',
+    ...cells.map(row),
     '',
   ].join('\n');
 }
 
-function inCell(cell: Cell | undefined, mode: DurabilityMode): string {
-  if (cell === undefined) return '';
-  const seconds = (ms: number): string => (ms / 1000).toFixed(ms < 1000 ? 2 : 1);
-  const { outageMs, ackedLost, doublyAccepted, convergedMs, runs, failed } = cell;
-  const stalls = FAULTS[cell.fault].stallsUnder?.includes(mode) === true ? ' *stalls*' : '';
-  const wrong = failed > 0 ? ` **${failed} wrong**` : '';
-  return `${seconds(outageMs.p50)} / ${seconds(outageMs.max)}${stalls}; ${ackedLost} missing; ${doublyAccepted} doubly; ${seconds(convergedMs)}; ${runs}${wrong}`;
+function row(cell: KnownCell): string {
+  const { fault, durability, outageMs, ackedLost, doublyAccepted, convergedMs, runs, failed, commit } = cell;
+  const seconds = (ms: number): string => (ms / 1000).toFixed(2);
+  const stalls = FAULTS[fault].stallsUnder?.includes(durability) === true ? ' *stalls*' : '';
+  const outage = `${seconds(outageMs.p50)} / ${seconds(outageMs.max)}${stalls}`;
+  return `| \`${fault}\` | ${durability} | ${outage} | ${ackedLost} | ${doublyAccepted} | ${seconds(convergedMs)} | ${runs} | ${failed} | ${commit} |`;
 }

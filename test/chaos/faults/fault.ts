@@ -5,6 +5,9 @@ import type { Member } from '#test/cluster/tanist.js';
 
 export type DurabilityMode = DurabilityPolicy['mode'];
 
+/** `disks`: each member's data on one of its own. `clocks`: each host goes by one of its own. Both cost speed. */
+export type Equipment = 'disks' | 'clocks';
+
 /** Ends the fault. */
 export type Heal = () => Promise<void> | void;
 
@@ -20,6 +23,8 @@ export interface Fault {
   readonly runsOn?: true;
   /** No client may notice: not one attempt may come to anything but an acknowledgement. */
   readonly unnoticed?: true;
+  /** What its cluster has to be made with. */
+  readonly needs?: Equipment;
   /** Under these nobody can write before it is healed, and that is as it must be. */
   readonly stallsUnder?: readonly DurabilityMode[];
   /** How long it lasts at the least, ms; default 0. One that ends in another leader lasts until that one is open. */

@@ -1,12 +1,22 @@
 /** All that befalls a cluster here, by name. */
+import { CLOCKS } from '#test/chaos/faults/clocks.js';
 import { CONTROL_PLANE } from '#test/chaos/faults/control-plane.js';
+import { DISKS } from '#test/chaos/faults/disks.js';
 import type { Fault } from '#test/chaos/faults/fault.js';
 import { NETWORK } from '#test/chaos/faults/network.js';
 import { OVER_TIME } from '#test/chaos/faults/over-time.js';
 import { PROCESSES } from '#test/chaos/faults/processes.js';
 import { TOGETHER } from '#test/chaos/faults/together.js';
 
-const ALL = { ...PROCESSES, ...NETWORK, ...CONTROL_PLANE, ...TOGETHER, ...OVER_TIME } as const;
+const ALL = {
+  ...PROCESSES,
+  ...NETWORK,
+  ...CONTROL_PLANE,
+  ...TOGETHER,
+  ...DISKS,
+  ...CLOCKS,
+  ...OVER_TIME,
+} as const;
 
 export type FaultName = keyof typeof ALL;
 

@@ -114,6 +114,40 @@ export const NETWORK = {
       return mending(chaos);
     },
   },
+  'three-ways-apart': {
+    what: 'the bridge falls in three: the leader alone, a replica with two keepers, the rest; clients reach all',
+    ends: 'another leader',
+    runsOn: true,
+    strike(chaos, leader) {
+      const keepers = chaos.keepers.map(({ host }) => host);
+      const replicas = chaos.hostsOf(chaos.replicas(leader));
+      chaos.network.partition([
+        [chaos.hostOf(leader)],
+        [...replicas.slice(0, 1), ...keepers.slice(0, 2)],
+        [...replicas.slice(1), ...keepers.slice(2)],
+      ]);
+      return mending(chaos);
+    },
+  },
+  'link-narrow': {
+    what: "200 kB in a second pass to and from the leader's host, for 8 s",
+    ends: 'either',
+    agentAnswers: true,
+    lastsMs: LASTS_MS,
+    strike(chaos, leader) {
+      chaos.network.limit(chaos.hostOf(leader), 200_000);
+      return mending(chaos);
+    },
+  },
+  'link-late': {
+    what: "all that passes to and from the leader's host is 50 ms late each way, for 8 s",
+    ends: 'the same leader',
+    lastsMs: LASTS_MS,
+    async strike(chaos, leader) {
+      await chaos.network.delay(chaos.hostOf(leader), 50);
+      return mending(chaos);
+    },
+  },
   'packets-lost': {
     what: "a tenth of all packets that reach the leader's host is lost, for 8 s",
     ends: 'either',
