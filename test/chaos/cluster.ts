@@ -5,7 +5,6 @@ import { succeed } from '#test/cluster/command-line.js';
 import { createNetwork, type Network, type NetworkHost } from '#test/cluster/network.js';
 import type { EtcdMember } from '#test/cluster/etcd.js';
 import { type Member, type Program, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
-import type { Equipment } from '#test/chaos/faults/fault.js';
 import type { DurabilityPolicy } from '#core/policy.js';
 import type { ProfileName } from '#core/timings.js';
 
@@ -17,6 +16,9 @@ export interface Keeper {
   readonly controller: Program;
   readonly etcd: EtcdMember;
 }
+
+/** `disks`: each member's data on one of its own. `clocks`: each host goes by one of its own. Both cost speed. */
+export type Equipment = 'disks' | 'clocks';
 
 /** Who is what, at one moment. */
 export interface Roles {

@@ -1,12 +1,9 @@
 /** What a fault is: how it is done, what may come of it, and how it ends. */
 import type { DurabilityPolicy } from '#core/policy.js';
-import type { Chaos, Roles } from '#test/chaos/cluster.js';
+import type { Chaos, Equipment, Roles } from '#test/chaos/cluster.js';
 import type { Member } from '#test/cluster/tanist.js';
 
 export type DurabilityMode = DurabilityPolicy['mode'];
-
-/** `disks`: each member's data on one of its own. `clocks`: each host goes by one of its own. Both cost speed. */
-export type Equipment = 'disks' | 'clocks';
 
 /** Ends the fault. */
 export type Heal = () => Promise<void> | void;
