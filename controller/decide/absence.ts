@@ -1,7 +1,8 @@
 /**
  * V4: the eligible set is kept honest while the control plane is well. A replica that is dead, or has nobody to end its lease, could not
  * be appointed anyway; but named eligible it would have to vouch (V1), and so cost the leader its lease on the day when no controller
- * answers. Its removal counts once etcd has it; it comes back by the two steps of any other.
+ * answers. Its removal counts once etcd has it; it comes back by the two steps of any other. One that answers and does not follow stays in: it
+ * vouches as well as any, and after the seals only its log counts.
  */
 import { latest, LONG_AGO, nextVersion, since } from '#core/brand.js';
 import { isProved, type Plan } from '#core/plan.js';

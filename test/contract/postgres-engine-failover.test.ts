@@ -228,6 +228,40 @@ describe('postgres engine, tail', { timeout: 60_000 }, () => {
     await change();
   });
 
+  const switchFile = async (): Promise<void> => {
+    await leader.server.query('select pg_switch_wal()');
+  };
+
+  it('goes on after a file that ends before it is full', async () => {
+    await seal(heir);
+    await leader.server.query('create table before_switch ()');
+    await switchFile();
+    await leader.server.query('create table after_switch ()');
+    await crash();
+    const { atLeast } = await takeTail(heir, leader);
+    await history.open(heir, { atLeast });
+    expect(await heir.server.query('select from before_switch, after_switch')).toEqual([]);
+    await change();
+  });
+
+  it('is had by one whose log ends with such a file', async () => {
+    const isAtBoundary = async (): Promise<boolean> => {
+      await seal(heir);
+      await follow(heir, leader);
+      await switchFile();
+      await heir.server.waitUntilCaughtUpWith(leader.server);
+      return (await seal(heir)).lsn % (16n << 20n) === 0n;
+    };
+    // A canary may come in between.
+    await waitFor(isAtBoundary, { timeoutMs: 10_000, what: 'the heir to end with a file' });
+    await leader.server.query('create table in_next_file ()');
+    await crash();
+    const { atLeast } = await takeTail(heir, leader);
+    await history.open(heir, { atLeast });
+    expect(await heir.server.query('select from in_next_file')).toEqual([]);
+    await change();
+  });
+
   it('is refused for a fork that its log has elsewhere, and where it does not reach back any more', async () => {
     const position = await seal(heir);
     await fence(leader);

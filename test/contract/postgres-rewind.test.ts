@@ -18,12 +18,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TanistError } from '#core/errors.js';
+import { comparePositions } from '#core/position.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { PostgresConfig } from '#agent/config.js';
 import { boundBy } from '#agent/engines/postgres/bounds.js';
 import { createConnection } from '#agent/engines/postgres/connection.js';
 import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
 import { moveAside, ownFiles } from '#agent/engines/postgres/own-files.js';
+import { timelineAt } from '#agent/engines/postgres/reach.js';
 import { rewind } from '#agent/engines/postgres/rewind.js';
 import { type RewindMemo, noteRewind } from '#agent/engines/postgres/rewind-memo.js';
 import type { SalvageRecord } from '#agent/engines/postgres/salvage.js';
@@ -370,6 +372,20 @@ describe('a leader that went on writing after its heir was cut off', { timeout: 
       await isUntouched();
     });
 
+    it('pg_rewind finds nothing to rewind, and the marks say otherwise', async () => {
+      const says = ['servers diverged at WAL location 0/5000000 on timeline 2', 'no rewind required'];
+      const script = says.map((line) => `echo 'pg_rewind: ${line}' >&2`).join('\n');
+      const binDir = programsWith(ann, 'unneeded', script);
+      const error = await errorOf(rewindTo(bob, ann, history, { binDir }));
+      expect(error).toMatchObject({
+        code: 'REWIND_IMPOSSIBLE',
+        detail: expect.stringMatching(/the logs part at .* but pg_rewind says: .* no rewind required/),
+      });
+      await ann.run({ kind: 'start' });
+      pid = ann.server.pid();
+      await isUntouched();
+    });
+
     it('the leader is lost after the rehearsal, before the first change', async () => {
       const lost = `case "$*" in *--dry-run*) exec "$real" "$@";; esac; echo 'connection to server failed: Connection refused' >&2; exit 1`;
       const before = ownFilesOf(ann.server);
@@ -609,5 +625,52 @@ describe('a leader whose heir has recycled old log', { timeout: 90_000 }, () => 
     await bob.run({ kind: 'start' });
     expect(S2_ancestry(await seal(bob), history.openings)).toBe('diverged');
     expect(await bob.server.query('select count(*)::int as n from lost')).toEqual([{ n: 500 }]);
+  });
+});
+
+describe('a log that ends where a file does, before it was full', { timeout: 90_000 }, () => {
+  it('is known to be on its line, and needs no rewind to a history that leaves it right there', async () => {
+    const { ann, bob, history } = await createPair('boundary');
+    const replica = await cloneReplica(ann.server, { name: 'cid' });
+    await replica.start();
+    const cid = careFor(replica);
+    await ann.server.query('create table kept (text text)');
+    await ann.server.query('create table lost (text text)');
+    for (const each of [bob, cid]) await each.server.waitUntilCaughtUpWith(ann.server);
+    await crash(ann);
+    await seal(bob);
+    await takeTail(bob, ann);
+    await history.open(bob);
+    await ann.run({ kind: 'start' });
+    await bob.run({ kind: 'keepSlots', replicas: ['ann', 'cid'], retentionBytes: 1 << 30 });
+    for (const each of [ann, cid]) {
+      expect(S2_ancestry(await seal(each), history.openings)).toBe('behind');
+      await follow(each, bob);
+    }
+    await bob.server.query(`insert into kept values ('by bob')`);
+    await bob.engine.stop(); // its canary would go on in the next file
+    await bob.server.query('select pg_switch_wal()');
+    for (const each of [ann, cid]) await each.server.waitUntilCaughtUpWith(bob.server);
+    bob.server.kill('SIGKILL');
+
+    const [one, other] = [await seal(ann), await seal(cid)];
+    expect(other.lsn % (16n << 20n)).toBe(0n);
+    // No checkpoint since: its control file knows nothing of the line yet.
+    await withServer(cid, {}, async (server) => {
+      expect((await server.controlFile()).timeline).toBe(1);
+      // Where a receiver may be cut off: in the midst of what lies behind the switch.
+      expect(await timelineAt(server, other.lsn - 100_000n)).toBe(2);
+    });
+    expect([one.timeline, other.timeline]).toEqual([2, 2]);
+    expect(comparePositions(one, other)).toBe('equal');
+    expect(S2_ancestry(other, history.openings)).toBe('behind');
+
+    await history.open(ann, { atLeast: one });
+    expect(history.openings.at(-1)?.position.forks.at(-1)).toEqual({ timeline: 2, end: other.lsn });
+    await ann.server.query(`insert into kept values ('by ann')`);
+    const pid = cid.server.pid();
+    await rewindTo(ann, cid, history);
+    expect(cid.server.pid()).toBe(pid);
+    await followsFrom(cid, ann, history);
   });
 });

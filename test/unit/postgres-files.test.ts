@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { asEpoch } from '#core/brand.js';
 import type { ProvedOpening } from '#core/plan.js';
 import { entriesOf, setEmpty } from '#agent/engines/postgres/auto-conf.js';
-import { parseControlFile } from '#agent/engines/postgres/control-file.js';
+import { type ControlFile, parseControlFile } from '#agent/engines/postgres/control-file.js';
 import { conninfoFor } from '#agent/engines/postgres/follow.js';
 import {
   dropLinesBeyond,
@@ -16,14 +16,9 @@ import {
   readLineage,
   reserveUpTo,
 } from '#agent/engines/postgres/lineage.js';
-import {
-  isPageAt,
-  pageOffset,
-  segmentName,
-  segmentOf,
-  timelineAt,
-} from '#agent/engines/postgres/log-files.js';
+import { isPageAt, pageOffset, segmentName, segmentOf } from '#agent/engines/postgres/log-files.js';
 import { isAmong, leadsHere, placesOf } from '#agent/engines/postgres/places.js';
+import { timelineAt } from '#agent/engines/postgres/reach.js';
 import { slotName } from '#agent/engines/postgres/slots.js';
 import { upstreamOf } from '#agent/engines/postgres/status.js';
 
@@ -228,16 +223,21 @@ describe('lines of history', () => {
     expect(histories()).toEqual(['00000002.history']);
   });
 
-  it('are told apart by the newest one that has the page, be the control file as old as it may', () => {
+  it('are told apart by the newest one that has the page, be the control file as old as it may', async () => {
+    const at = (lsn: bigint): Promise<number> =>
+      timelineAt({ logDir, binDir: () => '/nowhere', facts, controlFile: facts }, lsn);
     write(2, '1\t0/3000010\tx\n');
     writeSegment(1, 3n);
-    expect(timelineAt(logDir, 0x300_0010n, SIZES)).toBe(1);
+    expect(await at(0x300_0010n)).toBe(1);
     writeSegment(2, 3n);
-    expect(timelineAt(logDir, 0x300_0010n, SIZES)).toBe(2);
+    expect(await at(0x300_0010n)).toBe(2);
     writeSegment(3, 3n); // no history: recycled, or a promotion that came to nothing
-    expect(timelineAt(logDir, 0x300_0010n, SIZES)).toBe(2);
-    expect(timelineAt(logDir, 0x400_0010n, SIZES)).toBeUndefined();
+    expect(await at(0x300_0010n)).toBe(2);
+    expect(await at(0x400_0010n)).toBe(9); // none has it
   });
+
+  const facts = (): Promise<ControlFile> =>
+    Promise.resolve({ dataId: '1', timeline: 9, logsHints: true, ...SIZES });
 });
 
 describe('control file', () => {

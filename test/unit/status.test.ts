@@ -1,8 +1,8 @@
 // What a controller makes of its picture for people.
 import { describe, expect, it } from 'vitest';
 import { asRevision, asWall } from '#core/brand.js';
-import type { MemberStatus } from '#core/status.js';
-import type { LoweredSessions } from '#core/report.js';
+import type { ClusterStatus, MemberStatus } from '#core/status.js';
+import type { LoweredSessions, Report } from '#core/report.js';
 import { type ControllerState, emptyCluster, type MemberPicture } from '#controller/decide/state.js';
 import { statusOf } from '#controller/decide/status.js';
 import { member, ms, plan, report, TERM } from '#test/scenarios/build.js';
@@ -15,21 +15,33 @@ const LOWERED: LoweredSessions = {
 
 /** Of members that all say the same about themselves. */
 function statuses(lowered: LoweredSessions | undefined): readonly MemberStatus[] {
+  const same = report({ database: lowered === undefined ? {} : { lowered } });
+  return clusterOf({ a: same, b: same })?.members ?? [];
+}
+
+/** By an active controller, at the moment when it has heard all of them. */
+function clusterOf(reports: Readonly<Record<string, Report>>): ClusterStatus | undefined {
   const picture = (name: string): MemberPicture => ({
     ...{ member: member(name), host: undefined, incarnation: 'one', connected: true },
     ...{ receivedAt: NOW, guardedAt: NOW, followedAt: NOW },
-    report: report({ database: lowered === undefined ? {} : { lowered } }),
+    report: reports[name],
   });
+  const names = Object.keys(reports);
+  const ours = plan({ names });
   const demo = {
     ...emptyCluster('demo'),
-    stored: { plan: plan(), policy: plan().policy, revision: asRevision(1n), readIn: TERM },
-    members: { a: picture('a'), b: picture('b') },
+    stored: { plan: ours, policy: ours.policy, revision: asRevision(1n), readIn: TERM },
+    members: Object.fromEntries(names.map((name) => [name, picture(name)])),
   };
   const state: ControllerState = {
-    ...{ name: 'k', host: undefined, role: { kind: 'standby' } },
+    ...{ name: 'k', host: undefined },
+    role: {
+      ...{ kind: 'active', term: TERM, electedAt: NOW, authorityUntil: ms(9_000) },
+      ...{ resigned: undefined, loaded: true },
+    },
     ...{ standbysAskedAt: NOW, decidedAt: NOW, clusters: { demo } },
   };
-  return statusOf(state, undefined, NOW, NOW, asWall(0)).clusters[0]?.members ?? [];
+  return statusOf(state, undefined, NOW, NOW, asWall(0)).clusters[0];
 }
 
 describe('the status', () => {
@@ -40,5 +52,19 @@ describe('the status', () => {
 
   it('says nothing of them where there are none', () => {
     expect(statuses(undefined)[0]?.lowered).toBeNull();
+  });
+
+  it.each([
+    ['it follows', true, undefined, 'ok'],
+    ['its link is cut', false, undefined, 'degraded'],
+    ['it cannot be rewound', false, 'REWIND_IMPOSSIBLE', 'degraded'],
+  ])('does not call a cluster well for a replica being eligible: %s', (_, streaming, code, state) => {
+    const problem = code === undefined ? undefined : { code, text: 'its log is gone' };
+    const seen = clusterOf({
+      a: report({ database: { role: 'writable' } }),
+      b: report({ database: { streaming }, problem }),
+    });
+    expect(seen?.members[1]).toMatchObject({ eligible: true, streaming, problem: problem ?? null });
+    expect(seen?.state).toBe(state);
   });
 });

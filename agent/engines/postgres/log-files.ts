@@ -7,7 +7,7 @@ import { closeSync, openSync, readSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import { formatLsn, parseLsn, type Position } from '#core/position.js';
-import { hex8, isLine } from '#agent/engines/postgres/lineage.js';
+import { hex8 } from '#agent/engines/postgres/lineage.js';
 
 /** Sizes are settled by initdb and by the build: 16 MB and 8 kB as a rule. */
 export interface Sizes {
@@ -44,21 +44,6 @@ export const pageOffset = (lsn: bigint, sizes: Sizes): number => {
 export function isPageAt(page: Buffer, address: bigint): boolean {
   // magic u16, flags u16, timeline u32, address u64; a page never written is zero throughout
   return page.length >= 16 && page.readUInt16LE(0) !== 0 && page.readBigUInt64LE(8) === address;
-}
-
-/**
- * The line of history on which a server's own files hold the byte before `lsn`: the newest line that has that page. A
- * server that waits has no name for it: its control file lags, and its receiver is gone.
- */
-export function timelineAt(logDir: string, lsn: bigint, sizes: Sizes): number | undefined {
-  if (lsn === 0n) return undefined;
-  const last = lsn - 1n;
-  const segment = segmentName(0, segmentOf(last, sizes), sizes).slice(8);
-  const timelines = readdirSync(logDir)
-    .filter((name) => SEGMENT_NAME.test(name) && name.endsWith(segment))
-    .map((name) => Number.parseInt(name.slice(0, 8), 16))
-    .sort((a, b) => b - a);
-  return timelines.find((timeline) => isLine(logDir, timeline) && hasPage(logDir, timeline, last, sizes));
 }
 
 /** Whether the page that holds the byte at `lsn` is there. */
@@ -98,14 +83,42 @@ export async function lastRecordStart(
   const first = segmentName(timeline, segment, sizes);
   const range = [first, newestOf(logDir, timeline) ?? first];
   const args = ['--path', logDir, '--timeline', String(timeline), '--start', formatLsn(from), ...range];
+  return (await lastRecord(binDir, args, signal))?.start;
+}
+
+/** Whether the log goes from this very file to the next one, be it full or not; all of its records at or after `from` are read. */
+export async function endsWithSwitch(
+  binDir: string,
+  logDir: string,
+  timeline: number,
+  from: bigint,
+  sizes: Sizes,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const file = segmentName(timeline, segmentOf(from, sizes), sizes);
+  const args = ['--path', logDir, '--timeline', String(timeline), '--start', formatLsn(from), file];
+  const last = await lastRecord(binDir, args, signal);
+  return last?.manager === 'XLOG' && last.kind === 'SWITCH';
+}
+
+interface LogRecord {
+  readonly start: bigint;
+  readonly manager: string;
+  readonly kind: string;
+}
+
+async function lastRecord(
+  binDir: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<LogRecord | undefined> {
   const env = { LC_ALL: 'C', PATH: process.env['PATH'] };
   const dump = spawn(join(binDir, 'pg_waldump'), args, { env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
-  let last: string | undefined;
+  let last: RegExpMatchArray | undefined;
   let line = '';
   let complaint = '';
   dump.stdout.setEncoding('latin1').on('data', (text: string) => {
-    const heads = [...(line + text).matchAll(RECORD)];
-    last = heads.at(-1)?.[1] ?? last;
+    last = [...(line + text).matchAll(RECORD)].at(-1) ?? last;
     // The start of a line that has not ended yet; how a record is described may take megabytes.
     line = (line + text).slice((line + text).lastIndexOf('\n') + 1).slice(0, LONGEST_HEAD);
   });
@@ -116,7 +129,9 @@ export async function lastRecordStart(
   // Unless the newest file is full, it ends with an error; one that does not mean the end of the log means that the log was not read.
   if (code !== 0 && !ENDS_OF_LOG.test(complaint))
     throw new TanistError('TAIL_UNAVAILABLE', `pg_waldump says: ${complaint.trim()}`);
-  return last === undefined ? undefined : parseLsn(last);
+  const [, manager = '', lsn = '', kind = ''] = last ?? [];
+  const start = parseLsn(lsn);
+  return start === undefined ? undefined : { start, manager, kind };
 }
 
 /** Names of one line sort as the log goes. */
@@ -126,7 +141,8 @@ const newestOf = (logDir: string, timeline: number): string | undefined =>
     .sort()
     .at(-1);
 
-const RECORD = /^rmgr: \S+ +len \(rec\/tot\): +\d+\/ *\d+, tx: +\d+, lsn: ([0-9A-F]+\/[0-9A-F]+), prev /gm;
+const RECORD =
+  /^rmgr: (\S+) +len \(rec\/tot\): +\d+\/ *\d+, tx: +\d+, lsn: ([0-9A-F]+\/[0-9A-F]+), prev (?:[0-9A-F]+\/[0-9A-F]+(?:, desc: (\S+))?)?/gm;
 const ENDS_OF_LOG = /error in WAL record at|could not find a valid record after|could not find file/;
 const LONGEST_HEAD = 512;
 const LONGEST_COMPLAINT = 1 << 16;

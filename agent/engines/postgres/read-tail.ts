@@ -13,7 +13,6 @@ import { NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { forksOf, historyFile, newestLine, readLineage } from '#agent/engines/postgres/lineage.js';
 import {
   type Sizes,
-  hasPage,
   isPageAt,
   lastRecordStart,
   lineOf,
@@ -22,6 +21,7 @@ import {
   segmentOf,
 } from '#agent/engines/postgres/log-files.js';
 import { findPostmaster, findOrphans } from '#agent/engines/postgres/processes.js';
+import { reaches } from '#agent/engines/postgres/reach.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { readStatus } from '#agent/engines/postgres/status.js';
 
@@ -46,7 +46,7 @@ export async function readTail(server: Server, { from }: TailRequest): Promise<T
   if (stands !== 'equal' && stands !== 'behind')
     return refuse(`timeline ${timeline} of this log does not contain the position asked for`);
   // The two logs must join: a page that has been recycled since would look like the end.
-  if (!hasPage(server.logDir, lineOf(segmentOf(from.lsn - 1n, sizes), here, sizes), from.lsn - 1n, sizes))
+  if (!(await reaches(server, lineOf(segmentOf(from.lsn - 1n, sizes), here, sizes), from.lsn)))
     return refuse(`this log does not reach back to ${formatPosition(from)} any more`);
   // On a newer line the file in which it begins holds a copy of the older one up to there.
   const begin = forks.at(-1)?.end ?? 0n;
@@ -63,7 +63,7 @@ export async function readTail(server: Server, { from }: TailRequest): Promise<T
   const atLeast = start === undefined ? { ...here, lsn: scanFrom } : { ...here, lsn: start + 1n };
   if (start === undefined && timeline === from.timeline)
     return { kind: 'tail', atLeast: from, files: nothing() };
-  return { kind: 'tail', atLeast, files: files(server.logDir, from, atLeast, sizes) };
+  return { kind: 'tail', atLeast, files: files(server, from, atLeast, sizes) };
 }
 
 const MAX_LSN = (1n << 64n) - 1n;
@@ -88,13 +88,13 @@ async function mayGrow(server: Server): Promise<boolean> {
 }
 
 async function* files(
-  logDir: string,
+  server: Server,
   from: Position,
   atLeast: Position,
   sizes: Sizes,
 ): AsyncGenerator<TailChunk> {
   for (let timeline = from.timeline + 1; timeline <= atLeast.timeline; timeline += 1) {
-    const text = readLineage(logDir, timeline);
+    const text = readLineage(server.logDir, timeline);
     if (text === undefined) continue;
     const data = Buffer.from(text);
     yield { name: historyFile(timeline), size: data.length, offset: 0, data };
@@ -102,16 +102,19 @@ async function* files(
   // On its own line the candidate has the pages before; of another line it needs whole files.
   let offset = atLeast.timeline === from.timeline ? pageOffset(from.lsn, sizes) : 0;
   for (let segment = segmentOf(from.lsn, sizes); ; segment += 1n) {
-    const name = segmentName(lineOf(segment, atLeast, sizes), segment, sizes);
+    const line = lineOf(segment, atLeast, sizes);
+    const name = segmentName(line, segment, sizes);
     let end = offset;
-    for await (const chunk of validPages(join(logDir, name), name, segment, offset, sizes)) {
+    for await (const chunk of validPages(join(server.logDir, name), name, segment, offset, sizes)) {
       end = chunk.offset + chunk.data.length;
       yield chunk;
     }
     if (end < sizes.segmentBytes) {
       const reached = segment * BigInt(sizes.segmentBytes) + BigInt(end);
       if (reached >= atLeast.lsn) return;
-      throw new TanistError('TAIL_UNAVAILABLE', `the log breaks off at ${formatLsn(reached)}`);
+      // What lies behind a switch is nothing to send: the heir's own server passes over it.
+      if (!(await reaches(server, line, (segment + 1n) * BigInt(sizes.segmentBytes))))
+        throw new TanistError('TAIL_UNAVAILABLE', `the log breaks off at ${formatLsn(reached)}`);
     }
     offset = 0;
   }

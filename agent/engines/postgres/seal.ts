@@ -6,9 +6,10 @@ import { TanistError } from '#core/errors.js';
 import type { Position } from '#core/position.js';
 import { type Apply, isAtEndOfLog, readApply } from '#agent/engines/postgres/apply.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
-import { lastRecordStart, timelineAt } from '#agent/engines/postgres/log-files.js';
+import { lastRecordStart } from '#agent/engines/postgres/log-files.js';
 import { readPosition } from '#agent/engines/postgres/position.js';
 import { findPostmaster, hasChildren, readProcess, signal } from '#agent/engines/postgres/processes.js';
+import { timelineAt } from '#agent/engines/postgres/reach.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { neutralize, readSettings, reload } from '#agent/engines/postgres/settings.js';
 
@@ -94,14 +95,11 @@ async function endOfLog(
   server: Server,
   { isQuiet, cut, applied, received, startup }: Apply & { readonly isQuiet: boolean },
 ): Promise<{ timeline: number; end: bigint }> {
-  const sizes = await server.facts();
-  const lineAt = async (lsn: bigint): Promise<number> =>
-    timelineAt(server.logDir, lsn, sizes) ?? (await server.controlFile()).timeline;
   if (!cut) {
     const hint = 'is it set on the command line?';
     throw new TanistError('ENGINE_FAILED', `primary_conninfo or restore_command does not give way: ${hint}`);
   }
-  if (isQuiet) return { timeline: await lineAt(applied), end: applied };
+  if (isQuiet) return { timeline: await timelineAt(server, applied), end: applied };
   // What was received is contiguous with the log that was here before, but only a receiver that ran since the start proves that
   // the latter has been read to its end.
   if (received === undefined) {
@@ -110,13 +108,13 @@ async function endOfLog(
   }
   // A sender that dies leaves half a record behind, which counts for nothing. Any position above a record's start means
   // that the record is here, so one byte above the start of the last whole one is where this log ends.
-  const timeline = await lineAt(received > applied ? received : applied);
+  const timeline = await timelineAt(server, received > applied ? received : applied);
   const start = await lastRecordStart(
     server.binDir(),
     server.logDir,
     timeline,
     applied,
-    sizes,
+    await server.facts(),
     AbortSignal.timeout(READ_WITHIN_MS),
   );
   return { timeline, end: start === undefined ? applied : start + 1n };

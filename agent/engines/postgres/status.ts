@@ -3,8 +3,8 @@
  * writes too (the canary), with a commit that waits for the local disk and for nobody else.
  */
 import { parseLsn } from '#core/position.js';
+import { timelineAt } from '#agent/engines/postgres/reach.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-import { timelineAt } from '#agent/engines/postgres/log-files.js';
 import { NOBODY } from '#agent/engines/postgres/synchronous-setting.js';
 
 export interface Status {
@@ -98,7 +98,7 @@ async function timelineOf(server: Server, row: Row, end: bigint): Promise<number
   if (row.file !== null) return Number.parseInt(row.file.slice(0, 8), 16);
   // A receiver asks for the line on which the next record belongs, and starts only once all older log is applied.
   if (row.status === 'streaming' && row.received_tli !== null) return row.received_tli;
-  return timelineAt(server.logDir, end, await server.facts()) ?? (await server.controlFile()).timeline;
+  return timelineAt(server, end);
 }
 
 /** `host:port` out of a connection string as `follow` writes it: key = value, quoted or not. */
