@@ -157,9 +157,12 @@ function measure(
   const lost = new Set(findings.filter(isLost).map(({ value }) => value));
   const after = acknowledged.filter(({ at }) => at > struckAt);
   const firstElsewhere = after.find(({ server }) => server !== leader.name);
-  const takenOverMs = (firstElsewhere?.at ?? Infinity) - struckAt;
   return {
-    outageMs: Math.round(isTakenOver ? takenOverMs : longestGap([{ at: struckAt }, ...after])),
+    outageMs: Math.round(
+      isTakenOver && firstElsewhere !== undefined
+        ? firstElsewhere.at - struckAt
+        : longestGap([{ at: struckAt }, ...after]),
+    ),
     acknowledged: acknowledged.length,
     ackedLost: lost.size,
     forked: forkedOf(

@@ -64,13 +64,13 @@ export const DISKS = {
     },
   },
   'disk-slow': {
-    what: "the leader's disk takes 100 kB in a second, for 8 s",
+    what: "the leader's disk takes 300 kB in a second, for 8 s",
     ends: 'either',
     agentAnswers: true,
     needs: 'disks',
     lastsMs: LASTS_MS,
     strike(_, leader) {
-      diskOf(leader).slow(100_000);
+      diskOf(leader).slow(300_000);
       return () => diskOf(leader).mend();
     },
   },
