@@ -12,6 +12,7 @@ import { timingsOf } from '#core/timings.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
+import { fallSilent, keepMeanwhile, WRITE_AGAIN_MS } from '#agent/decide/refused.js';
 import { grantedUntil, mayStillOpen } from '#agent/decide/right.js';
 import {
   type Action,
@@ -49,7 +50,8 @@ export interface AgentLoop {
   start(): void;
   /** An open database that a guard watches over stays open for the next agent; any other is closed. */
   stop(): Promise<void>;
-  state(): AgentState;
+  /** What is on disk (E5): whatever answers others by itself answers from this. */
+  durable(): DurableState;
   /** Another agent's question; rejects once this one ends. */
   vouch(question: VouchQuestion): Promise<VouchAnswer>;
   /** Settles when the agent cannot go on: rejects with the error to exit with. */
@@ -59,15 +61,18 @@ export interface AgentLoop {
 /** Longer than any network that a cluster should span takes, shorter than a leader's lease. */
 const PROBE_WITHIN = asDuration(500);
 
+/** A fence that failed is not waited with, nor may it spin. */
+const FENCE_AGAIN_MS = 20;
+
 /** `guard`: what the guard holds that an earlier agent left. */
 export function createAgentLoop(
-  { durable, hasForgotten }: Memory,
+  { durable: recalled, hasForgotten }: Memory,
   incarnation: string,
   guard: GuardOrder | undefined,
   ports: AgentPorts,
 ): AgentLoop {
   let state = startState({
-    durable,
+    durable: recalled,
     hasForgotten,
     incarnation,
     controllers: ports.controllers.names,
@@ -75,8 +80,11 @@ export function createAgentLoop(
     waitNow: ports.waitNow(),
     guard,
   });
+  let kept: DurableState = recalled;
   const queue: Input[] = [];
   let draining = false;
+  /** The disk refuses to keep what was decided last. */
+  let refused = false;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   const asking = new Map<number, (answer: VouchAnswer) => void>();
@@ -88,6 +96,7 @@ export function createAgentLoop(
 
   function take(input: Input): void {
     if (stopped) return;
+    if (refused) return keepMeanwhile(queue, input);
     queue.push(input);
     if (!draining) void drain();
   }
@@ -105,6 +114,7 @@ export function createAgentLoop(
   }
 
   async function step(input: Input): Promise<void> {
+    const before = state;
     const profile = state.durable.plan?.policy.profile;
     const decision = decide(
       state,
@@ -115,7 +125,7 @@ export function createAgentLoop(
     // A fence needs no memory of it before it acts; everything else waits until what it rests on is durable.
     const [fences, others] = partition(decision.effects, isFence);
     for (const effect of fences) carryOut(effect);
-    if (decision.persist !== undefined) await remember(decision.persist);
+    if (decision.persist !== undefined && !(await remember(decision.persist, before))) return;
     for (const effect of others) carryOut(effect);
     const now = state.durable.plan?.policy.profile;
     if (now !== profile && now !== undefined) ports.engine.setTimings(timingsOf(now));
@@ -177,26 +187,78 @@ export function createAgentLoop(
     take({ kind: 'inspected', request, findings: await ports.engine.inspect(peers) });
   }
 
-  /** A disk that stalls must not hold up the end of a lease: the fence needs neither this write nor the queue behind it. */
-  async function remember(durable: DurableState): Promise<void> {
-    const { plan } = state.durable;
-    const left = plan === undefined ? NEVER : since(ports.now(), grantedUntil(state, plan, { rules }));
-    const expiry = left > 0 && left !== NEVER ? setTimeout(() => void fenceIfOpen(), left) : undefined;
+  /**
+   * A disk that stalls or refuses must not hold up the end of a lease: the fence needs neither this write nor the queue behind it.
+   * False: this agent was stopped before the disk had it.
+   */
+  async function remember(durable: DurableState, before: AgentState): Promise<boolean> {
+    let isOver = false;
+    const keepClosed = async (): Promise<void> => {
+      while (!isOver && !(await fenceIfOpen())) await sleep(FENCE_AGAIN_MS);
+    };
+    const withinMs = closeIn(state);
+    const expiry =
+      withinMs === undefined ? undefined : setTimeout(() => void keepClosed().catch(fail), withinMs);
     try {
-      await ports.stateFile.write(durable);
+      return await writeUntilKept(durable, before);
     } finally {
+      isOver = true;
       clearTimeout(expiry);
     }
   }
 
-  async function fenceIfOpen(): Promise<void> {
-    const { plan, openedEpoch, openingEpoch, fencedEpoch } = state.durable;
-    if (plan === undefined || isReleased(plan)) return;
-    if (openedEpoch <= fencedEpoch && openingEpoch <= fencedEpoch) return;
-    await ports.engine.run({ kind: 'fence', withinMs: timingsOf(plan.policy.profile).fenceMs });
+  /** When a database whose agent hears of nothing else has to be closed; where its right is over already, that was begun just now. */
+  function closeIn(known: AgentState): number | undefined {
+    const { plan } = known.durable;
+    const left = plan === undefined ? NEVER : since(ports.now(), grantedUntil(known, plan, { rules }));
+    if (plan === undefined || left === NEVER) return undefined;
+    return left > 0 ? left : timingsOf(plan.policy.profile).fenceMs;
   }
 
-  /** A broken invariant, or a memory that cannot be written. */
+  async function writeUntilKept(durable: DurableState, before: AgentState): Promise<boolean> {
+    const begunAt = ports.now();
+    while (!stopped) {
+      try {
+        await ports.stateFile.write(durable);
+        kept = durable;
+        if (refused) ports.log('info', 'STATE_WRITTEN', { ms: Math.round(since(begunAt, ports.now())) });
+        refused = false;
+        return !stopped;
+      } catch (error) {
+        if (!(error instanceof TanistError) || error.code !== 'STATE_UNWRITABLE') throw error;
+        if (!refused) sayUnwritable(error, before);
+        refused = true;
+        await sleep(WRITE_AGAIN_MS);
+      }
+    }
+    return false;
+  }
+
+  function sayUnwritable({ code, detail }: TanistError, before: AgentState): void {
+    ports.log('error', code, { because: detail });
+    const context = {
+      now: ports.now(),
+      waitNow: ports.waitNow(),
+      random: '',
+      rules,
+      timings: timingsOf(before.durable.plan?.policy.profile ?? 'balanced'),
+    };
+    const silent = fallSilent(state, before, context, detail);
+    state = silent.state;
+    for (const effect of silent.effects) carryOut(effect);
+  }
+
+  /** False: something may still commit there. */
+  async function fenceIfOpen(): Promise<boolean> {
+    const { plan, openedEpoch, openingEpoch, fencedEpoch } = state.durable;
+    if (plan === undefined || isReleased(plan)) return true;
+    if (openedEpoch <= fencedEpoch && openingEpoch <= fencedEpoch) return true;
+    const withinMs = timingsOf(plan.policy.profile).fenceMs;
+    const result = await ports.engine.run({ kind: 'fence', withinMs });
+    return result.kind === 'fenced' && rules.F2(result);
+  }
+
+  /** A broken invariant. */
   async function endBroken(error: unknown): Promise<void> {
     const because = error instanceof Error ? (error.stack ?? error.message) : String(error);
     ports.log('error', 'AGENT_BROKEN', { because });
@@ -228,9 +290,10 @@ export function createAgentLoop(
       ports.vouches.stop();
       await Promise.all([ports.guard.leave(), ports.controllers.stop(), ports.engine.stop()]);
     },
-    state: () => state,
+    durable: () => kept,
     vouch(question) {
       if (stopped) return Promise.reject(new Error('this agent is ending'));
+      if (refused) return Promise.reject(new Error('the disk of this agent refuses to be written'));
       asked += 1;
       const id = asked;
       return new Promise((resolve) => {
@@ -241,6 +304,8 @@ export function createAgentLoop(
     ended,
   };
 }
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const isFence = (effect: Effect): boolean => effect.kind === 'run' && effect.action.kind === 'fence';
 

@@ -1,7 +1,9 @@
 /** Composes an agent from its ports and runs it beside its database until it is told to stop. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { NO_EPOCH } from '#core/brand.js';
+import { TanistError } from '#core/errors.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { timingsOf } from '#core/timings.js';
 import { createClock, waitClock } from '#agent/adapters/clock.js';
@@ -10,14 +12,15 @@ import { createPeerServer, createTailSource } from '#agent/adapters/grpc/peers.j
 import { createVouches } from '#agent/adapters/grpc/vouches.js';
 import { createGuard } from '#agent/adapters/guard/guard.js';
 import { probeAgent } from '#agent/adapters/probe-agent.js';
-import { openStateFile } from '#agent/adapters/state-file/state-file.js';
+import { type OpenStateFile, openStateFile } from '#agent/adapters/state-file/state-file.js';
 import type { AgentConfig } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
+import { WRITE_AGAIN_MS } from '#agent/decide/refused.js';
 import { type AgentLoop, createAgentLoop } from '#agent/loop.js';
 import { hasForgotten, memoryAtHand, recall } from '#agent/memory.js';
-import type { Engine, EngineIdentity } from '#agent/ports/engine.js';
+import type { Engine } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
-import type { Durable } from '#agent/ports/state-file.js';
+import type { Durable, Memory } from '#agent/ports/state-file.js';
 import { answerTail } from '#agent/tail.js';
 
 /** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start or go on. */
@@ -29,12 +32,13 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   const now = createClock();
   const stopped = nextSignal();
   let loop: AgentLoop | undefined;
-  const stateFile = await openStateFile(config.stateDir);
+  const stateFile = await openOnceWritable(config.stateDir, stopped, log);
+  if (stateFile === undefined) return;
   try {
     const tailSource = createTailSource({
       cluster: config.cluster,
       member: config.member,
-      epoch: () => loop?.state().durable.sealedEpoch ?? NO_EPOCH,
+      epoch: () => loop?.durable().sealedEpoch ?? NO_EPOCH,
     });
     const engine = createPostgresEngine(config.engine, {
       member: config.member,
@@ -45,7 +49,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     });
     const found = await stateFile.read();
     const known = memoryAtHand(found, config);
-    const plan = (): Plan | undefined => (loop?.state().durable ?? known)?.plan;
+    const plan = (): Plan | undefined => (loop?.durable() ?? known)?.plan;
     const guard = createGuard({
       stateDir: config.stateDir,
       engine: config.engine,
@@ -55,8 +59,9 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     });
     const inherited = await guard.takeOver();
     const isGuarded = inherited !== undefined && inherited.until > now();
-    const data = await checkOrFence(engine, known, hasForgotten(found, known), isGuarded);
-    const memory = await recall(stateFile, found, config, data, randomUUID(), log);
+    const begin = async (): Promise<Memory> =>
+      recall(stateFile, found, config, await engine.check(), randomUUID(), log);
+    const memory = await beginOrFence(begin, engine, known, hasForgotten(found, known), isGuarded);
     const { identity, dataId, highestEpoch } = memory.durable;
     const incarnation = randomUUID();
     const controllers = createControllers(config.controllers, {
@@ -89,7 +94,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     const peers = await createPeerServer({
       ...config.listen,
       handler: {
-        readTail: (request) => answerTail(request, started.state().durable, engine),
+        readTail: (request) => answerTail(request, started.durable(), engine),
         vouch: (question) => started.vouch(question),
       },
     });
@@ -106,17 +111,41 @@ export async function runAgent(config: AgentConfig): Promise<void> {
 }
 
 /**
+ * A disk that refuses at the start is waited for as it is later: an agent that ended would only be started again, and again. Its guard
+ * holds what the one before was granted. Undefined: told to stop meanwhile.
+ */
+async function openOnceWritable(
+  stateDir: string,
+  stopped: Promise<string>,
+  log: Log,
+): Promise<OpenStateFile | undefined> {
+  const told = new AbortController();
+  void stopped.then(() => told.abort());
+  for (let isSaid = false; !told.signal.aborted; isSaid = true) {
+    try {
+      return await openStateFile(stateDir);
+    } catch (error) {
+      if (!(error instanceof TanistError) || error.code !== 'STATE_UNWRITABLE') throw error;
+      if (!isSaid) log('error', error.code, { because: error.detail });
+      await Promise.race([stopped, sleep(WRITE_AGAIN_MS)]);
+    }
+  }
+  return undefined;
+}
+
+/**
  * A database that was opened and never closed since must not stay open for good when its agent cannot come up beside it: the guard
  * closes it in time, or, where none stands, this does it now.
  */
-async function checkOrFence(
+async function beginOrFence(
+  begin: () => Promise<Memory>,
   engine: Engine,
   known: Durable | undefined,
   forgotten: boolean,
   isGuarded: boolean,
-): Promise<EngineIdentity> {
+): Promise<Memory> {
   try {
-    return await engine.check();
+    return await begin();
   } catch (error) {
     const plan = known?.plan;
     const isOpen =

@@ -21,6 +21,8 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
     'change the setting that is named above, or use a version of the database that is supported',
   NOT_A_DATA_DIRECTORY:
     'set postgres.dataDir to what SHOW data_directory answers, and run the agent as its owner',
+  DATA_DIRECTORY_DAMAGED:
+    'check the disk, then clone this member anew from the leader; keep the old data until the copy follows',
   DATA_DIRECTORY_MISMATCH:
     'let postgres.dataDir, postgres.host and postgres.port name one and the same server',
   DATA_IDENTITY_MISMATCH:
@@ -29,6 +31,8 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
   NOT_A_MEMBER: "check cluster and member in the agent's file; tanist status shows the members of the plan",
   STATE_CORRUPT:
     'put the file back as it was; if that cannot be done, move it away: the agent then joins as a new member',
+  STATE_UNWRITABLE:
+    'make room on the disk that holds stateDir, or mend it; the agent waits for it and goes on by itself',
   STATE_LOST: 'nothing: the agent joins as a new member; find out who removed the file',
   STATE_FOREIGN: 'give every agent a stateDir of its own, or move away what another member left there',
   MEMBER_REPLACED:

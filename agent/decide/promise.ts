@@ -48,7 +48,10 @@ export function promiseEndsAt(state: AgentState, context: Context): MonotonicMs 
   return left > 0 ? after(context.now, left) : LONG_AGO;
 }
 
-export function vouchedReport(state: AgentState, context: Context): VouchedReport | undefined {
+export function vouchedReport(
+  state: AgentState,
+  context: Pick<Context, 'waitNow' | 'rules'>,
+): VouchedReport | undefined {
   const leftMs = since(context.waitNow, promisedUntil(state, context));
   if (leftMs <= 0) return undefined;
   const { epoch, at } = state.vouched ?? { epoch: NO_EPOCH, at: state.startedWaitAt };

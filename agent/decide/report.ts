@@ -12,6 +12,9 @@ import { isDown } from '#agent/decide/observe.js';
 import { vouchedReport } from '#agent/decide/promise.js';
 import { replacedProblem } from '#agent/decide/replaced.js';
 
+/** A report is composed without a word to anybody. */
+type Silently = Omit<Context, 'emit'>;
+
 /** Grants older than this many heartbeats per controller are of no use to anybody. */
 const REMEMBERED = 64;
 
@@ -39,7 +42,7 @@ export function report(state: AgentState, context: Context): AgentState {
 }
 
 /** All but its own nonce, which every transmission has. */
-function compose(state: AgentState, context: Context): Report {
+export function compose(state: AgentState, context: Silently): Report {
   const { durable } = state;
   return {
     incarnation: state.incarnation,
@@ -69,7 +72,7 @@ function compose(state: AgentState, context: Context): Report {
 }
 
 /** L1: an open leader asks only while its canary comes back; one that is to open asks once its database runs. */
-export function wantsLease(state: AgentState, context: Context): boolean {
+export function wantsLease(state: AgentState, context: Silently): boolean {
   const { plan } = state.durable;
   const { database } = state;
   if (plan?.leader !== state.member || database === undefined) return false;
@@ -89,13 +92,13 @@ function lastProof(state: AgentState, database: Observed): MonotonicMs {
   return latest(database.canaryAt ?? LONG_AGO, state.opened?.at ?? LONG_AGO);
 }
 
-function probeReport({ probed }: AgentState, context: Context): Report['probe'] {
+function probeReport({ probed }: AgentState, context: Pick<Context, 'now'>): Report['probe'] {
   if (probed === undefined) return undefined;
   const { member, database, agent, startedAt } = probed;
   return { member, database, agent, ageMs: Math.round(since(startedAt, context.now)) };
 }
 
-function databaseReport(state: AgentState, context: Context): DatabaseReport {
+function databaseReport(state: AgentState, context: Silently): DatabaseReport {
   const { database } = state;
   if (database === undefined) {
     return {
@@ -128,7 +131,11 @@ function databaseReport(state: AgentState, context: Context): DatabaseReport {
   };
 }
 
-function reportedState(state: AgentState, database: Observed, context: Context): DatabaseState {
+function reportedState(
+  state: AgentState,
+  database: Observed,
+  context: Pick<Context, 'now' | 'timings'>,
+): DatabaseState {
   if (isDown(database.state) && state.stoppedByFence) return 'fenced';
   const opened = state.durable.openedEpoch > state.durable.fencedEpoch;
   // An agent that has just started, or was held up, has not had the time to hear of one.

@@ -46,6 +46,9 @@ export interface StateFile {
   read(): Promise<Found>;
   /** Keeps what lies there under another name, for people; resolves to that name once it is on disk. Undefined: nothing lies there. */
   putAside(): Promise<string | undefined>;
-  /** Replaces the whole file; resolves once it and its folder are fsynced. */
+  /**
+   * Replaces the whole file; resolves once it and its folder are fsynced. Rejects with STATE_UNWRITABLE when the disk refuses: it may
+   * then hold the old or the new one, and the same may be asked for again.
+   */
   write(durable: Durable): Promise<void>;
 }

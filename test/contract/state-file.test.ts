@@ -3,10 +3,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  cp,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { asEpoch } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
@@ -14,7 +26,10 @@ import { openStateFile, type OpenStateFile } from '#agent/adapters/state-file/st
 import { memoryAtHand, recall } from '#agent/memory.js';
 import type { EngineIdentity } from '#agent/ports/engine.js';
 import type { Durable, Found } from '#agent/ports/state-file.js';
+import { createDisk, type Disk, whyNoDisk } from '#test/cluster/disk.js';
+import { createRunFolder, stopAll } from '#test/cluster/processes.js';
 import { planDirective } from '#test/contract/grpc-fixtures.js';
+import { describeUnless } from '#test/contract/unless.js';
 
 let folder: string;
 let file: string;
@@ -71,7 +86,7 @@ describe('the state file', () => {
     await stateFile.write(GROWN);
     expect(await stateFile.read()).toEqual(whole(GROWN));
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect((await readdir(folder)).toSorted()).toEqual(['lock.1', 'state.json']);
+    expect((await readdir(folder)).toSorted()).toEqual(['lock.1', 'state.json', 'state.json.spare']);
   });
 
   it('keeps the order of writes that were asked for at once', async () => {
@@ -86,17 +101,55 @@ describe('the state file', () => {
   it('survives a crash between the new content and its name', async () => {
     const stateFile = await openIt();
     await stateFile.write(GROWN);
-    await writeFile(`${file}.new`, '{"format": 1, "chec');
+    await writeFile(`${file}.spare`, '{"format": 1, "chec');
     expect(await stateFile.read()).toEqual(whole(GROWN));
     await stateFile.write(NEW);
     expect(await stateFile.read()).toEqual(whole(NEW));
   });
 
+  it('survives a crash between any two of the names that it gives', async () => {
+    const spare = `${file}.spare`;
+    const before = `${file}.before`;
+    const crashes: readonly (() => Promise<void>)[] = [
+      () => link(file, before),
+      () => link(file, before).then(() => rename(spare, file)),
+      // As no order of ours leaves it: two names of one file.
+      () => rm(spare).then(() => link(file, spare)),
+    ];
+    for (const crash of crashes) {
+      const stateFile = await openIt();
+      await stateFile.write(GROWN);
+      await stateFile.write(GROWN);
+      await crash();
+      expect(await stateFile.read()).toEqual(whole(GROWN));
+      const writing = stateFile.write(NEW);
+      expect([whole(GROWN), whole(NEW)]).toContainEqual(await stateFile.read());
+      await writing;
+      expect(await stateFile.read()).toEqual(whole(NEW));
+      expect(existsSync(before)).toBe(false);
+      await stateFile.close();
+    }
+  });
+
+  it('takes no new room once there is a spare', async () => {
+    const stateFile = await openIt();
+    await stateFile.write(GROWN);
+    await stateFile.write(GROWN);
+    const inodes = async (): Promise<readonly number[]> =>
+      (await Promise.all([stat(file), stat(`${file}.spare`)])).map(({ ino }) => ino);
+    const before = await inodes();
+    await stateFile.write({ ...GROWN, fencedEpoch: asEpoch(4n) });
+    expect(await inodes()).toEqual(before.toReversed());
+  });
+
   it('tells the next write from the one that failed', async () => {
     const stateFile = await openIt();
-    await mkdir(`${file}.new`);
-    await expect(stateFile.write(NEW)).rejects.toThrow('EISDIR');
-    await rm(`${file}.new`, { recursive: true });
+    await mkdir(`${file}.spare`);
+    await expect(stateFile.write(NEW)).rejects.toMatchObject({
+      code: 'STATE_UNWRITABLE',
+      detail: expect.stringContaining('EISDIR') as string,
+    });
+    await rm(`${file}.spare`, { recursive: true });
     await stateFile.write(GROWN);
     expect(await stateFile.read()).toEqual(whole(GROWN));
   });
@@ -122,11 +175,12 @@ describe('the state file', () => {
       const stateFile = await openIt();
       await stateFile.write(GROWN);
       const bytes = await readFile(file);
+      const content = bytes.toString().trimEnd().length;
       for (let length = 0; length < bytes.length; length++) {
         await writeFile(file, bytes.subarray(0, length));
         const found = await stateFile.read();
-        // The line feed at the end is layout.
-        if (length === bytes.length - 1) expect(found).toEqual(whole(GROWN));
+        // The blanks at the end are layout.
+        if (length >= content) expect(found).toEqual(whole(GROWN));
         else expect(found.kind, `the first ${length} bytes`).toBe('torn');
       }
     },
@@ -322,6 +376,70 @@ describe('which copy of the data it is', () => {
     await cp(`${data}-moved`, data, { recursive: true, preserveTimestamps: true });
     expect(await copyIdOf(data)).not.toBe(born);
   });
+});
+
+describeUnless(whyNoDisk(), 'the state file on a disk that refuses', () => {
+  let disk: Disk;
+  let stateFile: OpenStateFile;
+  const FENCED: Durable = { ...GROWN, fencedEpoch: asEpoch(4n) };
+  const refused = { code: 'STATE_UNWRITABLE' };
+
+  beforeAll(async () => {
+    disk = await createDisk({ folder: createRunFolder('state-file'), name: 'ada' });
+  }, 30_000);
+  afterAll(stopAll, 30_000);
+
+  async function openThere(): Promise<void> {
+    stateFile = await openStateFile(path.join(disk.dir, 'state'));
+    await stateFile.write(NEW);
+    await stateFile.write(GROWN);
+  }
+
+  it(
+    'full: what the agent knows of its own end still fits, again and again',
+    { timeout: 30_000 },
+    async () => {
+      await openThere();
+      disk.fill();
+      await expect(writeFile(path.join(disk.dir, 'more'), 'x'.repeat(8192))).rejects.toThrow('ENOSPC');
+      for (let round = 0; round < 50; round++) {
+        await stateFile.write(FENCED);
+        expect(await stateFile.read()).toEqual(whole(FENCED));
+        await stateFile.write(GROWN);
+        expect(await stateFile.read()).toEqual(whole(GROWN));
+      }
+      await disk.mend();
+      await stateFile.close();
+    },
+  );
+
+  it('full, and another agent starts: it is refused, and not called a mistake', async () => {
+    disk.fill();
+    await expect(openStateFile(path.join(disk.dir, 'state'))).rejects.toMatchObject(refused);
+    await disk.mend();
+    await (await openStateFile(path.join(disk.dir, 'state'))).close();
+  });
+
+  it.each<[string, () => void]>([
+    ['read-only', () => disk.makeReadOnly()],
+    ['failing', () => disk.fail()],
+  ])(
+    '%s: each write is refused, and what was there before is believed',
+    { timeout: 30_000 },
+    async (_, harm) => {
+      await openThere();
+      harm();
+      for (let round = 0; round < 3; round++)
+        await expect(stateFile.write(FENCED)).rejects.toMatchObject(refused);
+      await disk.mend();
+      const found = await stateFile.read();
+      // A name that was given may be on disk although nobody could be told: more is known then than was said.
+      expect([whole(GROWN), whole(FENCED)]).toContainEqual(found);
+      await stateFile.write(FENCED);
+      expect(await stateFile.read()).toEqual(whole(FENCED));
+      await stateFile.close();
+    },
+  );
 });
 
 describe('one folder, one agent', () => {

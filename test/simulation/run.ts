@@ -161,6 +161,7 @@ function heal(world: World, { seed }: RunOptions): void {
   }
   for (const member of world.members) {
     member.db.disk.isFull = false;
+    member.db.disk.refusesMemory = false;
     member.db.disk.stalledUntil = 0;
     member.db.pauseReplay(false);
     Object.assign(member.troubles, {

@@ -1,11 +1,13 @@
 /**
  * The agent's durable memory (rule E5): one JSON file that a person can read. It is never changed in place: the new content goes to
  * a file beside it, is fsynced, takes the old one's name, and the folder is fsynced; so after a crash at any point the file
- * is the old one or the new one. A checksum tells a file that rotted or was edited from one that was written here: an epoch
+ * is the old one or the new one. The old one stays, as the spare into which the next content goes: what is written over takes no new
+ * room, so a full disk still takes "fenced". A checksum tells a file that rotted or was edited from one that was written here: an epoch
  * lowered by hand would undo promises that were given to others. One that cannot be used is never written over, but put aside.
  */
 import { createHash } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { TanistError } from '#core/errors.js';
@@ -19,6 +21,12 @@ export interface OpenStateFile extends StateFile {
 }
 
 const FORMAT = 2;
+/** Of the file systems whose spare helps. */
+const BLOCK_BYTES = 4096;
+/** By how much the content may grow and still fit into the spare; epochs and sets of members grow slowly. */
+const GROWTH_BYTES = 1024;
+/** What a disk says that is only full: there the spare is all there is. */
+const IS_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
 
 const durableSchema = z
   .strictObject({
@@ -47,8 +55,10 @@ const envelopeSchema = z.strictObject({
 /** Makes `folder` if only its parent exists. Rejects with NAME_TAKEN while another agent uses it. */
 export async function openStateFile(folder: string): Promise<OpenStateFile> {
   await makeFolder(folder);
-  const lock = await takeLock(folder);
   const file = path.join(folder, 'state.json');
+  const lock = await takeLock(folder).catch((error: unknown) => {
+    throw asRefusal(file, error);
+  });
   let lastWrite: Promise<void> = Promise.resolve();
 
   return {
@@ -63,7 +73,12 @@ export async function openStateFile(folder: string): Promise<OpenStateFile> {
     /** One at a time, in the order of the calls: two at once would share the file beside. */
     async write(durable) {
       const text = format(durable);
-      lastWrite = lastWrite.catch(() => undefined).then(() => replace(file, text));
+      lastWrite = lastWrite
+        .catch(() => undefined)
+        .then(() => replace(file, text))
+        .catch((error: unknown) => {
+          throw asRefusal(file, error);
+        });
       await lastWrite;
     },
     async close() {
@@ -75,7 +90,7 @@ export async function openStateFile(folder: string): Promise<OpenStateFile> {
 
 function format(durable: Durable): string {
   const state: unknown = JSON.parse(encodeJson('state', durableSchema, durable));
-  return `${JSON.stringify({ format: FORMAT, checksum: checksumOf(state), state }, undefined, 2)}\n`;
+  return JSON.stringify({ format: FORMAT, checksum: checksumOf(state), state }, undefined, 2);
 }
 
 function parse(text: string): Found {
@@ -102,16 +117,72 @@ function checksumOf(state: unknown): string {
 }
 
 async function replace(file: string, text: string): Promise<void> {
-  const beside = `${file}.new`;
-  const handle = await open(beside, 'w', 0o600);
+  const spare = `${file}.spare`;
+  const before = `${file}.before`;
   try {
-    await handle.writeFile(text);
+    await fillSpare(spare, file, text);
+    await rm(before, { force: true }); // a crash may have left it
+    const isFirst = !(await linkIfThere(file, before));
+    await rename(spare, file);
+    if (!isFirst) await rename(before, spare);
+    await syncFolder(path.dirname(file));
+  } catch (error) {
+    // Perhaps only these blocks of the disk are bad.
+    if (!IS_FULL.has((error as NodeJS.ErrnoException).code))
+      await rm(spare, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Written over from its beginning, and never made shorter: what it occupies it keeps. */
+async function fillSpare(spare: string, file: string, text: string): Promise<void> {
+  const handle = await openSpare(spare, file);
+  try {
+    const needed = Buffer.byteLength(text) + GROWTH_BYTES;
+    const bytes = Buffer.alloc(
+      Math.max((await handle.stat()).size, Math.ceil(needed / BLOCK_BYTES) * BLOCK_BYTES),
+      ' ', // which JSON does not mind
+    );
+    bytes.write(text);
+    bytes.write('\n', bytes.length - 1);
+    await handle.writeFile(bytes);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  await rename(beside, file);
-  await syncFolder(path.dirname(file));
+}
+
+/** Never the file itself: a crash may have left it with two names. */
+async function openSpare(spare: string, file: string): Promise<FileHandle> {
+  const [a, b] = await Promise.all([inodeOf(spare), inodeOf(file)]);
+  if (a !== undefined && a === b) await unlink(spare);
+  return open(spare, constants.O_RDWR | constants.O_CREAT, 0o600);
+}
+
+async function inodeOf(file: string): Promise<bigint | undefined> {
+  try {
+    return (await stat(file, { bigint: true })).ino;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** False: there is none. */
+async function linkIfThere(file: string, name: string): Promise<boolean> {
+  try {
+    await link(file, name);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** What the system refuses is no mistake of ours, and may pass; anything else is. */
+function asRefusal(file: string, error: unknown): unknown {
+  const isSystems = error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined;
+  return isSystems ? new TanistError('STATE_UNWRITABLE', `${file}: ${error.message}`) : error;
 }
 
 /** `state.json.old-1`, or the next number that is free. */

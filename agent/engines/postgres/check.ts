@@ -51,6 +51,12 @@ async function checkFiles(server: Server): Promise<void> {
       denied ? next : 'check engine.dataDir',
     );
   }
+  // PostgreSQL never writes it again: a whole number, or the disk has lost it.
+  if (!/^\d+(\.\d+)?$/.test(version))
+    throw new TanistError(
+      'DATA_DIRECTORY_DAMAGED',
+      `${join(dataDir, 'PG_VERSION')} ${version === '' ? 'is empty' : 'holds no version'}: the disk has lost what was written there`,
+    );
   if (Number(version) < OLDEST_VERSION)
     throw unsupported(`version ${version}; ${OLDEST_VERSION} is the oldest that can be cared for`);
   const owner = await server.owner();

@@ -38,11 +38,14 @@ export async function fence(
   const total = bounds.left();
   const { dataDir } = server;
   const wasClosed = isBootClosed(dataDir);
-  await withoutFail(server, total * ASK, async () => layBootClosed(dataDir, await server.owner()));
+  const unmarked = await failure(total * ASK, async () => layBootClosed(dataDir, await server.owner()));
+  // Where it lay before it still does. Elsewhere a server that somebody starts may come up writable, to be fenced then.
+  if (unmarked !== undefined && !wasClosed)
+    server.log('warn', 'FENCE_UNMARKED', { because: unmarked, laid: isBootClosed(dataDir) });
   const postmaster = findPostmaster(dataDir);
   let sessions = 0;
   if (postmaster !== undefined && !(wasClosed && (await isInRecovery(postmaster, total * ASK)))) {
-    void withoutFail(server, total, () => server.memos.note('fenced', postmaster));
+    void noteFenced(server, postmaster, total);
     const spent = total - bounds.left();
     await stop(server, postmaster, bounds, total * FAST_STOP - spent, total * (IMMEDIATE_STOP - FAST_STOP));
     if (isAlive(postmaster)) sessions = serverProcesses(dataDir).length;
@@ -50,11 +53,16 @@ export async function fence(
   return { kind: 'fenced', clientSessions: sessions, orphans: await endOrphans(dataDir, bounds) };
 }
 
-/** A disk that is full or hangs is no reason to let the server live. */
-async function withoutFail(server: Fenced, withinMs: number, work: () => Promise<void>): Promise<void> {
+/** Without it the next agent takes the stop for a crash, and confirms it all the same. */
+async function noteFenced(server: Fenced, postmaster: ServerProcess, withinMs: number): Promise<void> {
+  const because = await failure(withinMs, () => server.memos.note('fenced', postmaster));
+  if (because !== undefined) server.log('info', 'FENCE_UNNOTED', { because });
+}
+
+/** A disk that is full or hangs is no reason to let the server live. Undefined: none. */
+async function failure(withinMs: number, work: () => Promise<void>): Promise<string | undefined> {
   const tooLate = sleep(withinMs, 'the disk does not answer', { ref: false });
-  const because = await Promise.race([work().catch((error: unknown) => String(error)), tooLate]);
-  if (because !== undefined) server.log('error', 'FENCE_UNMARKED', { because });
+  return Promise.race([work().then(() => undefined, String), tooLate]);
 }
 
 /** A promotion that was asked for goes through at any moment, so what the server says now proves nothing then. */

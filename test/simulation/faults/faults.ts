@@ -281,11 +281,27 @@ export const FAULTS = {
     const member = someone(world, random);
     const { db, name } = member;
     db.disk.isFull = true;
+    db.disk.refusesMemory = random.chance(0.5);
     world.timeline.after(short(world, random), () => {
       db.disk.isFull = false;
-      restartAgent(world, member, random.between(100, 1000));
+      db.disk.refusesMemory = false;
     });
     return name;
+  },
+  'memory-refused': (world, random) => {
+    const member = someone(world, random);
+    const { disk } = member.db;
+    disk.refusesMemory = true;
+    // What was answered for and not kept shows itself once the next agent reads what was.
+    const isRestarted = random.chance(0.5);
+    world.timeline.after(short(world, random), () => {
+      if (isRestarted) {
+        member.agent?.process.kill();
+        restartAgent(world, member, random.between(20, 300));
+      }
+      disk.refusesMemory = false;
+    });
+    return member.name;
   },
   'agent-killed': (world, random) => {
     const member = someone(world, random);

@@ -29,7 +29,7 @@ const GROUPS = {
     'database-and-agent-stopped',
     'database-and-agent-killed',
   ],
-  machines: ['host-stopped', 'host-asleep', 'host-lost', 'disk-stalled', 'disk-full'],
+  machines: ['host-stopped', 'host-asleep', 'host-lost', 'disk-stalled', 'disk-full', 'memory-refused'],
   controllers: [
     'controller-killed',
     'controller-stopped',

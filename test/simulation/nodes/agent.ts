@@ -14,6 +14,7 @@ import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
 import type { ActionResult } from '#agent/ports/engine.js';
+import { fallSilent, keepMeanwhile, WRITE_AGAIN_MS } from '#agent/decide/refused.js';
 import { grantedUntil, mayStillOpen } from '#agent/decide/right.js';
 import {
   type AgentState,
@@ -42,6 +43,9 @@ export interface AgentDeps {
   readonly findPeer: (agentAddress: string) => Peer | undefined;
 }
 
+/** As `agent/loop.ts`. */
+const FENCE_AGAIN_MS = 20;
+
 export class AgentNode implements RunningAgent {
   readonly member: Member;
   readonly process: Process;
@@ -51,6 +55,8 @@ export class AgentNode implements RunningAgent {
   #state: AgentState;
   #queue: Input[] = [];
   #isBusy = false;
+  #isRefused = false;
+  #kept: DurableState;
   #isEnding = false;
   #timer: Timer | undefined;
   #asked = 0;
@@ -68,6 +74,7 @@ export class AgentNode implements RunningAgent {
       mistakes: member.mistakes,
       findPeer: deps.findPeer,
     });
+    this.#kept = durable;
     this.#state = startState({
       durable,
       hasForgotten: member.hasForgotten,
@@ -95,13 +102,14 @@ export class AgentNode implements RunningAgent {
 
   take(input: Input): void {
     if (!this.process.isAlive || this.#isEnding) return;
+    if (this.#isRefused) return keepMeanwhile(this.#queue, input);
     this.#queue.push(input);
     if (!this.#isBusy) this.#drain();
   }
 
   /** Another agent asks (V1). */
   vouch(question: VouchQuestion, answered: (answer: VouchAnswer) => void): void {
-    if (this.#isEnding) return;
+    if (this.#isEnding || this.#isRefused) return;
     this.#asked += 1;
     this.#asking.set(this.#asked, answered);
     this.take({ kind: 'vouch-asked', id: this.#asked, question });
@@ -120,7 +128,7 @@ export class AgentNode implements RunningAgent {
 
   /** DESIGN 6.4, as `agent/tail.ts` answers it. */
   readTail(from: Position, epoch: bigint): readonly Entry[] | undefined {
-    const { durable } = this.#state;
+    const durable = this.#kept;
     const isClosed =
       durable.plan !== undefined && durable.fencedEpoch >= durable.openedEpoch && epoch > durable.fencedEpoch;
     return isClosed ? this.engine.readTail(from) : undefined;
@@ -136,7 +144,8 @@ export class AgentNode implements RunningAgent {
 
   /** False while it waits for its disk. */
   #step(input: Input): boolean {
-    const { plan: held, highestEpoch } = this.#state.durable;
+    const before = this.#state;
+    const { plan: held, highestEpoch } = before.durable;
     const profile = held?.policy.profile;
     const decision = decide(
       this.#state,
@@ -172,14 +181,14 @@ export class AgentNode implements RunningAgent {
       proceed();
       return true;
     }
-    this.#remember(decision.persist, () => {
+    this.#remember(decision.persist, before, () => {
       proceed();
       this.#drain();
     });
     return false;
   }
 
-  #remember(durable: DurableState, done: () => void): void {
+  #remember(durable: DurableState, before: AgentState, done: () => void): void {
     const { plan } = this.#state.durable;
     const { host } = this.process;
     const left =
@@ -187,16 +196,45 @@ export class AgentNode implements RunningAgent {
         ? NEVER
         : since(host.now(), grantedUntil(this.#state, plan, { rules: this.#deps.rules }));
     let isWritten = false;
-    if (left > 0 && left !== NEVER) {
-      this.process.after(left, () => {
-        if (!isWritten) this.#fenceIfOpen();
+    const keepClosed = (): void => {
+      if (isWritten || this.#isEnding) return;
+      this.#fenceIfOpen((isClosed) => {
+        if (!isClosed) this.process.after(FENCE_AGAIN_MS, keepClosed);
       });
-    }
-    this.member.store(this, durable, (isStored) => {
-      isWritten = true;
-      if (isStored) done();
-      else this.#end('STATE_NOT_WRITTEN');
-    });
+    };
+    if (plan !== undefined && left !== NEVER)
+      this.process.after(left > 0 ? left : timingsOf(plan.policy.profile).fenceMs, keepClosed);
+    const write = (): void => {
+      if (this.#isEnding) return;
+      this.member.store(this, durable, (isStored) => {
+        if (!isStored && this.member.mistakes.forgetsWhatIsRefused !== true) {
+          if (!this.#isRefused) this.#sayUnwritable(before);
+          this.#isRefused = true;
+          this.process.after(WRITE_AGAIN_MS, write);
+          return;
+        }
+        isWritten = true;
+        this.#isRefused = false;
+        this.#kept = durable;
+        if (!this.#isEnding) done();
+      });
+    };
+    write();
+  }
+
+  #sayUnwritable(before: AgentState): void {
+    const { host } = this.process;
+    const context = {
+      now: host.now(),
+      waitNow: host.waitingNow(),
+      random: '',
+      rules: this.#deps.rules,
+      timings: timingsOf(before.durable.plan?.policy.profile ?? 'balanced'),
+    };
+    const silent = fallSilent(this.#state, before, context, 'the disk refuses');
+    this.#state = silent.state;
+    this.#deps.trace.log(this.member.name, () => 'falls silent: its disk refuses');
+    for (const effect of silent.effects) this.#carryOut(effect);
   }
 
   #carryOut(effect: Effect): void {
@@ -281,10 +319,12 @@ export class AgentNode implements RunningAgent {
     this.#fenceIfOpen(() => this.process.kill());
   }
 
-  #fenceIfOpen(then: () => void = () => undefined): void {
+  #fenceIfOpen(then: (isClosed: boolean) => void = () => undefined): void {
     const { plan, openedEpoch, openingEpoch, fencedEpoch } = this.#state.durable;
     const isClosed = openedEpoch <= fencedEpoch && openingEpoch <= fencedEpoch;
-    if (plan === undefined || isReleased(plan) || isClosed) return then();
-    this.engine.run({ kind: 'fence', withinMs: timingsOf(plan.policy.profile).fenceMs }, then);
+    if (plan === undefined || isReleased(plan) || isClosed) return then(true);
+    this.engine.run({ kind: 'fence', withinMs: timingsOf(plan.policy.profile).fenceMs }, (result) =>
+      then(result.kind === 'fenced' && this.#deps.rules.F2(result)),
+    );
   }
 }

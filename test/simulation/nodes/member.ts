@@ -21,6 +21,8 @@ const GUARD_SILENT_MS = 2000;
 
 export interface MemberMistakes extends EngineMistakes {
   readonly guardTrustsAgent?: boolean;
+  /** What its disk refused to keep it answers for all the same. */
+  readonly forgetsWhatIsRefused?: boolean;
 }
 
 /** The agent process that stands beside it now. */
@@ -124,15 +126,15 @@ export class Member {
     agent.process.onExit(() => {
       if (isOver) return;
       isOver = true;
-      if (this.host.isUp && this.#random.chance(0.5)) write();
+      if (this.host.isUp && !disk.refusesMemory && this.#random.chance(0.5)) write();
     });
     this.host.timeline.after(disk.fsyncMs(), () => {
       if (isOver) return;
       agent.process.receive(() => {
         if (isOver) return;
         isOver = true;
-        if (!disk.isFull) write();
-        done(!disk.isFull);
+        if (!disk.refusesMemory) write();
+        done(!disk.refusesMemory);
       });
     });
   }
