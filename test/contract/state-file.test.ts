@@ -176,7 +176,7 @@ describe('the state file', () => {
       await stateFile.write(GROWN);
       const bytes = await readFile(file);
       const content = bytes.toString().trimEnd().length;
-      for (let length = 0; length < bytes.length; length++) {
+      for (let length = 0; length < bytes.length; length += length <= content ? 1 : 997) {
         await writeFile(file, bytes.subarray(0, length));
         const found = await stateFile.read();
         // The blanks at the end are layout.

@@ -23,8 +23,8 @@ export interface OpenStateFile extends StateFile {
 const FORMAT = 2;
 /** Of the file systems whose spare helps. */
 const BLOCK_BYTES = 4096;
-/** By how much the content may grow and still fit into the spare; epochs and sets of members grow slowly. */
-const GROWTH_BYTES = 1024;
+/** By how much the content may grow and still fit into the spare; a failover adds an opening to the plan. */
+const GROWTH_BYTES = 4096;
 /** What a disk says that is only full: there the spare is all there is. */
 const IS_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
 
