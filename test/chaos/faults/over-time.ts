@@ -1,6 +1,6 @@
 /** What takes its time: work on one part after the other, as on an ordinary day, and troubles that come again and again. */
 import type { Chaos } from '#test/chaos/cluster.js';
-import { type Fault, NOTHING } from '#test/chaos/faults/fault.js';
+import { type Fault, NOTHING, all } from '#test/chaos/faults/fault.js';
 import { loseHost } from '#test/chaos/faults/processes.js';
 import { followLogs } from '#test/chaos/logs.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
@@ -58,16 +58,14 @@ export const OVER_TIME = {
           code,
         );
       const proved = saying('"PROVED"');
-      await loseHost(chaos, leader);
+      const healLeader = await loseHost(chaos, leader);
       await proved;
       const heir = await cluster.leader();
       const held = saying('"FAILOVER_HELD"');
-      await loseHost(chaos, heir);
+      const healHeir = await loseHost(chaos, heir);
       await held;
       return async () => {
-        chaos.network.mendAll();
-        leader.revive();
-        heir.revive();
+        await all(healLeader, healHeir)();
         await cluster.waitUntilWell();
         await chaos.setPolicy({});
       };

@@ -1,5 +1,5 @@
 /** Processes beside a database, and the database itself: killed, stopped for a while, lost together. */
-import { type Fault, NOTHING, all } from '#test/chaos/faults/fault.js';
+import { type Fault, type Heal, NOTHING, all } from '#test/chaos/faults/fault.js';
 import type { Chaos } from '#test/chaos/cluster.js';
 import { processesIn } from '#test/cluster/process-table.js';
 import { sendSignal } from '#test/cluster/processes.js';
@@ -17,9 +17,14 @@ function replicaOf(chaos: Chaos, leader: Member): Member {
   return replica;
 }
 
-export async function loseHost(chaos: Chaos, member: Member): Promise<void> {
+/** Returns what brings it back. */
+export async function loseHost(chaos: Chaos, member: Member): Promise<Heal> {
   chaos.isolate(chaos.hostOf(member), { alsoFromClients: true });
   await member.kill();
+  return () => {
+    chaos.network.mendAll();
+    member.revive();
+  };
 }
 
 const LASTS_MS = 8000;
@@ -112,26 +117,13 @@ export const PROCESSES = {
     what: "everything on the leader's host is killed at once, and nobody answers there until it is back",
     ends: 'another leader',
     runs: 10,
-    async strike(chaos, leader) {
-      await loseHost(chaos, leader);
-      return () => {
-        chaos.network.mendAll();
-        leader.revive();
-      };
-    },
+    strike: loseHost,
   },
   'replica-lost': {
     what: "everything on a replica's host is killed at once, for 8 s",
     ends: 'the same leader',
     lastsMs: LASTS_MS,
-    async strike(chaos, leader) {
-      const replica = replicaOf(chaos, leader);
-      await loseHost(chaos, replica);
-      return () => {
-        chaos.network.mendAll();
-        replica.revive();
-      };
-    },
+    strike: (chaos, leader) => loseHost(chaos, replicaOf(chaos, leader)),
   },
   'replica-agent-frozen': {
     what: "a replica's agent is stopped for 8 s: its database goes on receiving",
@@ -151,12 +143,7 @@ export const PROCESSES = {
     lastsMs: LASTS_MS,
     async strike(chaos, leader) {
       const replica = replicaOf(chaos, leader);
-      await Promise.all([loseHost(chaos, leader), loseHost(chaos, replica)]);
-      return all(
-        () => chaos.network.mendAll(),
-        () => leader.revive(),
-        () => replica.revive(),
-      );
+      return all(...(await Promise.all([loseHost(chaos, leader), loseHost(chaos, replica)])));
     },
   },
 } as const satisfies Readonly<Record<string, Fault>>;

@@ -26,12 +26,7 @@ const programsOf = ({ cluster }: Chaos): readonly string[] =>
   [...cluster.controllers, ...cluster.members.map(({ agent }) => agent)].map(({ logFile }) => logFile);
 
 async function loseTwo(chaos: Chaos, leader: Member, heal: Heal): Promise<Heal> {
-  await loseHost(chaos, leader);
-  return all(
-    () => chaos.network.mendAll(),
-    heal,
-    () => leader.revive(),
-  );
+  return all(await loseHost(chaos, leader), heal);
 }
 
 export const TOGETHER = {
@@ -70,14 +65,11 @@ export const TOGETHER = {
         chaos.cluster.controllers.map(({ logFile }) => logFile),
         '"APPOINTED"',
       );
-      await loseHost(chaos, leader);
+      const heal = await loseHost(chaos, leader);
       const line = await appointed;
       const heir = chaos.cluster.member((JSON.parse(line) as { leader: string }).leader);
       if (heir.server.pid() !== undefined) heir.server.kill('SIGKILL');
-      return () => {
-        chaos.network.mendAll();
-        leader.revive();
-      };
+      return heal;
     },
   },
   'etcd-without-majority-mid-failover': {
