@@ -58,8 +58,8 @@ export const REASONS = {
   SYNCHRONOUS_SET: 'the set of replicas that confirm writes is changed',
   SHORT_OF_REPLICAS:
     'fewer replicas confirm writes than the policy asks for: fewer are waited for until they are back',
-  STRICT_REFUSES:
-    'acknowledged writes may be missing on all that are sealed: under strict nobody is appointed before enough are, or an operator accepts the loss',
+  MAY_LACK_CONFIRMED:
+    'writes that replicas confirmed may be missing on all that are sealed: nobody is appointed before enough are, or an operator accepts the loss',
   PROFILE_FIXED: 'the profile of a cluster in care cannot be changed',
   MEMBERS: 'members were added, or are to be reached elsewhere now',
   UPSTREAM_LOST: 'a replica that others follow is gone: they follow the leader until it is back',

@@ -9,7 +9,7 @@ import { type Reason, reason } from '#core/reasons.js';
 import { excluded } from '#controller/decide/candidates.js';
 import { choiceOfItself, leaderItself } from '#controller/decide/leader-itself.js';
 import { onTheLine } from '#controller/decide/line.js';
-import { isComplete, isLossless, strictRefuses } from '#controller/decide/lossless.js';
+import { isComplete, isLossless, keepsConfirmed, mayLackConfirmed } from '#controller/decide/lossless.js';
 import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 import { promiseLeft } from '#controller/decide/vouched.js';
@@ -72,8 +72,10 @@ export function choose(
     asBefore(standing, attempt) ?? asWished(cluster, sealed, pool, plan, attempt) ?? chooseMostAdvanced(pool);
   switch (chosen.kind) {
     case 'none': {
-      const mayLose = plan.policy.durability.mode !== 'strict' || attempt.wish?.acceptLoss === true;
-      const itself = proof === 'stated' && mayLose ? leaderItself(cluster, plan) : undefined;
+      const itself =
+        proof === 'stated' && !keepsConfirmed(plan, attempt, context)
+          ? leaderItself(cluster, plan)
+          : undefined;
       if (itself !== undefined) return { kind: 'chosen', choice: choiceOfItself(plan, itself) };
       return {
         kind: 'stuck',
@@ -97,10 +99,10 @@ export function choose(
   const mayLack = proof === 'lossless' && !isSure && !candidate.isOldLeader;
   if (mayLack && attempt.wish?.acceptLoss !== true && context.now < cluster.promise) return promiseRuns;
   const hasAll = attempt.tailFailedAt === undefined && hasTail(cluster, plan, candidate.member);
-  if (strictRefuses(plan, attempt, { ...candidate, isComplete: isSure, hasAll })) {
+  if (mayLackConfirmed(plan, attempt, { ...candidate, isComplete: isSure, hasAll }, context)) {
     const { synchronous, acknowledgements } = plan.durability;
     const found = { sealed: sealed.map((s) => s.member).join(' '), synchronous: synchronous.join(' ') };
-    return { kind: 'stuck', reason: reason('STRICT_REFUSES', { ...found, acknowledgements }) };
+    return { kind: 'stuck', reason: reason('MAY_LACK_CONFIRMED', { ...found, acknowledgements }) };
   }
   const ahead = plan.eligible.find(
     (name) => !answered(name) && !attempt.failed.includes(name) && lastKnownAhead(cluster, name, candidate),

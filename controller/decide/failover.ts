@@ -13,7 +13,7 @@ import { appoint } from '#controller/decide/appoint.js';
 import { choose, hasTail } from '#controller/decide/choose.js';
 import { keepsLeader, reopened } from '#controller/decide/damping.js';
 import { answers } from '#controller/decide/forecast.js';
-import { strictRefuses } from '#controller/decide/lossless.js';
+import { mayLackConfirmed } from '#controller/decide/lossless.js';
 import { inWords, replyError } from '#controller/decide/reply.js';
 import { say } from '#controller/decide/say.js';
 import type { Attempt, ClusterState, Context } from '#controller/decide/state.js';
@@ -264,7 +264,14 @@ function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
     return giveUpWish(cluster, plan, attempt, why, context);
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
   const isOldLeader = member === plan.leader;
-  if (strictRefuses(plan, attempt, { isOldLeader, isComplete: attempt.choice.isComplete, hasAll: false })) {
+  if (
+    mayLackConfirmed(
+      plan,
+      attempt,
+      { isOldLeader, isComplete: attempt.choice.isComplete, hasAll: false },
+      context,
+    )
+  ) {
     const { now } = context;
     const again: Attempt = {
       ...attempt,
@@ -273,7 +280,7 @@ function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
       tailFailedAt: now,
       choice: undefined,
     };
-    return say({ ...cluster, attempt: again }, 'error', reason('STRICT_REFUSES', { from }), context);
+    return say({ ...cluster, attempt: again }, 'error', reason('MAY_LACK_CONFIRMED', { from }), context);
   }
   const choice = { ...attempt.choice, tail: { kind: 'failed', text } as const };
   return appoint(cluster, { ...ended, choice }, context);

@@ -1,6 +1,6 @@
 /**
  * S5 as a controller asks it: whether enough of the committed synchronous set are sealed, whether one candidate has all that those hold, and
- * what `strict` makes of it where not.
+ * who is refused where not.
  */
 import type { SealedCandidate } from '#core/choose.js';
 import type { Plan } from '#core/plan.js';
@@ -33,14 +33,29 @@ export function isComplete(
   return isLossless(plan, below, context);
 }
 
-/** `strict`: nobody leads who may lack an acknowledged write, unless an operator accepts that. `hasAll`: what the old leader had is at hand. */
-export function strictRefuses(
-  plan: Plan,
+/** Nobody leads who may lack a write that replicas confirmed, unless an operator accepts that. */
+export function keepsConfirmed(
+  { policy, durability }: Plan,
   { wish }: Pick<Attempt, 'wish'>,
-  candidate: { readonly isOldLeader: boolean; readonly isComplete: boolean; readonly hasAll: boolean },
+  { rules }: Pick<Context, 'rules'>,
 ): boolean {
-  if (plan.policy.durability.mode !== 'strict' || wish?.acceptLoss === true) return false;
-  return !candidate.isOldLeader && !candidate.isComplete && !candidate.hasAll;
+  return wish?.acceptLoss !== true && rules.S5_keeps(policy.durability.mode, durability.acknowledgements);
+}
+
+interface Candidate {
+  readonly isOldLeader: boolean;
+  readonly isComplete: boolean;
+  /** What the old leader had is at hand. */
+  readonly hasAll: boolean;
+}
+
+export function mayLackConfirmed(
+  plan: Plan,
+  attempt: Pick<Attempt, 'wish'>,
+  { isOldLeader, isComplete: isSure, hasAll }: Candidate,
+  context: Pick<Context, 'rules'>,
+): boolean {
+  return !isOldLeader && !isSure && !hasAll && keepsConfirmed(plan, attempt, context);
 }
 
 /** Before anybody is sealed: whether enough are heard that a seal could end the old leader without any wait. */

@@ -17,6 +17,14 @@ export function S5_isLossless(synchronous: number, acknowledgements: number, sea
 }
 
 /**
+ * S5, INV-5: where fewer can be sealed, whether nobody leads who may lack a write that replicas confirmed. Under `available` that binds while
+ * any of them is counted on; once none is, for none was there, whoever is left may lead.
+ */
+export function S5_keepsConfirmed(mode: DurabilityPolicy['mode'], acknowledgements: number): boolean {
+  return mode === 'strict' || (mode === 'available' && acknowledgements > 0);
+}
+
+/**
  * S6: the order in which one change of the synchronous set is made. Adding a member or lowering k weakens: etcd first, then the leader.
  * Removing one or raising k strengthens: the leader applies it and enough members catch up before etcd has it.
  */

@@ -36,6 +36,7 @@ export const rules = {
   S3: sealing.S3_isProof,
   S4: sealing.S4_mayFollow,
   S5: durability.S5_isLossless,
+  S5_keeps: durability.S5_keepsConfirmed,
   S5_opening: durability.S5_atOpening,
   S6: durability.S6_changeOrder,
   S6_count: durability.S6_mayCount,

@@ -118,8 +118,8 @@ export const NETWORK = {
     what: 'the bridge falls in three: the leader alone, a replica with two keepers, the rest; clients reach all',
     ends: 'another leader',
     runsOn: true,
-    // One of two that confirm can be sealed, and nobody could confirm to it.
-    stallsUnder: ['strict'],
+    // One of two that confirm can be sealed.
+    stallsUnder: ['available', 'strict'],
     strike(chaos, leader) {
       const keepers = chaos.keepers.map(({ host }) => host);
       const replicas = chaos.hostsOf(chaos.replicas(leader));

@@ -139,7 +139,7 @@ export const PROCESSES = {
     what: 'two of the hosts with a database are lost at once, the leader on one of them; back after 8 s',
     ends: 'either',
     // N - k + 1 of those that confirm cannot be sealed: nobody knows what the lost one had confirmed.
-    stallsUnder: ['strict'],
+    stallsUnder: ['available', 'strict'],
     lastsMs: LASTS_MS,
     async strike(chaos, leader) {
       const replica = replicaOf(chaos, leader);

@@ -297,14 +297,14 @@ export class Truth implements Witness {
       );
     const missing = this.#acknowledged.filter(({ entry: write, index }) => db.log.entries[index] !== write);
     this.#acknowledged = this.#acknowledged.filter((one) => !missing.includes(one));
-    // INV-5: what `available` may lose it calls unknown; `strict` loses only what an operator gives up.
-    const isStrict = plan.policy.durability.mode === 'strict' && !this.isLossAccepted;
+    // INV-5: what replicas confirmed is lost only where an operator gives it up, or asked for `async` meanwhile.
+    const mustKeep = plan.policy.durability.mode !== 'async' && !this.isLossAccepted;
     for (const { entry: write, by, acknowledgements } of missing) {
       if (write.what.kind !== 'write' || this.accounted.has(write.what.value)) continue;
       this.lost += 1;
       this.accounted.add(write.what.value);
       const text = `value ${write.what.value}, acknowledged by ${by}, is missing at ${plan.leader}, epoch ${plan.epoch}`;
-      if (acknowledgements > 0 && (isStrict || entry.loss.kind === 'none')) this.violate('INV-5', text);
+      if (acknowledgements > 0 && (mustKeep || entry.loss.kind === 'none')) this.violate('INV-5', text);
       else if (entry.loss.kind === 'none')
         this.violate('ledger', `${text}, and its ledger entry says that nothing is lost`);
     }

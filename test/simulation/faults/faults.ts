@@ -122,10 +122,10 @@ function restartAgent(world: World, member: Member, afterMs: number): void {
   world.timeline.after(afterMs, () => world.startAgent(member));
 }
 
-function crashHost(world: World, host: Host, random: Random): void {
+function crashHost(world: World, host: Host, random: Random, ms = random.between(500, 6000)): void {
   host.crash();
   world.network.changed();
-  world.timeline.after(random.between(500, 6000), () => bootHost(world, host, random));
+  world.timeline.after(ms, () => bootHost(world, host, random));
 }
 
 export function bootHost(world: World, host: Host, random: Random): void {
@@ -387,6 +387,20 @@ export const FAULTS = {
     const { host, name } = someone(world, random);
     crashHost(world, host, random);
     return name;
+  },
+  'leader-and-replica-lost': (world, random) => {
+    const [leader, one] = [world.leader(), replica(world, random)];
+    if (leader === undefined || one === undefined || leader.host === one.host) return undefined;
+    const lost = [leader.host, one.host];
+    const left = world.members.map(({ host }) => host).filter((host) => !lost.includes(host));
+    // What is written last, these two only have.
+    const cutMs = random.between(1, 300);
+    cutFor(world, [leader.host], left, cutMs, false);
+    const lostMs = long(world, random);
+    world.timeline.after(cutMs, () => {
+      for (const host of lost) if (host.isUp) crashHost(world, host, random, lostMs);
+    });
+    return `${leader.name} ${one.name}`;
   },
   'replay-paused': (world, random) => {
     const { db, name } = replica(world, random) ?? {};
