@@ -43,10 +43,19 @@ export type TailAccount =
   | { readonly kind: 'not-needed' }
   | { readonly kind: 'failed'; readonly text: string };
 
-/** What the failover may have lost: `none` is proved, `unknown` says why it cannot be. */
+/**
+ * Which acknowledged writes the cluster may lack since. `none` is proved. `at-most`: what an old leader's log has after a position of the
+ * leader's own line, and that leader accepted before this was committed (L5 keeps it from accepting any after). `unknown`: no range can be named.
+ */
 export type LossAccount =
   | { readonly kind: 'none' }
-  | { readonly kind: 'unknown'; readonly text: string; readonly atLeastBytes: bigint };
+  | {
+      readonly kind: 'at-most';
+      readonly after: Position;
+      /** How far past `after` the old leader was heard of. */
+      readonly atLeastBytes: bigint;
+    }
+  | { readonly kind: 'unknown'; readonly text: string };
 
 export type PhaseName = 'suspected' | 'sealed' | 'tail' | 'committed' | 'proved' | 'followed';
 export interface Phase {

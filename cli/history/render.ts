@@ -76,10 +76,12 @@ function lossText(loss: LossAccount, paint: Paint): string {
   switch (loss.kind) {
     case 'none':
       return paint('good', 'none');
-    case 'unknown': {
-      const atLeast = loss.atLeastBytes > 0n ? `, at least ${formatBytes(loss.atLeastBytes)} of log` : '';
-      return `${paint('warning', `not known${atLeast}`)}: ${loss.text}`;
+    case 'at-most': {
+      const known = loss.atLeastBytes > 0n ? `, of which ${formatBytes(loss.atLeastBytes)} are known` : '';
+      return paint('warning', `at most what was written after ${formatPosition(loss.after)}${known}`);
     }
+    case 'unknown':
+      return `${paint('warning', 'not known')}: ${loss.text}`;
     default:
       return assertNever(loss);
   }

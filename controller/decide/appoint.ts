@@ -1,10 +1,12 @@
 /** The commit of a failover (DESIGN 6.5): the plan of the new epoch and its ledger entry, in one guarded transaction. */
 import { asDuration, nextVersion } from '#core/brand.js';
+import type { SealedCandidate } from '#core/choose.js';
 import type { LedgerEntry, LedgerKind, LossAccount } from '#core/ledger.js';
 import { type AutomaticFailover, isBeingAdopted, isProved, type Plan } from '#core/plan.js';
-import { bytesAhead } from '#core/position.js';
+import { bytesAhead, comparePositions, type Position } from '#core/position.js';
 import { reason } from '#core/reasons.js';
 import { formatTerm } from '#core/term.js';
+import { onTheLine } from '#controller/decide/line.js';
 import { reaches } from '#controller/decide/candidates.js';
 import { mayAppoint, sealedMembers } from '#controller/decide/choose.js';
 import { returned, withIdentities } from '#controller/decide/identity.js';
@@ -90,7 +92,7 @@ function entryOf(
     reason: attempt.goBack ?? attempt.reason,
     candidates: choice.candidates,
     tail: choice.tail,
-    loss: lossOf(cluster, old, choice),
+    loss: lossOf(cluster, old, choice, sealedMembers(cluster, old, attempt, context), context),
     phases: attempt.phases,
     outcome: 'pending',
   };
@@ -102,24 +104,43 @@ function kindOf(plan: Plan, old: Plan, { failed, wish }: Attempt): LedgerKind {
 }
 
 /** What the old leader may have acknowledged and the chosen member lacks. Never called none without proof. */
-function lossOf(cluster: ClusterState, old: Plan, choice: Choice): LossAccount {
+function lossOf(
+  cluster: ClusterState,
+  old: Plan,
+  choice: Choice,
+  sealedNow: readonly SealedCandidate[],
+  context: Context,
+): LossAccount {
   const before = lossBefore(cluster, old);
   if (before.kind === 'unknown') return before;
-  if (choice.member === old.leader && !choice.sealed.includes(choice.member)) {
+  const { member, position, sealed, tail, isComplete } = choice;
+  if (position === undefined || (member === old.leader && !sealed.includes(member))) {
     const text =
       'the leader lost its memory, and nobody sealed it: its database may lack what it acknowledged';
-    return { kind: 'unknown', text, atLeastBytes: 0n };
+    return { kind: 'unknown', text };
   }
-  if (choice.member === old.leader || choice.tail.kind === 'taken' || choice.isComplete)
-    return { kind: 'none' };
+  if (member === old.leader || tail.kind === 'taken' || isComplete) return since(before, position);
+  // An operator may name one that has left the line, and accept what that loses.
+  if (!onTheLine(sealedNow, old, context).some((one) => one.member === member))
+    return { kind: 'unknown', text: 'the new leader had left the line of history that the old one wrote' };
   const known = cluster.members[old.leader]?.report?.database.position;
-  const ahead =
-    known === undefined || choice.position === undefined ? undefined : bytesAhead(known, choice.position);
-  const text =
-    ahead === undefined || ahead <= 0n
-      ? "the old leader's log could not be read: writes after its last report may be missing"
-      : `the old leader last reported a log ${ahead} bytes ahead; writes after that report may be missing too`;
-  return { kind: 'unknown', text, atLeastBytes: ahead !== undefined && ahead > 0n ? ahead : 0n };
+  const ahead = (known && bytesAhead(known, position)) ?? 0n;
+  return since(before, position, ahead > 0n ? ahead : 0n);
+}
+
+/** What the one before may have lost is lost still, and whatever its own line held after the position that is opened now. */
+function since(
+  before: Exclude<LossAccount, { readonly kind: 'unknown' }>,
+  position: Position,
+  ahead?: bigint,
+): LossAccount {
+  if (before.kind === 'none')
+    return ahead === undefined ? before : { kind: 'at-most', after: position, atLeastBytes: ahead };
+  const stands = comparePositions(before.after, position);
+  if (stands === 'diverged')
+    return { kind: 'unknown', text: 'leaders that followed on each other share no line of history' };
+  const after = stands === 'ahead' ? position : before.after;
+  return { kind: 'at-most', after, atLeastBytes: before.atLeastBytes };
 }
 
 /** An appointment that never proved itself hands on what it may have lost. */
@@ -129,6 +150,5 @@ function lossBefore(cluster: ClusterState, old: Plan): LossAccount {
   return {
     kind: 'unknown',
     text: 'an earlier controller appointed a leader that never proved writable',
-    atLeastBytes: 0n,
   };
 }

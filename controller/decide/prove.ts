@@ -95,9 +95,7 @@ function provedEntry(cluster: ClusterState, plan: Plan, context: Context): Ledge
     reason: attempt?.reason ?? reason('ADOPTED'),
     candidates: [],
     tail: { kind: 'not-needed' },
-    loss: first
-      ? { kind: 'none' }
-      : { kind: 'unknown', text: 'decided by an earlier controller', atLeastBytes: 0n },
+    loss: first ? { kind: 'none' } : { kind: 'unknown', text: 'decided by an earlier controller' },
     phases,
     outcome: 'proved',
   };

@@ -109,7 +109,6 @@ export function restoredEntry(
     loss: {
       kind: 'unknown',
       text: 'the ledger of this epoch, and of any since the backup of etcd, was lost with it',
-      atLeastBytes: 0n,
     },
     phases: [],
     outcome: isProved(plan) ? 'proved' : 'pending',

@@ -154,7 +154,10 @@ const tailSchema = z.discriminatedUnion('kind', [
 
 const lossSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('none') }).readonly(),
-  z.strictObject({ kind: z.literal('unknown'), text: z.string(), atLeastBytes: bigintSchema }).readonly(),
+  z
+    .strictObject({ kind: z.literal('at-most'), after: positionSchema, atLeastBytes: bigintSchema })
+    .readonly(),
+  z.strictObject({ kind: z.literal('unknown'), text: z.string() }).readonly(),
 ]);
 
 const phaseSchema = z

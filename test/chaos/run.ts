@@ -1,6 +1,7 @@
 /** One fault under writers that never stop trying, its end, and what is left of what they were told. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LedgerEntry } from '#core/ledger.js';
+import { unaccounted } from '#test/chaos/account.js';
 import type { Chaos } from '#test/chaos/cluster.js';
 import type { DurabilityMode, Fault } from '#test/chaos/faults/fault.js';
 import { type LogShare, markLogs } from '#test/chaos/logs.js';
@@ -46,7 +47,10 @@ export interface Measured {
   readonly ackedLost: number;
   /** Of those, whose place another acknowledged write has: the history forked. */
   readonly forked: number;
-  /** Acknowledged by the old leader when the new one had acknowledged some already. */
+  /**
+   * Acknowledged by the old leader when the new one had acknowledged some already. Not counted: an answer that a frozen server owed to a write
+   * that replicas had confirmed, and so the new leader has.
+   */
   readonly doublyAccepted: number;
   /** Refused and there, there twice, in an order that cannot be. */
   readonly otherwiseWrong: number;
@@ -55,8 +59,8 @@ export interface Measured {
   /** From healing on. */
   readonly convergedMs: number;
   readonly leaderChanged: boolean;
-  /** Nothing is missing, or the ledger does not say that nothing can be. */
-  readonly lossIsSaid: boolean;
+  /** Missing, and outside of what the ledger says may be: accepted after that was decided, or before the position that it names. */
+  readonly unaccounted: number;
 }
 
 /** Never rejects: what does not come to be in time is part of what was observed. `number`: of its own for each run on a cluster. */
@@ -169,11 +173,18 @@ function measure(
       acknowledged.map(({ attempt }) => attempt),
       lost,
     ),
-    doublyAccepted: acceptedTwice(acknowledged).length,
+    doublyAccepted: acceptedTwice(
+      acknowledged,
+      ({ attempt: { value, began } }, first) => !lost.has(value) && began < first.at,
+    ).length,
     otherwiseWrong: findings.filter((finding) => !isLost(finding)).length,
     refused: attempts.filter(({ outcome, began }) => outcome !== 'ok' && began > struckAt).length,
     leaderChanged: now !== leader,
-    lossIsSaid: lost.size === 0 || ledger.some(({ loss }) => loss.kind !== 'none'),
+    unaccounted: unaccounted(
+      acknowledged.map(({ attempt }) => attempt),
+      lost,
+      ledger,
+    ).length,
   };
 }
 

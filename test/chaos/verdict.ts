@@ -15,7 +15,7 @@ export function whatIsWrong(
     measured.otherwiseWrong > 0 &&
       `the history cannot be: ${findings.find(({ kind }) => kind !== 'lost')?.text ?? ''}`,
     measured.refused > 0 && fault.unnoticed === true && 'clients noticed it',
-    !measured.lossIsSaid && 'writes are missing, and the ledger says that none can be',
+    measured.unaccounted > 0 && 'writes are missing that are in the cluster by the ledger',
     measured.leaderChanged && fault.ends === 'the same leader' && 'there was no reason for another leader',
   ];
   return wrongs.find((wrong) => wrong !== false);

@@ -35,7 +35,7 @@ describe('a leader that was reopened and lost before its replicas heard of it', 
     const heir = await appointed(cluster, 3);
     expect(heir.name).not.toBe(old.name);
     const [entry] = await cluster.history();
-    expect(entry).toMatchObject({ tail: { kind: 'failed' }, loss: { kind: 'unknown' } });
+    expect(entry).toMatchObject({ tail: { kind: 'failed' }, loss: { kind: 'at-most' } });
 
     await cluster.waitUntilWell({ epoch: 3, timeoutMs: 60_000 });
     expect(await openings(old.server)).toEqual([1, 3]);

@@ -8,12 +8,15 @@ interface Accepted {
 
 /**
  * In the order in which they came. The one that was opened later has the higher timeline; two that share one must not both accept
- * writes, so there the first counts.
+ * writes, so there the first counts. `isLateAnswer`, given the new one's first as well: to what the new one has, and so accepted nothing.
  */
-export function acceptedTwice<T extends Accepted>(acknowledged: readonly T[]): readonly T[] {
+export function acceptedTwice<T extends Accepted>(
+  acknowledged: readonly T[],
+  isLateAnswer: (one: T, first: T) => boolean = () => false,
+): readonly T[] {
   let [newest] = acknowledged;
   return acknowledged.filter((one) => {
     if (newest === undefined || one.timeline > newest.timeline) newest = one;
-    return one.server !== newest.server;
+    return one.server !== newest.server && !isLateAnswer(one, newest);
   });
 }

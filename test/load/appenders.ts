@@ -14,9 +14,10 @@ import { withoutWarning } from '#test/load/write.js';
 export interface Attempt extends Append {
   readonly writer: number;
   readonly server: string;
-  /** What an acknowledgement came with. */
+  /** What an acknowledgement came with; `lsn`: where the log ended before the commit. */
   place?: number;
   timeline?: number;
+  lsn?: string;
   /** What came instead of one. */
   why?: string;
 }
@@ -61,7 +62,7 @@ export async function prepareLists(leader: PostgresServer): Promise<void> {
 const APPEND = `
   with list as (update lists set length = length + 1 where run = $1 and key = $2 returning length)
   insert into appended select $1, $2, length, $3 from list
-    returning place, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline`;
+    returning place, pg_current_wal_insert_lsn() as lsn, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline`;
 
 /** Starts appending; `run`, a number of its own for every call, keeps the lists of different runs apart. */
 export async function startAppenders(
@@ -87,11 +88,12 @@ export async function startAppenders(
     attempts.push(attempt);
     try {
       const { rows } = await withoutWarning(client, () =>
-        client.query<{ place: number; timeline: string }>(APPEND, [run, attempt.key, value]),
+        client.query<{ place: number; lsn: string; timeline: string }>(APPEND, [run, attempt.key, value]),
       );
       const at = performance.now();
-      const timeline = Number.parseInt(rows[0]?.timeline ?? '', 16);
-      Object.assign(attempt, { ended: at, outcome: 'ok', place: rows[0]?.place, timeline });
+      const { place, lsn, timeline: line = '' } = rows[0] ?? {};
+      const timeline = Number.parseInt(line, 16);
+      Object.assign(attempt, { ended: at, outcome: 'ok', place, lsn, timeline });
       acknowledged.push({ attempt, at, server: server.name, timeline });
     } catch (error) {
       attempt.why = String(error);

@@ -517,7 +517,9 @@ function show(effect: Effect): string {
       const held = plan.holdMs === 0 ? '' : ` hold ${plan.holdMs}`;
       const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}${held}${confirmed}${others}`;
       const why =
-        entry === undefined ? '' : ` as ${entry.kind} because ${entry.reason.code}, loss ${entry.loss.kind}`;
+        entry === undefined
+          ? ''
+          : ` as ${entry.kind} because ${entry.reason.code}, loss ${entry.loss.kind}${entry.loss.kind === 'at-most' ? ` after ${showPosition(entry.loss.after)}` : ''}`;
       const generation = plan.generation === 0n ? '' : ` generation ${plan.generation}`;
       return `write epoch ${plan.epoch} version ${plan.version}${generation} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.term.revision}${why}`;
     }

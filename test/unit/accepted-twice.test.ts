@@ -24,6 +24,12 @@ describe('writes that two members accepted at once', () => {
     expect(numbers(acknowledged)).toEqual([3, 5]);
   });
 
+  it('are not those that it answers late, and the new one has', () => {
+    const acknowledged = [ack(1, 'ada', 1), ack(2, 'ben', 2), ack(3, 'ada', 1), ack(4, 'ada', 1)];
+    const twice = acceptedTwice(acknowledged, ({ number }, first) => number === 3 && first.number === 2);
+    expect(twice.map(({ number }) => number)).toEqual([4]);
+  });
+
   it('are found on one timeline, too', () => {
     expect(numbers([ack(1, 'ada', 2), ack(2, 'ben', 2), ack(3, 'ada', 2)])).toEqual([2]);
   });

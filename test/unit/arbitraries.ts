@@ -128,7 +128,8 @@ const tail: fc.Arbitrary<TailAccount> = fc.oneof(
 );
 const loss: fc.Arbitrary<LossAccount> = fc.oneof(
   fc.constant({ kind: 'none' as const }),
-  record({ kind: fc.constant('unknown' as const), text, atLeastBytes: fc.bigInt() }),
+  record({ kind: fc.constant('at-most' as const), after: position, atLeastBytes: fc.bigInt() }),
+  record({ kind: fc.constant('unknown' as const), text }),
 );
 const phase: fc.Arbitrary<Phase> = record({
   phase: fc.constantFrom('suspected', 'sealed', 'tail', 'committed', 'proved', 'followed'),

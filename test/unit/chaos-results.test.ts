@@ -9,7 +9,7 @@ const result = (run: number, outageMs: number | undefined, wrong?: string): Resu
       ? undefined
       : {
           ...{ outageMs, acknowledged: 9, ackedLost: 1, forked: 0, doublyAccepted: 2, otherwiseWrong: 0 },
-          ...{ refused: 0, convergedMs: outageMs * 2, leaderChanged: true, lossIsSaid: true },
+          ...{ refused: 0, convergedMs: outageMs * 2, leaderChanged: true, unaccounted: 0 },
         },
 });
 

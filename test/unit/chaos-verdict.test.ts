@@ -7,7 +7,7 @@ import { whatIsWrong } from '#test/chaos/verdict.js';
 const FAULT: Fault = { what: 'none', ends: 'another leader', strike: () => () => undefined };
 const WELL: Measured = {
   ...{ outageMs: 900, acknowledged: 1000, ackedLost: 0, forked: 0, doublyAccepted: 0, otherwiseWrong: 0 },
-  ...{ refused: 0, convergedMs: 4000, leaderChanged: true, lossIsSaid: true },
+  ...{ refused: 0, convergedMs: 4000, leaderChanged: true, unaccounted: 0 },
 };
 
 const observed = (measured: Partial<Measured>): Observed => ({
@@ -31,7 +31,7 @@ describe('a run', () => {
     expect(wrong({ ackedLost: 1 })).toContain('missing');
     expect(wrong({ ackedLost: 1 }, {}, 'async')).toBeUndefined();
     expect(wrong({ ackedLost: 1 }, { agentAnswers: true }, 'async')).toContain('missing');
-    expect(wrong({ ackedLost: 1, lossIsSaid: false }, {}, 'async')).toContain('ledger');
+    expect(wrong({ ackedLost: 1, unaccounted: 1 }, {}, 'async')).toContain('ledger');
   });
 
   it('with two leaders at once is wrong under every durability', () => {

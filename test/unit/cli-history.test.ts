@@ -120,21 +120,20 @@ describe('an entry', () => {
   });
 
   it('tells what may be lost, and what is known of it', () => {
-    const lost = (atLeastBytes: bigint): LedgerEntry => ({
-      ...failover,
-      kind: 'reopen',
-      leader: 'orders-1',
-      tail: { kind: 'failed', text: 'no answer within 1000 ms' },
-      loss: { kind: 'unknown', text: 'writes may be missing', atLeastBytes },
-    });
-    expect(lines(lost(5000n))).toEqual(
+    const tail = { kind: 'failed', text: 'no answer within 1000 ms' } as const;
+    const lost = (loss: LedgerEntry['loss']): readonly string[] => lines({ ...failover, tail, loss });
+    const atMost = (atLeastBytes: bigint): readonly string[] =>
+      lost({ kind: 'at-most', after: at(0x2fa0n), atLeastBytes });
+    expect(atMost(5000n)).toEqual(
       expect.arrayContaining([
-        'epoch 4  2026-05-04 03:02:01.123Z  reopen  orders-1 again  proved',
         '  tail         not fetched: no answer within 1000 ms',
-        '  loss         not known, at least 4.9 KiB of log: writes may be missing',
+        '  loss         at most what was written after timeline 1 0/2FA0, of which 4.9 KiB are known',
       ]),
     );
-    expect(lines(lost(0n))).toContain('  loss         not known: writes may be missing');
+    expect(atMost(0n)).toContain('  loss         at most what was written after timeline 1 0/2FA0');
+    expect(lost({ kind: 'unknown', text: 'writes may be missing' })).toContain(
+      '  loss         not known: writes may be missing',
+    );
   });
 
   it('stands apart from the next by an empty line', () => {

@@ -35,7 +35,11 @@ export function entryOf({ cluster, epoch, leader }: Plan): LedgerEntry {
     reason: reason('AGENT_SILENT', { silentForMs: 1200 }),
     candidates: [],
     tail: { kind: 'not-needed' },
-    loss: { kind: 'unknown', text: 'the old leader is gone', atLeastBytes: 12n },
+    loss: {
+      kind: 'at-most',
+      after: { ...{ engine: 'postgres', dataId: '7', timeline: 1, lsn: 12n }, forks: [], marks: [] },
+      atLeastBytes: 12n,
+    },
     phases: [{ phase: 'committed', ms: 812 }],
     outcome: 'pending',
   };

@@ -299,14 +299,20 @@ export class Truth implements Witness {
     this.#acknowledged = this.#acknowledged.filter((one) => !missing.includes(one));
     // INV-5: what replicas confirmed is lost only where an operator gives it up, or asked for `async` meanwhile.
     const mustKeep = plan.policy.durability.mode !== 'async' && !this.isLossAccepted;
-    for (const { entry: write, by, acknowledgements } of missing) {
+    const { loss } = entry;
+    for (const { entry: write, index, by, acknowledgements } of missing) {
       if (write.what.kind !== 'write' || this.accounted.has(write.what.value)) continue;
       this.lost += 1;
       this.accounted.add(write.what.value);
       const text = `value ${write.what.value}, acknowledged by ${by}, is missing at ${plan.leader}, epoch ${plan.epoch}`;
-      if (acknowledgements > 0 && (mustKeep || entry.loss.kind === 'none')) this.violate('INV-5', text);
-      else if (entry.loss.kind === 'none')
+      if (acknowledgements > 0 && (mustKeep || loss.kind === 'none')) this.violate('INV-5', text);
+      else if (loss.kind === 'none')
         this.violate('ledger', `${text}, and its ledger entry says that nothing is lost`);
+      else if (loss.kind === 'at-most' && BigInt(index) < loss.after.lsn)
+        this.violate(
+          'ledger',
+          `${text}, and its ledger entry says that it is there: ${formatPosition(loss.after)}`,
+        );
     }
   }
 

@@ -1,0 +1,35 @@
+// Problem: that a ledger says "writes may be missing" is worth nothing unless it says which, and is right.
+// Rule: it names a position of the old leader's line; what is missing was written after it, and begun before the heir was appointed. A client
+// sees where the log ends when its statement runs, before the commit; where it ends for the same writer's next statement is after it.
+// Consequence: a missing write of which that is known to be otherwise is one that the ledger has wrong.
+import type { LedgerEntry } from '#core/ledger.js';
+import { parseLsn } from '#core/position.js';
+import type { Attempt } from '#test/load/appenders.js';
+
+/** Of the acknowledged, those that are `lost` and lie outside of all that any entry says may be. */
+export function unaccounted(
+  acknowledged: readonly Attempt[],
+  lost: ReadonlySet<number>,
+  ledger: readonly LedgerEntry[],
+): readonly Attempt[] {
+  const isLost = ({ value }: Attempt): boolean => lost.has(value);
+  return acknowledged
+    .filter(isLost)
+    .filter((attempt) => !ledger.some((entry) => covers(entry, attempt, nextOf(attempt, acknowledged))));
+}
+
+function covers({ loss, at }: LedgerEntry, { began }: Attempt, next: Attempt | undefined): boolean {
+  if (loss.kind === 'none') return false;
+  if (performance.timeOrigin + began > at) return false;
+  const lsn = parseLsn(next?.lsn ?? '');
+  return loss.kind === 'unknown' || lsn === undefined || lsn > loss.after.lsn;
+}
+
+const nextOf = (
+  { writer, server, timeline, ended }: Attempt,
+  acknowledged: readonly Attempt[],
+): Attempt | undefined =>
+  acknowledged.find(
+    (one) =>
+      one.writer === writer && one.server === server && one.timeline === timeline && one.began >= ended,
+  );

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { asEpoch, asWall } from '#core/brand.js';
+import type { LedgerEntry, LossAccount } from '#core/ledger.js';
+import { reason } from '#core/reasons.js';
+import { unaccounted } from '#test/chaos/account.js';
+import type { Attempt } from '#test/load/appenders.js';
+
+/** Written in turn by one writer, each while the log ended at that position; the clock says the same. */
+const writes: readonly Attempt[] = [0x100, 0x200, 0x300].map((lsn, i) => ({
+  ...{ writer: 1, key: 1, value: i + 1, server: 'ada', timeline: 1, place: i, outcome: 'ok' as const },
+  ...{ began: lsn, ended: lsn + 1, lsn: `0/${lsn.toString(16).toUpperCase()}` },
+}));
+
+const entry = (loss: LossAccount, at = 0x1000): LedgerEntry => ({
+  ...{ cluster: 'c', epoch: asEpoch(2n), kind: 'failover', leader: 'ben', previousLeader: 'ada' },
+  ...{ at: asWall(performance.timeOrigin + at), controller: 'one', term: '0.1', reason: reason('ADOPTED') },
+  ...{ candidates: [], tail: { kind: 'not-needed' }, loss, phases: [], outcome: 'proved' },
+});
+const after = (lsn: bigint): LossAccount => ({
+  kind: 'at-most',
+  after: { ...{ engine: 'postgres', dataId: '7', timeline: 1, lsn }, forks: [], marks: [] },
+  atLeastBytes: 0n,
+});
+const outside = (lost: readonly number[], ...ledger: readonly LedgerEntry[]): readonly number[] =>
+  unaccounted(writes, new Set(lost), ledger).map(({ value }) => value);
+
+describe('a missing write', () => {
+  it('is accounted for where the ledger says that it may be missing', () => {
+    expect(outside([], entry({ kind: 'none' }))).toEqual([]);
+    expect(outside([2, 3], entry({ kind: 'none' }), entry(after(0x210n)))).toEqual([]);
+    expect(outside([3], entry({ kind: 'unknown', text: '' }))).toEqual([]);
+  });
+
+  it('is not, where no entry says so', () => {
+    expect(outside([3])).toEqual([3]);
+    expect(outside([3], entry({ kind: 'none' }))).toEqual([3]);
+  });
+
+  it('is not, where it had been committed by the position that the entry names', () => {
+    expect(outside([1, 2], entry(after(0x200n)))).toEqual([1]);
+  });
+
+  it('is not, where the old leader took it after the entry was written', () => {
+    expect(outside([2, 3], entry(after(0x100n), 0x2ff))).toEqual([3]);
+    expect(outside([3], entry({ kind: 'unknown', text: '' }, 0x2ff))).toEqual([3]);
+  });
+});
