@@ -81,7 +81,7 @@ export function createAgentLoop(
     guard,
   });
   let kept: DurableState = recalled;
-  const queue: Input[] = [];
+  let queue: Input[] = [];
   let draining = false;
   /** The disk refuses to keep what was decided last. */
   let refused = false;
@@ -96,7 +96,10 @@ export function createAgentLoop(
 
   function take(input: Input): void {
     if (stopped) return;
-    if (refused) return keepMeanwhile(queue, input);
+    if (refused) {
+      queue = keepMeanwhile(queue, input);
+      return;
+    }
     queue.push(input);
     if (!draining) void drain();
   }

@@ -37,30 +37,28 @@ export function fallSilent(
   return { state: { ...state, nonce, lastSaid: undefined }, effects };
 }
 
-/** Takes in what comes meanwhile: the newest of what replaces itself, and nothing that a network may lose as well. */
-export function keepMeanwhile(queue: Input[], input: Input): void {
+/** The queue with what comes meanwhile: the newest of what replaces itself, and nothing that a network may lose as well. */
+export function keepMeanwhile(queue: readonly Input[], input: Input): Input[] {
   switch (input.kind) {
     case 'tick':
     case 'directive':
     case 'vouched':
     case 'vouch-asked':
-      return;
+      return [...queue];
     case 'observed':
     case 'guard-standing':
     case 'guard-lost':
     case 'controller-connected':
     case 'controller-disconnected':
-      drop(queue, (one) => subject(one) === subject(input));
-      break;
+      return [...queue.filter((one) => subject(one) !== subject(input)), input];
     case 'refused':
     case 'probed':
     case 'inspected':
     case 'done':
-      break; // at most one for everything that was asked for before
+      return [...queue, input]; // at most one for everything that was asked for before
     default:
-      assertNever(input);
+      return assertNever(input);
   }
-  queue.push(input);
 }
 
 /** Of two that are about the same the newer one tells all. */
@@ -75,9 +73,4 @@ function subject(input: Input): string {
     default:
       return input.kind;
   }
-}
-
-function drop(queue: Input[], isOld: (input: Input) => boolean): void {
-  const kept = queue.filter((one) => !isOld(one));
-  queue.splice(0, queue.length, ...kept);
 }

@@ -84,15 +84,6 @@ function answer(cluster: ClusterState, member: string, report: Report, context: 
   if (!plan.members.some((m) => m.name === member) || isInDoubt(cluster, context)) return cluster;
   const reported = { epoch: report.planEpoch, version: report.planVersion };
   if (comparePlans(reported, plan) < 0) {
-    if (report.planEpoch < plan.epoch && report.database.role === 'writable') {
-      const evidence = { member, planEpoch: Number(report.planEpoch), epoch: Number(plan.epoch) };
-      context.emit({
-        kind: 'log',
-        level: 'warn',
-        cluster: cluster.name,
-        reason: reason('AGENT_BEHIND_PLAN', evidence),
-      });
-    }
     context.emit({
       kind: 'send',
       cluster: cluster.name,
@@ -100,9 +91,25 @@ function answer(cluster: ClusterState, member: string, report: Report, context: 
       directive: { kind: 'plan', term: context.role.term, plan },
     });
   }
-  return mayGrant(cluster, plan, member, report, context)
-    ? grant(cluster, plan, member, report, context)
-    : cluster;
+  const said = sayBehind(cluster, plan, member, report, context);
+  return mayGrant(said, plan, member, report, context) ? grant(said, plan, member, report, context) : said;
+}
+
+/** Once for each plan: a member that comes back reports all that was under way, every report as old as the other. */
+function sayBehind(
+  cluster: ClusterState,
+  plan: Plan,
+  member: string,
+  report: Report,
+  context: Context,
+): ClusterState {
+  const picture = cluster.members[member];
+  const isBehind = report.planEpoch < plan.epoch && report.database.role === 'writable';
+  if (!isBehind || picture === undefined || picture.saidBehind === plan.epoch) return cluster;
+  const evidence = { member, planEpoch: Number(report.planEpoch), epoch: Number(plan.epoch) };
+  const why = reason('AGENT_BEHIND_PLAN', evidence);
+  context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: why });
+  return withMember(cluster, member, { ...picture, saidBehind: plan.epoch });
 }
 
 function mayGrant(

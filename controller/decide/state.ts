@@ -140,6 +140,8 @@ export interface MemberPicture {
   readonly guardedAt: MonotonicMs;
   /** When the leader was last heard to send it log (S6). */
   readonly followedAt: MonotonicMs;
+  /** It was logged that it writes by an older plan than the one of this epoch. */
+  readonly saidBehind?: Epoch;
 }
 
 export interface Suspicion {

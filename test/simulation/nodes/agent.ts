@@ -102,7 +102,10 @@ export class AgentNode implements RunningAgent {
 
   take(input: Input): void {
     if (!this.process.isAlive || this.#isEnding) return;
-    if (this.#isRefused) return keepMeanwhile(this.#queue, input);
+    if (this.#isRefused) {
+      this.#queue = keepMeanwhile(this.#queue, input);
+      return;
+    }
     this.#queue.push(input);
     if (!this.#isBusy) this.#drain();
   }
