@@ -15,6 +15,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -31,6 +32,8 @@ const FULL_SPEED = '1T';
 /** What a slow disk takes at once after a rest. */
 const BURST_SECONDS = 0.1;
 const SERVED_WITHIN_MS = 5_000;
+/** A request that waits at a slow disk's speed goes on waiting when it is fast again. */
+const SETTLED_WITHIN_MS = 120_000;
 /** By e2fsck: errors were found and put right. */
 const CORRECTED = 1;
 
@@ -42,14 +45,14 @@ export interface Disk {
   fill(): void;
   /** As ext4 does after an error: whoever writes is refused, what is open for writing included. */
   makeReadOnly(): void;
-  /** Of writes and of reads that miss the cache. A request that waits already goes on waiting when it is mended. */
+  /** Of writes and of reads that miss the cache. */
   slow(bytesPerSecond: number): void;
   /** Nothing is answered any more, and whoever asks waits. */
   hang(): Promise<void>;
   /** What is written does not arrive: EIO, at the latest to fsync. */
   fail(): void;
   /**
-   * Ends all of these. A file system that has given up, read-only or failed, is checked and mounted anew, so everybody who works
+   * Ends all of these, what still waits in its queue included. A file system that has given up, read-only or failed, is checked and mounted anew, so everybody who works
    * on it must have ended; rejects with their pids otherwise.
    */
   mend(): Promise<void>;
@@ -68,6 +71,18 @@ export function whyNoDisk(): string | undefined {
   for (const device of ['/dev/fuse', '/dev/loop-control'])
     if (!existsSync(device)) return `there is no ${device}`;
   return undefined;
+}
+
+/** Once a write has come through, behind all that was queued before it. */
+async function answers(dir: string): Promise<void> {
+  const path = join(dir, 'answers');
+  let hasEnded = false;
+  const written = writeFile(path, '', { flush: true }).finally(() => (hasEnded = true));
+  await Promise.race([
+    written,
+    waitFor(() => hasEnded, { timeoutMs: SETTLED_WITHIN_MS, what: `${dir} to take a write` }),
+  ]);
+  rmSync(path, { force: true });
 }
 
 export interface DiskOptions {
@@ -144,6 +159,7 @@ export async function createDisk({ folder, name }: DiskOptions): Promise<Disk> {
       }
       hasGivenUp = false;
       rmSync(ballast, { force: true });
+      await answers(dir);
     },
   };
 }
