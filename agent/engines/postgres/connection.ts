@@ -152,9 +152,29 @@ interface Session {
   readonly socket: Socket;
 }
 
+export interface OwnSession {
+  readonly client: Client;
+  /** At once, whatever it is about. */
+  close(): void;
+}
+
+/** One more session, in any database; rejects when there is none in time. */
+export async function openSession(
+  config: PostgresConfig,
+  { database, settings, timeoutMs }: { database: string; settings: readonly string[]; timeoutMs: number },
+): Promise<OwnSession> {
+  const dialled = await dial({ ...config, database }, timeoutMs, settings);
+  if ('session' in dialled) {
+    const { client, socket } = dialled.session;
+    return { client, close: () => void socket.destroy() };
+  }
+  throw new NoSession(`${database}: ${dialled.kind === 'ready' ? 'no session' : dialled.text}`);
+}
+
 async function dial(
   config: PostgresConfig,
   timeoutMs: number,
+  settings: readonly string[] = [],
 ): Promise<Answer | { readonly session: Session }> {
   const socket = new Socket();
   const client = new Client({
@@ -164,7 +184,7 @@ async function dial(
     database: config.database,
     ...(config.password !== undefined && { password: config.password }),
     application_name: 'tanist',
-    options: SESSION_OPTIONS,
+    options: [SESSION_OPTIONS, ...settings].join(' '),
     keepAlive: false,
     stream: () => socket,
   });

@@ -74,19 +74,27 @@ export async function readLeader(
   return { end, files: new Set(answer.files), knowsItsLine: answer.checkpointTimeline === timeline };
 }
 
+export interface Asking {
+  /** Another one than that with the marks. */
+  readonly database?: string;
+  /** As on the command line of a server: `-c DateStyle=ISO`. */
+  readonly settings?: readonly string[];
+}
+
 /** Statements in one session, each a transaction of its own; answers what they return. */
 export async function askLeader(
   server: Server,
   leader: PlanMember,
   statements: readonly string[],
   bounds: Bounds,
+  { database = server.config.database, settings = [] }: Asking = {},
 ): Promise<string> {
   const command = [
     ...[join(server.binDir(), 'psql'), '-X', '-A', '-t', '-q', '-w', '-v', 'ON_ERROR_STOP=1'],
-    ...['-v', 'VERBOSITY=verbose', '-d', sourceConninfo(server, leader)],
+    ...['-v', 'VERBOSITY=verbose', '-d', sourceConninfo(server, leader, database)],
     ...statements.flatMap((statement) => ['-c', statement]),
   ];
-  const environment = { ...sourceEnvironment(server), PGOPTIONS: SESSION_OPTIONS };
+  const environment = { ...sourceEnvironment(server), PGOPTIONS: [SESSION_OPTIONS, ...settings].join(' ') };
   const ended = await runAsOwner(server, command, environment, ({ hasEnded }) =>
     bounds.until(hasEnded, LOOK_EVERY_MS),
   );
@@ -117,8 +125,12 @@ export const isPassing = (complaints: string): boolean =>
     complaints,
   );
 
-export function sourceConninfo(server: Server, leader: PlanMember): string {
-  const { database, rewind, replication } = server.config;
+export function sourceConninfo(
+  server: Server,
+  leader: PlanMember,
+  database = server.config.database,
+): string {
+  const { rewind, replication } = server.config;
   const pairs = {
     ...{ host: leader.databaseHost, port: String(leader.databasePort), user: rewind.user, dbname: database },
     ...{ application_name: server.member, connect_timeout: '10' },

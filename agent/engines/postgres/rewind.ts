@@ -48,11 +48,11 @@ export async function rewind(
     );
   // Before version 16 pg_rewind knows the leader's line only from its control file, which a checkpoint writes.
   if (!knowsItsLine) await askLeader(server, leader, ['checkpoint'], bounds);
+  await salvage(server, leader, own, divergence, opening, bounds);
   await stopInOrder(server, bounds);
   const checkpoint = await rehearseRewind(server, leader, divergence, bounds);
   const leaderLog = await readLeader(server, leader, opening, bounds);
   const needed = await keepLog(server, own, { checkpoint, divergence }, opening.position, leaderLog);
-  await salvage(server, own, divergence, opening);
   bounds.check();
   await rewriteData(server, leader, needed);
   server.log('info', 'REWOUND', {

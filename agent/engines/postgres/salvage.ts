@@ -1,17 +1,21 @@
 /**
- * Salvage comes before anything is destroyed (DESIGN 8): the writes that nobody else has are in this member's log from where it left
- * the leader's history, and so that log is copied, durably. `salvage.json` is written last: a folder without one
- * is a copy that was interrupted, and is made again.
+ * Salvage comes before anything is destroyed (DESIGN 8): the writes that nobody else has are in this member's log from where it left the
+ * leader's history. The log is copied, and what it did to rows is read from the data, which stands closed at the log's end: rows an operator can
+ * read (`rows.jsonl`) and statements that he can run (one file for each database). `salvage.json` is written last, durably: a folder without one
+ * was interrupted, and is made again.
  */
-import { constants, existsSync, readdirSync } from 'node:fs';
-import { copyFile, mkdir, open } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Epoch } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
+import type { PlanMember, ProvedOpening } from '#core/plan.js';
 import { type Fork, formatLsn, type Position } from '#core/position.js';
+import { type Bounds, Interrupted } from '#agent/engines/postgres/bounds.js';
 import { syncFolder, writeDurably } from '#agent/engines/postgres/durable-files.js';
-import { historyFile } from '#agent/engines/postgres/lineage.js';
-import { SEGMENT_NAME, segmentName, segmentOf, type Sizes } from '#agent/engines/postgres/log-files.js';
+import { findChanges } from '#agent/engines/postgres/salvage-changes.js';
+import { openFiles } from '#agent/engines/postgres/salvage-files.js';
+import { copyLog } from '#agent/engines/postgres/salvage-log.js';
+import { salvageRows, type TableSalvage } from '#agent/engines/postgres/salvage-rows.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 export interface SalvageRecord {
@@ -27,74 +31,85 @@ export interface SalvageRecord {
   /** Of log between the two. */
   readonly bytes: string;
   readonly files: readonly string[];
+  readonly transactions: {
+    readonly count: number;
+    /** Commit times, UTC; null: there is none. */
+    readonly first: string | null;
+    readonly last: string | null;
+  };
+  readonly tables: readonly TableSalvage[];
+  /** What is told and not saved as rows: changes of the schema, tables truncated or rewritten, what cannot be recovered. */
+  readonly notes: readonly string[];
 }
 
-/** Answers the folder. Named by the end of the log: a log that has grown since is another one. */
+/** Answers the folder. Named by the end of the log: a log that has grown since is another one. The server runs, closed, at the end of its log. */
 export async function salvage(
   server: Server,
-  position: Position,
+  leader: PlanMember,
+  own: Position,
   divergence: Fork,
-  opening: { readonly epoch: Epoch; readonly leader: string; readonly position: Position },
+  opening: ProvedOpening,
+  bounds: Bounds,
 ): Promise<string> {
-  const { timeline, lsn } = position;
-  const name = `${opening.epoch}-${timeline}-${formatLsn(lsn).replace('/', '_')}`;
+  const name = `${opening.epoch}-${own.timeline}-${formatLsn(own.lsn).replace('/', '_')}`;
   const folder = join(server.stateDir, 'salvage', name);
   if (existsSync(join(folder, 'salvage.json'))) return folder;
-  const { dataId, ...sizes } = await server.facts();
-  const files = filesOf(server.logDir, position, divergence, sizes);
-  const record: SalvageRecord = {
-    ...{ member: server.member, dataId, epoch: opening.epoch.toString(), leader: opening.leader },
-    leaderTimeline: opening.position.timeline,
-    from: { timeline: divergence.timeline, lsn: formatLsn(divergence.end) },
-    to: { timeline, lsn: formatLsn(lsn) },
-    bytes: (lsn - divergence.end).toString(),
-    files,
-  };
   try {
+    await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    for (const file of files) await copyDurably(join(server.logDir, file), join(folder, file));
+    const record = await save(server, leader, own, divergence, opening, folder, bounds);
     for (const each of [folder, dirname(folder), server.stateDir]) await syncFolder(each);
     const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
     await writeDurably(join(folder, 'salvage.json'), `${JSON.stringify(record, undefined, 2)}\n`, owner);
+    const { from, to, bytes, transactions } = record;
+    const evidence = { folder, bytes, from: from.lsn, to: to.lsn, transactions: transactions.count };
+    server.log('warn', 'LOG_SALVAGED', evidence);
+    return folder;
   } catch (error) {
+    if (error instanceof TanistError || error instanceof Interrupted) throw error;
     throw new TanistError(
-      'ENGINE_FAILED',
+      'SALVAGE_FAILED',
       `its own writes could not be saved in ${folder}: ${String(error)}`,
     );
   }
-  const { from, to, bytes } = record;
-  server.log('warn', 'LOG_SALVAGED', { folder, bytes, from: from.lsn, to: to.lsn });
-  return folder;
 }
 
-/** On whatever of its lines, from the file that holds the point of divergence on. */
-function filesOf(logDir: string, position: Position, divergence: Fork, sizes: Sizes): string[] {
-  const first = segmentOf(divergence.end, sizes);
-  const last = segmentOf(position.lsn - 1n, sizes);
-  const lines = [...position.forks.map((fork) => fork.timeline), position.timeline];
-  const wanted = lines
-    .slice(lines.indexOf(divergence.timeline))
-    .flatMap((line) => [
-      historyFile(line),
-      ...Array.from({ length: Number(last - first) + 1 }, (_, index) =>
-        segmentName(line, first + BigInt(index), sizes),
-      ),
-    ]);
-  const there = new Set(readdirSync(logDir));
-  const found = wanted.filter((name) => there.has(name));
-  // Each of these segments must be there on one line at least, or something that was written is gone already.
-  const numbers = new Set(found.filter((name) => SEGMENT_NAME.test(name)).map((name) => name.slice(8)));
-  if (numbers.size === Number(last - first) + 1) return found;
-  throw new TanistError('REWIND_IMPOSSIBLE', `files of the log since ${formatLsn(divergence.end)} are gone`);
-}
-
-export async function copyDurably(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_FICLONE);
-  const file = await open(to, 'r+');
+async function save(
+  server: Server,
+  leader: PlanMember,
+  own: Position,
+  divergence: Fork,
+  opening: ProvedOpening,
+  folder: string,
+  bounds: Bounds,
+): Promise<SalvageRecord> {
+  const { dataId, ...sizes } = await server.facts();
+  const files = await copyLog(server, own, divergence, sizes, folder);
+  bounds.check();
+  const log = { binDir: server.binDir(), logDir: server.logDir, sizes };
+  const found = await findChanges(log, own, divergence, AbortSignal.timeout(Math.ceil(bounds.left()) + 1));
+  bounds.check();
+  const { transactions } = found.changes;
+  const times = transactions.map(({ at }) => at).sort();
+  const about = [
+    `Rows that ${server.member} had committed and ${leader.name} lacks, as of epoch ${opening.epoch}.`,
+    `${transactions.length} transactions, committed from ${times[0] ?? '-'} to ${times.at(-1) ?? '-'} UTC.`,
+  ];
+  const out = await openFiles(folder, about);
   try {
-    await file.chmod(0o600);
-    await file.sync();
+    const { tables, notes } = await salvageRows(server, leader, found, out, bounds);
+    return {
+      ...{ member: server.member, dataId, epoch: opening.epoch.toString(), leader: opening.leader },
+      leaderTimeline: opening.position.timeline,
+      from: { timeline: divergence.timeline, lsn: formatLsn(divergence.end) },
+      to: { timeline: own.timeline, lsn: formatLsn(own.lsn) },
+      bytes: (own.lsn - divergence.end).toString(),
+      files,
+      transactions: { count: transactions.length, first: times[0] ?? null, last: times.at(-1) ?? null },
+      tables,
+      notes: [...notes, ...(found.gap === undefined ? [] : [found.gap])],
+    };
   } finally {
-    await file.close();
+    await out.close();
   }
 }

@@ -1,0 +1,88 @@
+/**
+ * What this member's log did since it left the leader's, also by transactions that had begun before: their first rows lie in pages that the later
+ * piece does not name, so the log is read backwards to before the oldest of them.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Fork, formatLsn, type Position } from '#core/position.js';
+import { type Changes, gatherChanges } from '#agent/engines/postgres/log-changes.js';
+import { type LogFiles, readLog } from '#agent/engines/postgres/log-dump.js';
+import { lineOf, segmentName, segmentOf } from '#agent/engines/postgres/log-files.js';
+import { commitOf, isOlder, nextXidIn } from '#agent/engines/postgres/log-records.js';
+
+export interface Found {
+  readonly changes: Changes;
+  /** The number of the first transaction that only one of the two logs has; undefined: nothing tells. */
+  readonly firstOwnXid: number | undefined;
+  /** Why some of it may be missing. */
+  readonly gap: string | undefined;
+}
+
+export async function findChanges(
+  files: LogFiles,
+  own: Position,
+  { end }: Fork,
+  signal: AbortSignal,
+): Promise<Found> {
+  const committed: number[] = [];
+  for await (const record of readLog(files, own, end, own.lsn, signal)) {
+    const commit = commitOf(record);
+    if (commit !== undefined) committed.push(commit.xid, ...commit.parts);
+  }
+  const { from, firstOwnXid, straddling, isTold } = await findStart(files, own, end, committed, signal);
+  const gathering = gatherChanges();
+  if (straddling.size > 0) {
+    for await (const record of readLog(files, own, from, end, signal))
+      gathering.addEarlier(record, straddling);
+  }
+  for await (const record of readLog(files, own, end, own.lsn, signal)) gathering.add(record);
+  const gap = `what transactions wrote that had begun before ${formatLsn(from)} cannot be told: no older log is left`;
+  return { changes: gathering.end(), firstOwnXid, gap: isTold ? undefined : gap };
+}
+
+interface Start {
+  readonly from: bigint;
+  readonly firstOwnXid: number | undefined;
+  /** Of the committed, those that had begun when the logs parted. */
+  readonly straddling: ReadonlySet<number>;
+  /** Whether all that these wrote lies after `from`. */
+  readonly isTold: boolean;
+}
+
+/** File by file backwards, until a record tells that the oldest of them had not begun when it was written. */
+async function findStart(
+  files: LogFiles,
+  own: Position,
+  end: bigint,
+  committed: readonly number[],
+  signal: AbortSignal,
+): Promise<Start> {
+  const told: number[] = [];
+  let next: number | undefined;
+  let straddling: ReadonlySet<number> = new Set();
+  for (let from = end; ;) {
+    const begin = startOfFile(files, own, from);
+    if (begin === undefined) return { from, firstOwnXid: next, straddling, isTold: committed.length === 0 };
+    for await (const record of readLog(files, own, begin, from, signal)) {
+      const number = nextXidIn(record);
+      if (number !== undefined) told.push(number);
+      const possible = number ?? (record.xid === 0 ? undefined : (record.xid + 1) >>> 0);
+      if (possible !== undefined && (next === undefined || isOlder(next, possible))) next = possible;
+    }
+    from = begin;
+    const first = next;
+    if (first === undefined || told.length === 0) continue;
+    straddling = new Set(committed.filter((xid) => isOlder(xid, first)));
+    const oldest = [...straddling].reduce((a, b) => (isOlder(a, b) ? a : b), first);
+    if (told.some((number) => !isOlder(oldest, number)))
+      return { from, firstOwnXid: first, straddling, isTold: true };
+  }
+}
+
+/** Of the file that holds the byte before; undefined: it is not there any more. */
+function startOfFile({ logDir, sizes }: LogFiles, own: Position, before: bigint): bigint | undefined {
+  if (before === 0n) return undefined;
+  const segment = segmentOf(before - 1n, sizes);
+  const name = segmentName(lineOf(segment, own, sizes), segment, sizes);
+  return existsSync(join(logDir, name)) ? segment * BigInt(sizes.segmentBytes) : undefined;
+}
