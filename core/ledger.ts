@@ -3,6 +3,7 @@
  * what may be lost. One entry per committed epoch, stored beside the plan in the same transaction.
  */
 import type { Epoch, WallMs } from '#core/brand.js';
+import type { IdentifierReport } from '#core/identifiers.js';
 import type { Comparison, Position } from '#core/position.js';
 import type { Reason } from '#core/reasons.js';
 
@@ -20,6 +21,8 @@ export interface LedgerEntry {
   readonly candidates: readonly Candidate[];
   readonly tail: TailAccount;
   readonly loss: LossAccount;
+  /** Which identifiers jumped, for writes may be missing; undefined: none had to, or it is not known yet. */
+  readonly identifiers: IdentifierReport | undefined;
   /** Milliseconds from the first sign of trouble to the end of each phase, in order. */
   readonly phases: readonly Phase[];
   readonly outcome: 'pending' | 'proved' | 'failed';

@@ -61,7 +61,13 @@ export interface PlanMember {
 
 /** How this epoch is opened. Replicas are pointed at the leader only once it is proved (rule S4). */
 export type Opening =
-  | { readonly state: 'pending'; readonly atLeast: Position | undefined; readonly oldLeader: OldLeader }
+  | {
+      readonly state: 'pending';
+      readonly atLeast: Position | undefined;
+      readonly oldLeader: OldLeader;
+      /** Acknowledged writes may be missing, so identifiers are to jump. */
+      readonly mayLack: boolean;
+    }
   | { readonly state: 'proved' };
 
 /**

@@ -1,5 +1,6 @@
 /** What the operator asked for, per cluster; stored beside the plan in etcd. Defaults are sane for one data centre. */
 import { asDuration, type DurationMs } from '#core/brand.js';
+import type { IdentifierGap } from '#core/identifiers.js';
 import type { ProfileName } from '#core/timings.js';
 
 export interface Policy {
@@ -21,6 +22,8 @@ export interface Policy {
   readonly restartTimeoutMs: DurationMs;
   /** For how long after an automatic failover the next one is held, unless an operator asks for it; 0: never. */
   readonly failoverWindowMs: DurationMs;
+  /** How far identifiers jump when a failover may have lost writes. */
+  readonly identifierGap: IdentifierGap;
   /** Wishes about single members, by name. */
   readonly members: Readonly<Record<string, MemberPolicy>>;
   /** How many ledger entries are kept. */
@@ -69,6 +72,7 @@ export const DEFAULT_POLICY: Policy = {
   onCrash: 'failover',
   restartTimeoutMs: asDuration(10_000),
   failoverWindowMs: asDuration(60_000),
+  identifierGap: { bigint: 1_000_000, integer: 10_000 },
   members: {},
   ledgerRetention: 1000,
 };

@@ -5,6 +5,7 @@
  */
 import type { Epoch, Version } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
+import type { IdentifierReport } from '#core/identifiers.js';
 import type { Durability } from '#core/durability.js';
 import type { Mark, Position } from '#core/position.js';
 
@@ -122,6 +123,8 @@ export interface TailReport {
 export interface OpenedReport extends Mark {
   readonly position: Position;
   readonly lineage: string;
+  /** Undefined: nothing can be missing, and so none had to jump; or the opening is proved, and the ledger has it. */
+  readonly identifiers: IdentifierReport | undefined;
 }
 
 export interface DatabaseReport {

@@ -190,6 +190,8 @@ function leadStep(state: AgentState, plan: Plan, database: Observed, context: Co
       openings: plan.openings,
       replicas,
       durability: plan.durability.atLeader,
+      identifierGap:
+        plan.opening.state === 'pending' && plan.opening.mayLack ? plan.policy.identifierGap : undefined,
       timeoutMs: plan.policy.openTimeoutMs,
     };
   }

@@ -54,7 +54,7 @@ export function compose(state: AgentState, context: Silently): Report {
     fencedEpoch: durable.fencedEpoch,
     sealed: state.sealed,
     tail: state.tail,
-    opened: state.opened,
+    opened: openedReport(state),
     database: databaseReport(state, context),
     durability: state.inForce,
     guarded: state.guard.standing,
@@ -69,6 +69,12 @@ export function compose(state: AgentState, context: Silently): Report {
     vouched: vouchedReport(state, context),
     problem: replacedProblem(state) ?? state.problem,
   };
+}
+
+/** What jumped is the ledger's once the opening is proved. */
+function openedReport({ opened, durable }: AgentState): Report['opened'] {
+  const isTaken = durable.plan?.opening.state === 'proved';
+  return opened !== undefined && isTaken ? { ...opened, identifiers: undefined } : opened;
 }
 
 /** L1: an open leader asks only while its canary comes back; one that is to open asks once its database runs. */

@@ -11,6 +11,7 @@ import {
   NO_EPOCH,
 } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
+import type { IdentifierGap } from '#core/identifiers.js';
 import type { Durability } from '#core/durability.js';
 import type { ErrorCode } from '#core/errors.js';
 import type { Opening, Plan, PlanMember, ProvedOpening } from '#core/plan.js';
@@ -244,6 +245,7 @@ export type Action =
       readonly openings: readonly ProvedOpening[];
       readonly replicas: readonly string[];
       readonly durability: Durability;
+      readonly identifierGap: IdentifierGap | undefined;
       readonly timeoutMs: DurationMs;
     }
   | { readonly kind: 'setDurability'; readonly durability: Durability; readonly timeoutMs: DurationMs }

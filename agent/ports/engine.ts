@@ -4,6 +4,7 @@
  */
 import type { DurationMs, Epoch, MonotonicMs } from '#core/brand.js';
 import type { Durability } from '#core/durability.js';
+import type { IdentifierGap } from '#core/identifiers.js';
 import type { Opening, PlanMember, ProvedOpening } from '#core/plan.js';
 import type { Position } from '#core/position.js';
 import type { Answering, DatabaseReport, Finding, OpenedReport } from '#core/report.js';
@@ -87,6 +88,8 @@ export type EngineAction =
       readonly replicas: readonly string[];
       /** In force before the first client gets in, and once this has been reported in every sender of the engine. */
       readonly durability: Durability;
+      /** How far identifiers jump before clients write; undefined: not at all. */
+      readonly identifierGap: IdentifierGap | undefined;
       readonly timeoutMs: DurationMs;
       /** L4: asked right before what cannot be taken back, for since this was decided the agent may have stood still. */
       readonly mayOpen: () => boolean;

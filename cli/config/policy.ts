@@ -33,6 +33,10 @@ export const policySchema = section({
   onCrash: oneOf(ON_CRASH).prefault(DEFAULT_POLICY.onCrash),
   restartTimeout: duration(1000, HOUR).prefault(formatDuration(DEFAULT_POLICY.restartTimeoutMs)),
   failoverWindow: duration(0, 24 * HOUR).prefault(formatDuration(DEFAULT_POLICY.failoverWindowMs)),
+  identifierGap: section({
+    bigint: count(0, 1_000_000_000_000).prefault(DEFAULT_POLICY.identifierGap.bigint),
+    integer: count(0, 1_000_000_000).prefault(DEFAULT_POLICY.identifierGap.integer),
+  }).prefault({}),
   members: z
     .record(
       name(),
@@ -74,6 +78,7 @@ export function readPolicy(file: string): Policy {
     onCrash: value.onCrash,
     restartTimeoutMs: value.restartTimeout,
     failoverWindowMs: value.failoverWindow,
+    identifierGap: value.identifierGap,
     members: Object.fromEntries(
       Object.entries(value.members).map(([member, wishes]) => [
         member,

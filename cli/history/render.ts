@@ -25,6 +25,7 @@ function renderEntry(entry: LedgerEntry, paint: Paint): string {
     ...candidates(entry.candidates),
     fact('tail', tailText(entry.tail)),
     fact('loss', lossText(entry.loss, paint)),
+    ...identifiers(entry.identifiers),
     ...(entry.phases.length === 0 ? [] : [fact('phases (ms)', phasesText(entry.phases))]),
   ].join('\n');
 }
@@ -85,6 +86,15 @@ function lossText(loss: LossAccount, paint: Paint): string {
     default:
       return assertNever(loss);
   }
+}
+
+function identifiers(report: LedgerEntry['identifiers']): readonly string[] {
+  if (report === undefined) return [];
+  const lines = report.named.map(({ name, from, to, left }) =>
+    left === undefined ? `${name} jumped from ${from} to ${to}` : `${name} stays at ${from}: ${left}`,
+  );
+  const more = report.more === 0 ? [] : [`and ${report.more} more`];
+  return [...lines, ...more].map((line, index) => fact(index === 0 ? 'identifiers' : '', line));
 }
 
 const phasesText = (phases: readonly Phase[]): string =>

@@ -197,7 +197,7 @@ function firstPlan(
     // The set grows once the opening is proved.
     durability: NO_DURABILITY,
     upstreams: upstreamsOf(policy, leader),
-    opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted' },
+    opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted', mayLack: false },
     openings: before?.openings ?? [],
     lastFailover: undefined,
     policy,
@@ -249,6 +249,7 @@ function commit(
     candidates: [],
     tail: { kind: 'not-needed' },
     loss: { kind: 'none' },
+    identifiers: undefined,
     phases: [],
     outcome: 'pending',
   };

@@ -28,6 +28,7 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
   const back = returned(cluster, old);
   const known = withIdentities(old, back);
   const { atLeast } = choice;
+  const loss = lossOf(cluster, old, choice, sealed, context);
   const level = sealed.filter(({ position }) => atLeast !== undefined && reaches(position, atLeast));
   const plan: Plan = {
     ...known,
@@ -47,7 +48,7 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
       },
       { leader: choice.member, sealed: choice.sealed, level: level.map(({ member }) => member) },
     ),
-    opening: { state: 'pending', atLeast, oldLeader: proof },
+    opening: { state: 'pending', atLeast, oldLeader: proof, mayLack: loss.kind !== 'none' },
     lastFailover: automaticFailover(old, attempt, choice, context) ?? old.lastFailover,
     policy: stored.policy,
   };
@@ -56,7 +57,7 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
     plan,
     context,
     {
-      entry: entryOf(cluster, old, plan, attempt, choice, context),
+      entry: entryOf(old, plan, attempt, choice, loss, context),
     },
   );
 }
@@ -73,11 +74,11 @@ function automaticFailover(
 }
 
 function entryOf(
-  cluster: ClusterState,
   old: Plan,
   plan: Plan,
   attempt: Attempt,
   choice: Choice,
+  loss: LossAccount,
   context: Context,
 ): LedgerEntry {
   return {
@@ -92,7 +93,8 @@ function entryOf(
     reason: attempt.goBack ?? attempt.reason,
     candidates: choice.candidates,
     tail: choice.tail,
-    loss: lossOf(cluster, old, choice, sealedMembers(cluster, old, attempt, context), context),
+    loss,
+    identifiers: undefined,
     phases: attempt.phases,
     outcome: 'pending',
   };

@@ -112,7 +112,12 @@ export function choose(
   }
   // Its agent waits by itself (V2); waited for here, the time that it has to open is not spent on that.
   const until = after(context.now, promiseLeft(cluster.members[candidate.member], context.now));
-  const opening = { state: 'pending', atLeast: candidate.position, oldLeader: proof } as const;
+  const opening = {
+    state: 'pending',
+    atLeast: candidate.position,
+    oldLeader: proof,
+    mayLack: false,
+  } as const;
   if (!context.rules.V2_open({ until, now: context.now }, opening))
     return { kind: 'wait', reason: reason('VOUCH_RUNS', { member: candidate.member }) };
   return {

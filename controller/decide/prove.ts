@@ -24,7 +24,8 @@ export function proveOpening(cluster: ClusterState, context: Context): ClusterSt
   const opened = picture?.report?.opened;
   if (opened === undefined || picture?.report?.planEpoch !== plan.epoch) return undefined;
   if (!context.rules.S3(plan, opened)) return undefined;
-  const proved: ProvedOpening = { ...opened, leader: plan.leader };
+  const { identifiers, ...mark } = opened;
+  const proved: ProvedOpening = { ...mark, leader: plan.leader };
   const next: Plan = {
     ...plan,
     version: nextVersion(plan.version),
@@ -45,7 +46,7 @@ export function proveOpening(cluster: ClusterState, context: Context): ClusterSt
   });
   answerWish(cluster.attempt, plan, context);
   const ended = { ...cluster, attempt: undefined, suspicion: undefined, said: undefined };
-  return submit(ended, next, context, { entry: provedEntry(cluster, plan, context) });
+  return submit(ended, next, context, { entry: provedEntry(cluster, plan, identifiers, context) });
 }
 
 /** The operator's wish has come true, or somebody else leads for a reason that is told. */
@@ -77,11 +78,16 @@ function ancestors(plan: Plan, opened: OpenedReport): readonly ProvedOpening[] {
 }
 
 /** The entry of this epoch as it ends; a successor that did not see the choice records what it knows. */
-function provedEntry(cluster: ClusterState, plan: Plan, context: Context): LedgerEntry {
+function provedEntry(
+  cluster: ClusterState,
+  plan: Plan,
+  identifiers: LedgerEntry['identifiers'],
+  context: Context,
+): LedgerEntry {
   const attempt = cluster.attempt;
   const phases = attempt === undefined ? [] : withPhase(attempt, 'proved', context);
   const written = cluster.entry?.epoch === plan.epoch ? cluster.entry : undefined;
-  if (written !== undefined) return { ...written, phases, outcome: 'proved' };
+  if (written !== undefined) return { ...written, identifiers, phases, outcome: 'proved' };
   const first = isBeingAdopted(plan);
   return {
     cluster: plan.cluster,
@@ -96,6 +102,7 @@ function provedEntry(cluster: ClusterState, plan: Plan, context: Context): Ledge
     candidates: [],
     tail: { kind: 'not-needed' },
     loss: first ? { kind: 'none' } : { kind: 'unknown', text: 'decided by an earlier controller' },
+    identifiers,
     phases,
     outcome: 'proved',
   };

@@ -36,7 +36,7 @@ export function renew(cluster: ClusterState, context: Context): ClusterState | u
     version: nextVersion(plan.version),
     eligible: context.rules.V5(plan.eligible, sealed, plan.leader),
     joining: [],
-    opening: { state: 'pending', atLeast: undefined, oldLeader: 'none' },
+    opening: { state: 'pending', atLeast: undefined, oldLeader: 'none', mayLack: false },
   };
   const entry: LedgerEntry = {
     cluster: plan.cluster,
@@ -51,6 +51,7 @@ export function renew(cluster: ClusterState, context: Context): ClusterState | u
     candidates: [],
     tail: { kind: 'not-needed' },
     loss: { kind: 'none' },
+    identifiers: undefined,
     phases: [],
     outcome: 'pending',
   };

@@ -1,4 +1,5 @@
 /** The heartbeat on the wire. */
+import type { IdentifierReport } from '#core/identifiers.js';
 import {
   ANSWERING,
   DATABASE_ROLES,
@@ -23,6 +24,7 @@ import type {
   DurabilityInForce,
   DurabilityInForce__Output,
 } from '#proto/generated/tanist/v1/DurabilityInForce.js';
+import type { Identifiers, Identifiers__Output } from '#proto/generated/tanist/v1/Identifiers.js';
 import type { Finding__Output } from '#proto/generated/tanist/v1/Finding.js';
 import type {
   Inspection as WireInspection,
@@ -144,11 +146,35 @@ function readOpened(wire: Opened__Output): OpenedReport {
     mark: readText('report.opened.mark', wire.mark),
     position: readPosition('report.opened.position', required('report.opened.position', wire.position)),
     lineage: wire.lineage,
+    identifiers: optional(wire.identifiers, readIdentifiers),
   };
 }
 
-function writeOpened({ epoch, mark, position, lineage }: OpenedReport): Opened {
-  return { epoch: epoch.toString(), mark, position: writePosition(position), lineage };
+function writeOpened({ epoch, mark, position, lineage, identifiers }: OpenedReport): Opened {
+  return {
+    ...{ epoch: epoch.toString(), mark, position: writePosition(position), lineage },
+    identifiers: identifiers === undefined ? null : writeIdentifiers(identifiers),
+  };
+}
+
+function readIdentifiers({ named, more }: Identifiers__Output): IdentifierReport {
+  return {
+    named: named.map(({ name, from, to, left }) => ({
+      ...{ name, from: BigInt(from), to: BigInt(to) },
+      left: left === '' ? undefined : left,
+    })),
+    more,
+  };
+}
+
+function writeIdentifiers({ named, more }: IdentifierReport): Identifiers {
+  return {
+    named: named.map(({ name, from, to, left }) => ({
+      ...{ name, from: from.toString(), to: to.toString() },
+      left: left ?? '',
+    })),
+    more,
+  };
 }
 
 function readDurability(wire: DurabilityInForce__Output): DurabilityReport {

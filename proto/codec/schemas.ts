@@ -50,6 +50,10 @@ export const policySchema = z
     onCrash: z.enum(ON_CRASH),
     restartTimeoutMs: durationSchema,
     failoverWindowMs: durationSchema.prefault(DEFAULT_POLICY.failoverWindowMs),
+    identifierGap: z
+      .strictObject({ bigint: count, integer: count })
+      .readonly()
+      .prefault(DEFAULT_POLICY.identifierGap),
     members: z
       .record(
         name,
@@ -66,6 +70,7 @@ const openingSchema = z.discriminatedUnion('state', [
       state: z.literal('pending'),
       atLeast: orNull(positionSchema),
       oldLeader: z.enum(OLD_LEADER),
+      mayLack: z.boolean().prefault(false),
     })
     .readonly(),
   z.strictObject({ state: z.literal('proved') }).readonly(),
@@ -160,6 +165,19 @@ const lossSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('unknown'), text: z.string() }).readonly(),
 ]);
 
+const identifiersSchema = z
+  .strictObject({
+    named: z
+      .array(
+        z
+          .strictObject({ name: z.string(), from: bigintSchema, to: bigintSchema, left: orNull(z.string()) })
+          .readonly(),
+      )
+      .readonly(),
+    more: count,
+  })
+  .readonly();
+
 const phaseSchema = z
   .strictObject({
     phase: z.enum(['suspected', 'sealed', 'tail', 'committed', 'proved', 'followed']),
@@ -181,6 +199,7 @@ export const ledgerEntrySchema = z
     candidates: z.array(candidateSchema).readonly(),
     tail: tailSchema,
     loss: lossSchema,
+    identifiers: orNull(identifiersSchema).prefault(null),
     phases: z.array(phaseSchema).readonly(),
     outcome: z.enum(['pending', 'proved', 'failed']),
   })

@@ -388,13 +388,16 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
   });
 
   it('comes up again after it was killed between reserving a number and taking it', async () => {
-    const { opening } = { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } } as const;
+    const { opening } = {
+      opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced', mayLack: false },
+    } as const;
     const position = await seal(cid);
     const [startup] = await cid.server.query<{ pid: number }>(
       `select pid from pg_stat_activity where backend_type = 'startup'`,
     );
     process.kill(startup?.pid ?? 0, 'SIGSTOP');
     const result = await cid.engine.run({
+      identifierGap: undefined,
       ...{ kind: 'open', epoch: asEpoch(1000n), mark: 'never', timeline: position.timeline + 4 },
       ...{
         openings: history.openings,

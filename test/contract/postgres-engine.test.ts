@@ -149,7 +149,8 @@ describe('postgres engine', { timeout: 30_000 }, () => {
           replicas: [],
           durability: NO_ACKNOWLEDGEMENTS,
         },
-        opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' },
+        opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced', mayLack: false },
+        identifierGap: undefined,
         timeoutMs: asDuration(300),
         mayOpen: () => true,
       });

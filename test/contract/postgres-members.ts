@@ -126,13 +126,17 @@ export async function stopCaring(): Promise<void> {
 // --- clients
 
 /** A session that stays, whatever becomes of its server. */
-export async function connect(server: PostgresServer, user = 'postgres'): Promise<Client> {
+export async function connect(
+  server: PostgresServer,
+  user = 'postgres',
+  database = 'postgres',
+): Promise<Client> {
   const { port, password } = server;
   const client = new Client({
     host: '127.0.0.1',
     port,
     user,
-    database: 'postgres',
+    database,
     ...(password !== undefined && { password }),
   });
   client.on('error', () => undefined);

@@ -165,6 +165,7 @@ export function agentScenario(): Scenario {
               state: 'pending',
               atLeast: undefined,
               oldLeader: OLD_LEADERS[o['opening']] ?? 'fenced',
+              mayLack: o['lacks'] !== undefined,
             } as const,
           }
         : {}),
@@ -192,6 +193,7 @@ export function agentScenario(): Scenario {
             mark: 'random',
             position: position(o['at'] ?? '1:120'),
             lineage: '',
+            identifiers: undefined,
           },
         };
       case 'durabilitySet':
@@ -388,7 +390,7 @@ function show(effect: Effect): string {
       return `report ${parts.filter((p) => p !== '').join(' ')}`;
     }
     case 'run':
-      return `run ${effect.action.kind}${'epoch' in effect.action ? ` ${effect.action.epoch}` : ''}${effect.action.kind === 'open' ? ` timeline ${effect.action.timeline ?? 'any'}` : ''}${'durability' in effect.action && effect.action.durability.synchronous.length > 0 ? ` with ${formatDurability(effect.action.durability)}` : ''}${effect.action.kind === 'follow' ? ` ${effect.action.leader.name}` : ''}`;
+      return `run ${effect.action.kind}${'epoch' in effect.action ? ` ${effect.action.epoch}` : ''}${effect.action.kind === 'open' ? ` timeline ${effect.action.timeline ?? 'any'}${effect.action.identifierGap === undefined ? '' : ', identifiers jump'}` : ''}${'durability' in effect.action && effect.action.durability.synchronous.length > 0 ? ` with ${formatDurability(effect.action.durability)}` : ''}${effect.action.kind === 'follow' ? ` ${effect.action.leader.name}` : ''}`;
     case 'keepGuard':
       return 'keep a guard';
     case 'arm':

@@ -180,6 +180,7 @@ export function controllerScenario(): Scenario {
               mark: `mark-${openedEpoch}`,
               position: position(openedAt ?? '2:200<1@150', marksOf(o['marks'])),
               lineage: '',
+              identifiers: undefined,
             },
       database: {
         ...old.database,
@@ -273,7 +274,7 @@ export function controllerScenario(): Scenario {
             lastFailover:
               o['failedOver'] === undefined ? undefined : failedOver(o['failedOver'], leader, now),
             ...(o['opening'] === 'pending'
-              ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } }
+              ? { opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced', mayLack: false } }
               : { openings: [opening(epoch, leader, '1:50')] }),
           });
           return [];
@@ -499,7 +500,7 @@ function show(effect: Effect): string {
       const { plan, guard, entry } = effect.write;
       const state =
         plan.opening.state === 'pending'
-          ? `pending (old leader ${plan.opening.oldLeader}, at least ${showPosition(plan.opening.atLeast)})`
+          ? `pending (old leader ${plan.opening.oldLeader}, at least ${showPosition(plan.opening.atLeast)}${plan.opening.mayLack ? ', may lack writes' : ''})`
           : `proved, ancestors [${plan.openings.map((one) => one.epoch).join(' ')}]`;
       const care = plan.care === 'automatic' ? '' : ` ${plan.care}`;
       const upstreams = Object.entries(plan.upstreams)

@@ -11,6 +11,7 @@ import {
 } from '#core/ledger.js';
 import { CARE, OLD_LEADER, type Opening, type Plan } from '#core/plan.js';
 import { APPOINT, DURABILITY_MODES, type MemberPolicy, ON_CRASH, type Policy } from '#core/policy.js';
+import type { IdentifierReport } from '#core/identifiers.js';
 import type { Mark, Position } from '#core/position.js';
 import { type Reason, type ReasonCode, REASONS } from '#core/reasons.js';
 import { PROFILES } from '#core/timings.js';
@@ -56,6 +57,7 @@ export const policy: fc.Arbitrary<Policy> = record({
   onCrash: fc.constantFrom(...ON_CRASH),
   restartTimeoutMs: duration,
   failoverWindowMs: duration,
+  identifierGap: record({ bigint: fc.nat(), integer: fc.nat() }),
   members: fc.dictionary(name, memberWishes, { noNullPrototype: true }),
   ledgerRetention: fc.nat(),
 });
@@ -65,6 +67,7 @@ const opening: fc.Arbitrary<Opening> = fc.oneof(
     state: fc.constant('pending' as const),
     atLeast: fc.option(position, { nil: undefined }),
     oldLeader: fc.constantFrom(...OLD_LEADER),
+    mayLack: fc.boolean(),
   }),
 );
 const durability = { synchronous: fc.array(name, { maxLength: 3 }), acknowledgements: fc.nat() };
@@ -131,6 +134,16 @@ const loss: fc.Arbitrary<LossAccount> = fc.oneof(
   record({ kind: fc.constant('at-most' as const), after: position, atLeastBytes: fc.bigInt() }),
   record({ kind: fc.constant('unknown' as const), text }),
 );
+export const identifiers: fc.Arbitrary<IdentifierReport> = record({
+  named: fc.array(
+    record({
+      ...{ name, from: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n), to: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n) },
+      left: fc.option(name, { nil: undefined }),
+    }),
+    { maxLength: 3 },
+  ),
+  more: fc.nat(),
+});
 const phase: fc.Arbitrary<Phase> = record({
   phase: fc.constantFrom('suspected', 'sealed', 'tail', 'committed', 'proved', 'followed'),
   ms: fc.nat(),
@@ -148,6 +161,7 @@ export const ledgerEntry: fc.Arbitrary<LedgerEntry> = record({
   candidates: fc.array(candidate, { maxLength: 3 }),
   tail,
   loss,
+  identifiers: fc.option(identifiers, { nil: undefined }),
   phases: fc.array(phase, { maxLength: 4 }),
   outcome: fc.constantFrom('pending', 'proved', 'failed'),
 });

@@ -14,7 +14,14 @@ const writes: readonly Attempt[] = [0x100, 0x200, 0x300].map((lsn, i) => ({
 const entry = (loss: LossAccount, at = 0x1000): LedgerEntry => ({
   ...{ cluster: 'c', epoch: asEpoch(2n), kind: 'failover', leader: 'ben', previousLeader: 'ada' },
   ...{ at: asWall(performance.timeOrigin + at), controller: 'one', term: '0.1', reason: reason('ADOPTED') },
-  ...{ candidates: [], tail: { kind: 'not-needed' }, loss, phases: [], outcome: 'proved' },
+  ...{
+    candidates: [],
+    tail: { kind: 'not-needed' },
+    identifiers: undefined,
+    loss,
+    phases: [],
+    outcome: 'proved',
+  },
 });
 const after = (lsn: bigint): LossAccount => ({
   kind: 'at-most',

@@ -398,6 +398,7 @@ slotRetention: 512MiB
 onCrash: restart-first
 restartTimeout: 30s
 failoverWindow: 0ms
+identifierGap: { bigint: 5 }
 members:
   orders-2: { priority: 10 }
   orders-3: { priority: -1, appoint: never, follow: orders-2 }
@@ -414,6 +415,7 @@ ledgerRetention: 10`);
       onCrash: 'restart-first',
       restartTimeoutMs: 30_000,
       failoverWindowMs: 0,
+      identifierGap: { bigint: 5, integer: 10_000 },
       members: {
         'orders-2': { priority: 10, appoint: 'yes', follow: undefined },
         'orders-3': { priority: -1, appoint: 'never', follow: 'orders-2' },
@@ -458,7 +460,7 @@ ledgerRetention: 10`);
     ],
     [
       'priorities: { a: 1 }',
-      'priorities: unknown key; known here: profile, durability, acknowledgements, plannedStopWait, tailTimeout, waitForAhead, openTimeout, slotRetention, onCrash, restartTimeout, failoverWindow, members, ledgerRetention',
+      'priorities: unknown key; known here: profile, durability, acknowledgements, plannedStopWait, tailTimeout, waitForAhead, openTimeout, slotRetention, onCrash, restartTimeout, failoverWindow, identifierGap, members, ledgerRetention',
     ],
     ['onCrash: restart', 'onCrash: expected one of failover, restart-first, found "restart"'],
     [

@@ -53,6 +53,7 @@ const failover: LedgerEntry = {
   ],
   tail: { kind: 'taken', from: 'orders-1', bytes: 12_595 },
   loss: { kind: 'none' },
+  identifiers: undefined,
   phases: [
     { phase: 'suspected', ms: 12 },
     { phase: 'sealed', ms: 31 },

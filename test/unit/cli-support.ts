@@ -98,7 +98,7 @@ export const PLAN: Plan = {
   holdMs: asDuration(0),
   durability: NO_DURABILITY,
   upstreams: {},
-  opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted' },
+  opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted', mayLack: false },
   openings: [],
   lastFailover: undefined,
   policy: DEFAULT_POLICY,

@@ -45,7 +45,7 @@ const example: Plan = {
   holdMs: asDuration(0),
   durability: NO_DURABILITY,
   upstreams: { 'pg-3': 'pg-1' },
-  opening: { state: 'pending', atLeast: undefined, oldLeader: 'lapsed' },
+  opening: { state: 'pending', atLeast: undefined, oldLeader: 'lapsed', mayLack: false },
   openings: [
     {
       epoch: asEpoch(1n),
@@ -135,7 +135,8 @@ describe('stored JSON', () => {
         "opening": {
           "state": "pending",
           "atLeast": null,
-          "oldLeader": "lapsed"
+          "oldLeader": "lapsed",
+          "mayLack": false
         },
         "openings": [
           {
@@ -173,6 +174,10 @@ describe('stored JSON', () => {
           "onCrash": "failover",
           "restartTimeoutMs": 10000,
           "failoverWindowMs": 60000,
+          "identifierGap": {
+            "bigint": 1000000,
+            "integer": 10000
+          },
           "members": {
             "pg-2": {
               "priority": 10,
@@ -186,10 +191,15 @@ describe('stored JSON', () => {
     `);
   });
 
-  it('is read as it was before damping: with its window, and no failover yet', () => {
+  it('is read as it was before damping and identifiers that jump: as the default policy has them, and nothing yet', () => {
     const { lastFailover: _, ...older } = JSON.parse(planToJson(example)) as Record<string, unknown>;
-    const { failoverWindowMs: __, ...policyThen } = older['policy'] as Record<string, unknown>;
-    expect(planFromJson(JSON.stringify({ ...older, policy: policyThen }))).toStrictEqual({
+    const { mayLack: __, ...opening } = older['opening'] as Record<string, unknown>;
+    const {
+      failoverWindowMs: ___,
+      identifierGap: ____,
+      ...policyThen
+    } = older['policy'] as Record<string, unknown>;
+    expect(planFromJson(JSON.stringify({ ...older, opening, policy: policyThen }))).toStrictEqual({
       ...example,
       lastFailover: undefined,
     });

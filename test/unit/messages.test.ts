@@ -31,7 +31,7 @@ import {
   writeVouchQuestion,
 } from '#proto/codec/vouch.js';
 import { wire } from '#proto/load.js';
-import { plan } from '#test/unit/arbitraries.js';
+import { identifiers, plan } from '#test/unit/arbitraries.js';
 
 const session = wire.AgentSession.service.Connect;
 const readTail = wire.AgentToAgent.service.ReadTail;
@@ -79,7 +79,9 @@ const report: fc.Arbitrary<Report> = fc.record({
       ),
     }),
   ),
-  opened: maybe(fc.record({ epoch, mark: someText, position, lineage: text })),
+  opened: maybe(
+    fc.record({ epoch, mark: someText, position, lineage: text, identifiers: maybe(identifiers) }),
+  ),
   database: fc.record({
     state: fc.constantFrom(...DATABASE_STATES),
     role: fc.constantFrom(...DATABASE_ROLES),

@@ -126,7 +126,7 @@ describe('S', () => {
   it('S3 takes as proof only a mark of this epoch at or above the committed position', () => {
     const pending = plan({
       epoch: e(2n),
-      opening: { state: 'pending', atLeast: position('1:100'), oldLeader: 'fenced' },
+      opening: { state: 'pending', atLeast: position('1:100'), oldLeader: 'fenced', mayLack: false },
     });
     const opened = opening(2n, 'b', '2:130<1@120');
     expect(rules.S3(pending, opened)).toBe(true);
@@ -135,9 +135,11 @@ describe('S', () => {
     expect(rules.S3(pending, undefined)).toBe(false);
   });
   it('S4 lets nobody follow before the proof', () => {
-    expect(rules.S4(plan({ opening: { state: 'pending', atLeast: undefined, oldLeader: 'none' } }))).toBe(
-      false,
-    );
+    expect(
+      rules.S4(
+        plan({ opening: { state: 'pending', atLeast: undefined, oldLeader: 'none', mayLack: false } }),
+      ),
+    ).toBe(false);
     expect(rules.S4(plan())).toBe(true);
   });
   it('S5: where fewer are sealed, nobody leads who may lack what replicas confirmed', () => {
@@ -204,7 +206,7 @@ describe('damping', () => {
       asWall(opens + ms),
     );
   };
-  const pending = { state: 'pending', atLeast: undefined, oldLeader: 'fenced' } as const;
+  const pending = { state: 'pending', atLeast: undefined, oldLeader: 'fenced', mayLack: false } as const;
 
   it('holds for what is left of the window, and no longer', () => {
     expect([0, 1, 59_999, 60_000, 1e9].map((ms) => heldAt(ms))).toEqual([60_000, 59_999, 1, 0, 0]);

@@ -56,11 +56,11 @@ describe('V2', () => {
   it('under a promise a member opens only after a leader that can do no harm', () => {
     const during = { now: asMonotonic(99), until: asMonotonic(100) };
     const opened = OLD_LEADER.filter((oldLeader) =>
-      rules.V2_open(during, { state: 'pending', atLeast: undefined, oldLeader }),
+      rules.V2_open(during, { state: 'pending', atLeast: undefined, oldLeader, mayLack: false }),
     );
     expect(opened).toEqual(OLD_LEADER.filter((oldLeader) => oldLeader !== 'lapsed'));
     expect(rules.V2_open(during, { state: 'proved' })).toBe(false);
-    const lapsed = { state: 'pending', atLeast: undefined, oldLeader: 'lapsed' } as const;
+    const lapsed = { state: 'pending', atLeast: undefined, oldLeader: 'lapsed', mayLack: false } as const;
     expect(rules.V2_open({ ...during, now: asMonotonic(100) }, lapsed)).toBe(true);
   });
 });

@@ -11,8 +11,10 @@ import { type Apply, applyUntil, readApply } from '#agent/engines/postgres/apply
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { applyDurability, prepareDurability } from '#agent/engines/postgres/durability.js';
+import { jumpIdentifiers } from '#agent/engines/postgres/identifiers.js';
 import { readLineage, reserveUpTo } from '#agent/engines/postgres/lineage.js';
 import { writeMark } from '#agent/engines/postgres/marks.js';
+import { holdWrites, letWrites } from '#agent/engines/postgres/write-hold.js';
 import { readPosition } from '#agent/engines/postgres/position.js';
 import { findPostmaster } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -33,6 +35,7 @@ export async function open(
   const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
   if (before.closed) {
     if (atLeast !== undefined) await awaitApplied(server, atLeast, bounds);
+    if (action.identifierGap !== undefined) await holdWrites(server, bounds);
     await promote(server, action, bounds);
   } else if (atLeast !== undefined) {
     requireReached(await readPosition(server, before, bounds.left()), atLeast);
@@ -42,6 +45,11 @@ export async function open(
   await layBootClosed(server.dataDir, await server.owner());
   const provedAt = server.now();
   const mark = await writeMark(server.connection, action.epoch, action.mark, server.member, bounds.left());
+  const identifiers =
+    action.identifierGap === undefined
+      ? undefined
+      : await jumpIdentifiers(server, action.identifierGap, bounds);
+  await letWrites(server, bounds);
   const now = await readStatus(server, false, bounds.left());
   const position = await readPosition(server, now, bounds.left());
   if (action.timeline !== undefined && before.closed && now.timeline !== action.timeline) {
@@ -50,7 +58,7 @@ export async function open(
   for (const memo of ['promoted', 'fenced'] as const) await server.memos.drop(memo);
   await rm(server.tailDir, { recursive: true, force: true });
   const lineage = readLineage(server.logDir, now.timeline) ?? '';
-  return { kind: 'opened', provedAt, opened: { epoch: action.epoch, mark, position, lineage } };
+  return { kind: 'opened', provedAt, opened: { epoch: action.epoch, mark, position, lineage, identifiers } };
 }
 
 /** All that the plan counts on must be applied here. What was received beyond that is applied by the promotion. */

@@ -19,11 +19,13 @@ import type { Server } from '#agent/engines/postgres/server.js';
 import { readSettings } from '#agent/engines/postgres/settings.js';
 import { dropSlots, readSlotsLeft } from '#agent/engines/postgres/slots.js';
 import { outputFile } from '#agent/engines/postgres/start.js';
+import { letWrites } from '#agent/engines/postgres/write-hold.js';
 import { type Receiver, type Status, readStatus } from '#agent/engines/postgres/status.js';
 
 export async function release(server: Server, peers: readonly PlanMember[], bounds: Bounds): Promise<void> {
   const status = await readStatus(server, false, bounds.left());
   await releaseDurability(server, bounds);
+  await letWrites(server, bounds);
   if (status.closed) await releaseReplica(server, status, peers, bounds);
   else await releaseLeader(server, peers, bounds);
   bounds.check();

@@ -1,4 +1,5 @@
 /** The openings of one cluster, as a controller would keep them: what the next one is told, and what a log is held against (S2). */
+import type { IdentifierGap } from '#core/identifiers.js';
 import { type DurationMs, asEpoch } from '#core/brand.js';
 import { type Durability, NO_ACKNOWLEDGEMENTS } from '#core/durability.js';
 import type { ProvedOpening } from '#core/plan.js';
@@ -13,6 +14,7 @@ export interface OpenOptions {
   readonly timeoutMs?: DurationMs;
   readonly durability?: Durability;
   readonly mayOpen?: () => boolean;
+  readonly identifierGap?: IdentifierGap;
 }
 
 export interface History {
@@ -36,15 +38,21 @@ function historyFrom(names: readonly string[], begin: bigint, known: readonly Pr
   let epoch = begin;
   const openStep: History['openStep'] = (
     member,
-    { atLeast, timeoutMs = STEP_MS, durability = NO_ACKNOWLEDGEMENTS, mayOpen = () => true } = {},
+    {
+      atLeast,
+      timeoutMs = STEP_MS,
+      durability = NO_ACKNOWLEDGEMENTS,
+      mayOpen = () => true,
+      identifierGap,
+    } = {},
   ) => {
     epoch += 1n;
     return {
       ...{ kind: 'open', epoch: asEpoch(epoch), mark: `mark ${epoch} of ${member.name}` },
       ...{ timeline: S2_timelineFor(asEpoch(epoch), openings), openings, timeoutMs },
-      ...{ durability, mayOpen },
+      ...{ durability, mayOpen, identifierGap },
       replicas: names.filter((name) => name !== member.name),
-      opening: { state: 'pending', atLeast, oldLeader: 'fenced' },
+      opening: { state: 'pending', atLeast, oldLeader: 'fenced', mayLack: false },
     };
   };
   return {

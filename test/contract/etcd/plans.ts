@@ -35,6 +35,7 @@ export function entryOf({ cluster, epoch, leader }: Plan): LedgerEntry {
     reason: reason('AGENT_SILENT', { silentForMs: 1200 }),
     candidates: [],
     tail: { kind: 'not-needed' },
+    identifiers: undefined,
     loss: {
       kind: 'at-most',
       after: { ...{ engine: 'postgres', dataId: '7', timeline: 1, lsn: 12n }, forks: [], marks: [] },

@@ -417,14 +417,26 @@ export class Engine {
         step.finish({
           kind: 'opened',
           provedAt,
-          opened: { epoch: action.epoch, mark: action.mark, position: db.log.position(), lineage: '' },
+          opened: {
+            epoch: action.epoch,
+            mark: action.mark,
+            position: db.log.position(),
+            lineage: '',
+            identifiers: undefined,
+          },
         });
       if (mistakes.provesBeforeTheWrite === true) return report();
       if (!this.#isAskable()) return step.fail('no session');
       const known = db.log.lastMark();
       if (known?.epoch === action.epoch) {
         // Written again as it stands.
-        const opened = { epoch: action.epoch, mark: known.mark, position: db.log.position(), lineage: '' };
+        const opened = {
+          epoch: action.epoch,
+          mark: known.mark,
+          position: db.log.position(),
+          lineage: '',
+          identifiers: undefined,
+        };
         return step.after(db.disk.fsyncMs(), () => step.finish({ kind: 'opened', provedAt, opened }));
       }
       db.writeMark(action.epoch, action.mark, (committed) => {

@@ -1,0 +1,120 @@
+/**
+ * Identifier guard (DESIGN 8): after an opening that may lack writes every sequence from which the application draws jumps, so that no number which
+ * the old leader gave out is given out again. Sequences of a few numbers, and those that go round, are left alone and named.
+ */
+import {
+  type IdentifierGap,
+  type IdentifierJump,
+  type IdentifierReport,
+  jumpOf,
+  MOST_NAMED,
+} from '#core/identifiers.js';
+import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { openSession } from '#agent/engines/postgres/connection.js';
+import type { Server } from '#agent/engines/postgres/server.js';
+
+interface Sequence {
+  readonly oid: string;
+  /** `schema.sequence`. */
+  readonly name: string;
+  /** The narrower of its own type and that of the column that it belongs to: `bigint`, `integer`, `smallint`. */
+  readonly type: string;
+  readonly step: string;
+  readonly limit: string;
+  readonly cycles: boolean;
+  /** Null: nothing was ever drawn. */
+  readonly last: string | null;
+  readonly start: string;
+}
+
+const READ = `
+  select c.oid::text as oid, format('%I.%I', n.nspname, c.relname) as name, narrow.type,
+    s.seqincrement::text as step, s.seqcycle as cycles, s.seqstart::text as start,
+    (case when s.seqincrement > 0 then least(s.seqmax, narrow.most) else greatest(s.seqmin, -narrow.most) end)::text as limit,
+    pg_sequence_last_value(c.oid)::text as last
+  from pg_sequence s join pg_class c on c.oid = s.seqrelid join pg_namespace n on n.oid = c.relnamespace
+    left join lateral (
+      select min(case a.atttypid when 'int2'::regtype then 1 when 'int4'::regtype then 2 else 3 end) as width
+        from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+    ) as owner on true
+    cross join lateral (
+      select (array['smallint', 'integer', 'bigint'])[width] as type, (array[32767, 2147483647, 9223372036854775807])[width] as most
+        from (select least(coalesce(owner.width, 3), case s.seqtypid when 'int2'::regtype then 1 when 'int4'::regtype then 2 else 3 end) as width) as w
+    ) as narrow
+  where c.relpersistence = 'p' and n.nspname <> 'tanist'
+  order by name`;
+
+const DATABASES =
+  'select datname as name from pg_database where datallowconn and not datistemplate order by datname';
+
+/** What cannot be done is told, and keeps nobody from writing. */
+export async function jumpIdentifiers(
+  server: Server,
+  gap: IdentifierGap,
+  bounds: Bounds,
+): Promise<IdentifierReport> {
+  const all: IdentifierJump[] = [];
+  const databases = await server.connection.query<{ name: string }>(DATABASES, { timeoutMs: bounds.left() });
+  for (const { name } of databases) {
+    bounds.check();
+    try {
+      all.push(...(await jumpIn(server, name, gap, bounds)));
+    } catch (error) {
+      all.push({ name, from: 0n, to: 0n, left: String(error) });
+    }
+  }
+  const jumped = all.filter(({ left }) => left === undefined).length;
+  server.log('warn', 'IDENTIFIERS_JUMPED', { jumped, leftAlone: all.length - jumped });
+  // Those that were left alone are what somebody has to look at.
+  const named = [...all].sort((a, b) => Number(b.left !== undefined) - Number(a.left !== undefined));
+  return { named: named.slice(0, MOST_NAMED), more: Math.max(0, named.length - MOST_NAMED) };
+}
+
+async function jumpIn(
+  server: Server,
+  database: string,
+  gap: IdentifierGap,
+  bounds: Bounds,
+): Promise<readonly IdentifierJump[]> {
+  const session = await openSession(server.config, { database, timeoutMs: bounds.left(), settings: [] });
+  const timer = setTimeout(() => {
+    session.close();
+  }, bounds.left());
+  try {
+    const { rows } = await session.client.query<Sequence>(READ);
+    const jumps = rows.map((sequence) => ({ sequence, jump: jumpFor(database, sequence, gap) }));
+    const moving = jumps.filter(({ jump }) => jump.left === undefined);
+    await session.client.query(
+      'select setval(oid, last) from unnest($1::oid[], $2::bigint[]) as jumps (oid, last)',
+      [moving.map(({ sequence }) => sequence.oid), moving.map(({ jump }) => jump.to.toString())],
+    );
+    return jumps.map(({ jump }) => jump);
+  } finally {
+    clearTimeout(timer);
+    session.close();
+  }
+}
+
+function jumpFor(
+  database: string,
+  { name, type, step, limit, cycles, last, start }: Sequence,
+  gap: IdentifierGap,
+): IdentifierJump {
+  const draw = BigInt(step);
+  // The old leader may have drawn the first one.
+  const from = last === null ? BigInt(start) - draw : BigInt(last);
+  const most = type === 'bigint' ? gap.bigint : type === 'integer' ? gap.integer : 0;
+  const by = jumpOf(most, draw, from, BigInt(limit));
+  const left = cycles
+    ? 'it goes round'
+    : type === 'smallint'
+      ? 'it has a few numbers only'
+      : most === 0
+        ? 'the policy says so'
+        : by === 0n
+          ? 'it has too few numbers left'
+          : undefined;
+  const to = left === undefined ? from + by : from;
+  return { name: `${database}.${name}`, from, to, left };
+}
