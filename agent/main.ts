@@ -8,6 +8,7 @@ import { isReleased, type Plan } from '#core/plan.js';
 import { timingsOf } from '#core/timings.js';
 import { createClock, waitClock } from '#agent/adapters/clock.js';
 import { createControllers } from '#agent/adapters/grpc/controllers.js';
+import { createSalvages } from '#agent/adapters/salvages.js';
 import { createPeerServer, createTailSource } from '#agent/adapters/grpc/peers.js';
 import { createVouches } from '#agent/adapters/grpc/vouches.js';
 import { createGuard } from '#agent/adapters/guard/guard.js';
@@ -93,6 +94,8 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     loop = started;
     const peers = await createPeerServer({
       ...config.listen,
+      cluster: config.cluster,
+      salvages: createSalvages(config.stateDir),
       handler: {
         readTail: (request) => answerTail(request, started.durable(), engine),
         vouch: (question) => started.vouch(question),

@@ -10,6 +10,7 @@ import { addMaintenance } from '#cli/commands/maintenance.js';
 import { addPause } from '#cli/commands/pause.js';
 import { addPolicy } from '#cli/commands/policy.js';
 import { addRelease } from '#cli/commands/release.js';
+import { addSalvage } from '#cli/commands/salvage.js';
 import { addStatus } from '#cli/commands/status.js';
 import { addSwitchover } from '#cli/commands/switchover.js';
 import { EXIT, exitCodeOf, renderError } from '#cli/report-error.js';
@@ -51,7 +52,7 @@ function createProgram(terminal: Terminal): Command {
 /** In the order in which help shows them. */
 const COMMANDS = [
   ...[addController, addAgent],
-  ...[addAdopt, addStatus, addHistory],
+  ...[addAdopt, addStatus, addHistory, addSalvage],
   ...[addSwitchover, addFailover, addPause, addHold, addMaintenance, addPolicy],
   addRelease,
 ];

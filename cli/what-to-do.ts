@@ -61,6 +61,8 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
     'clone the member anew from the leader, then remove the folder rewinding from its state directory; its own writes lie in salvage there',
   SALVAGE_FAILED:
     "see what the text says is in the way: room for the agent's state directory, the rights to read, a damaged log; the agent tries again by itself",
+  SALVAGE_UNAVAILABLE:
+    'tanist salvage list names what there is; files that an agent does not give out lie in salvage in its state directory',
   ENGINE_FAILED: "read the database's own log at this time; the agent tries again by itself",
   TAIL_UNAVAILABLE: "keep the old leader's disk: it holds the writes that could not be fetched",
 };

@@ -39,6 +39,7 @@ export const ERRORS = {
   REWIND_IMPOSSIBLE: "the member cannot be rewound to the leader's history",
   REWIND_BROKEN: "the member's data was left half rewritten by a rewind",
   SALVAGE_FAILED: "the member's own writes could not be saved",
+  SALVAGE_UNAVAILABLE: 'what was saved cannot be shown',
   ENGINE_FAILED: 'a step on the database failed',
   TAIL_UNAVAILABLE: "the old leader's log cannot be read",
 } as const;

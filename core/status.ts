@@ -38,6 +38,8 @@ export interface MemberStatus {
   readonly eligible: boolean;
   readonly joining: boolean;
   readonly address: string;
+  /** Where its agent answers, `host:port`. */
+  readonly agentAddress: string;
   readonly position: string | null;
   /** Bytes behind the leader's last reported position; null where that has no meaning. */
   readonly behindBytes: number | null;

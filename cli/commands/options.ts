@@ -19,6 +19,9 @@ export const controllersOption = (): Option =>
 export const nameArgument = (form: string, description: string): Argument =>
   new Argument(form, description).argParser(parseName);
 
+export const nameOption = (form: string, description: string): Option =>
+  new Option(form, description).argParser(parseName);
+
 export const toOption = (): Option =>
   new Option('--to <member>', 'who is to lead (default: the best candidate)').argParser(parseName);
 

@@ -109,6 +109,7 @@ function memberStatus(
     eligible: plan?.eligible.includes(name) ?? false,
     joining: plan?.joining.includes(name) ?? false,
     address: planned === undefined ? '' : `${planned.databaseHost}:${planned.databasePort}`,
+    agentAddress: planned?.agentAddress ?? '',
     position: position === undefined ? null : formatPosition(position),
     behindBytes: behind === undefined ? null : Math.max(0, Number(behind)),
     streaming: database?.streaming ?? false,

@@ -15,6 +15,11 @@ import { plan as buildPlan, report as buildReport } from '#test/scenarios/build.
 
 export const now = (): MonotonicMs => asMonotonic(performance.now());
 export const noLog = (): void => undefined;
+/** For servers of agents that nobody asks for any. */
+export const NO_SALVAGES = {
+  cluster: 'orders',
+  salvages: { list: () => Promise.resolve([]), read: () => Promise.reject(new Error('there are none')) },
+} as const;
 
 /** Collects events; `next` waits for one that fits and has not been given out yet. */
 export interface Inbox<Event> {

@@ -9,7 +9,7 @@ import { createPeerServer, createTailSource, type PeerHandler } from '#agent/ada
 import type { TailAnswer, TailChunk } from '#agent/ports/engine.js';
 import type { ReadTailResponse } from '#proto/generated/tanist/v1/ReadTailResponse.js';
 import { wire } from '#proto/load.js';
-import { POSITION, startFrozenServer, notAskedFor } from '#test/contract/grpc-fixtures.js';
+import { NO_SALVAGES, POSITION, startFrozenServer, notAskedFor } from '#test/contract/grpc-fixtures.js';
 
 const source = createTailSource({ cluster: 'orders', member: 'pg-2', epoch: () => asEpoch(4n) });
 const LONG = asDuration(5000);
@@ -20,6 +20,7 @@ async function startPeer(readTail: PeerHandler['readTail']): Promise<string> {
   const peer = await createPeerServer({
     host: '127.0.0.1',
     port: 0,
+    ...NO_SALVAGES,
     handler: { readTail, vouch: notAskedFor },
   });
   onTestFinished(() => peer.stop());
@@ -204,6 +205,7 @@ it('a peer server stops while a tail is being read', async () => {
   const peer = await createPeerServer({
     host: '127.0.0.1',
     port: 0,
+    ...NO_SALVAGES,
     handler: {
       readTail: () =>
         tailOf(

@@ -7,7 +7,7 @@ import { createPeerServer, type PeerHandler } from '#agent/adapters/grpc/peers.j
 import { createVouches } from '#agent/adapters/grpc/vouches.js';
 import type { Vouches } from '#agent/ports/vouches.js';
 import { freePort } from '#test/cluster/ports.js';
-import { notAskedFor, startFrozenServer, startWire } from '#test/contract/grpc-fixtures.js';
+import { NO_SALVAGES, notAskedFor, startFrozenServer, startWire } from '#test/contract/grpc-fixtures.js';
 
 const LONG = asDuration(5000);
 const SHORT = asDuration(200);
@@ -38,6 +38,7 @@ async function startPeer(vouch: PeerHandler['vouch'], port = 0): Promise<number>
   const peer = await createPeerServer({
     host: '127.0.0.1',
     port,
+    ...NO_SALVAGES,
     handler: { readTail: notAskedFor, vouch },
   });
   onTestFinished(() => peer.stop());

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { NO_SALVAGES } from '#test/contract/grpc-fixtures.js';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createPeerServer } from '#agent/adapters/grpc/peers.js';
 import { probeAgent } from '#agent/adapters/probe-agent.js';
@@ -97,7 +98,7 @@ describe('an agent', { timeout: 30_000 }, () => {
   it('that listens for others answers', async () => {
     const unasked = (): Promise<never> => Promise.reject(new Error('nobody asks'));
     const handler = { readTail: unasked, vouch: unasked };
-    const peer = await createPeerServer({ host: HOST, port: 0, handler });
+    const peer = await createPeerServer({ host: HOST, port: 0, ...NO_SALVAGES, handler });
     onTestFinished(() => peer.stop());
     expect(await probeAgent(`${HOST}:${peer.port}`, PATIENCE_MS)).toBe('answers');
   });

@@ -3,8 +3,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SalvageRecord } from '#agent/engines/postgres/salvage.js';
-import type { RowLine } from '#agent/engines/postgres/salvage-files.js';
+import type { SalvagedRow, SalvageRecord } from '#core/salvage.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll } from '#test/cluster/processes.js';
 import { type History, newHistory } from '#test/contract/engine/history.js';
@@ -22,7 +21,7 @@ const KINDS = `select id::text, n::text, b, e::text, d::text, a::text, t::text, 
 
 interface Salvaged {
   readonly record: SalvageRecord;
-  readonly rows: readonly RowLine[];
+  readonly rows: readonly SalvagedRow[];
   readonly sql: string;
 }
 
@@ -35,12 +34,12 @@ function salvagedBy({ server }: Member): Salvaged {
     .filter((line) => line !== '');
   return {
     record: JSON.parse(read('salvage.json')) as SalvageRecord,
-    rows: lines.map((line) => JSON.parse(line) as RowLine),
+    rows: lines.map((line) => JSON.parse(line) as SalvagedRow),
     sql: read('postgres.sql'),
   };
 }
 
-const ofTable = ({ rows }: Salvaged, table: string, kind: RowLine['kind']): readonly RowLine[] =>
+const ofTable = ({ rows }: Salvaged, table: string, kind: SalvagedRow['kind']): readonly SalvagedRow[] =>
   rows.filter((row) => row.table === table && row.kind === kind);
 
 describe('what an old leader wrote alone', { timeout: 120_000 }, () => {
@@ -197,7 +196,7 @@ describe('what an old leader wrote alone', { timeout: 120_000 }, () => {
 });
 
 /** What is computed from the others is no part of it. */
-function withoutGenerated(values: RowLine['values']): object {
+function withoutGenerated(values: SalvagedRow['values']): object {
   const { twice: _, ...rest } = values ?? {};
   return rest;
 }

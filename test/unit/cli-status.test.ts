@@ -13,6 +13,7 @@ import { createPaint, plain } from '#cli/view/paint.js';
 
 const replica: MemberStatus = {
   name: 'orders-2',
+  agentAddress: '10.0.0.2:7601',
   role: 'replica',
   state: 'closed',
   connected: true,

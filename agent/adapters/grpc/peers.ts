@@ -1,13 +1,18 @@
-/** Answers what other agents ask of this one: the tail of its database's log (DESIGN 6.4), and to vouch for its leader (DESIGN 5). */
-import { type sendUnaryData, type ServerUnaryCall, type ServerWritableStream, status } from '@grpc/grpc-js';
+/**
+ * Answers what other agents ask of this one: the tail of its database's log (DESIGN 6.4), and to vouch for its leader (DESIGN 5). And people, who ask
+ * for what it has saved.
+ */
+import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
+import { failure, sent } from '#agent/adapters/grpc/answering.js';
+import { salvageHandlers } from '#agent/adapters/grpc/salvages.js';
 import type { TailAnswer, TailChunk } from '#agent/ports/engine.js';
+import type { Salvages } from '#agent/ports/salvages.js';
 import type { ReadTailRequest__Output } from '#proto/generated/tanist/v1/ReadTailRequest.js';
 import type { ReadTailResponse } from '#proto/generated/tanist/v1/ReadTailResponse.js';
 import type { VouchRequest__Output } from '#proto/generated/tanist/v1/VouchRequest.js';
 import type { VouchResponse } from '#proto/generated/tanist/v1/VouchResponse.js';
 import {
-  MalformedMessage,
   readTailQuestion,
   type TailMessage,
   type TailQuestion,
@@ -39,7 +44,11 @@ const LIMITS = { maxMessageBytes: 64 * 1024 };
 
 /** Rejects with ADDRESS_IN_USE when the address is taken. */
 export async function createPeerServer(
-  options: ListenAddress & { readonly handler: PeerHandler },
+  options: ListenAddress & {
+    readonly cluster: string;
+    readonly handler: PeerHandler;
+    readonly salvages: Salvages;
+  },
 ): Promise<PeerServer> {
   const server = createServer(LIMITS, (services) => {
     services.addService(wire.AgentToAgent.service, {
@@ -47,6 +56,7 @@ export async function createPeerServer(
       Vouch: (call: VouchCall, done: sendUnaryData<VouchResponse>) =>
         void answerVouch(call, done, options.handler),
     });
+    services.addService(wire.Salvages.service, { ...salvageHandlers(options.cluster, options.salvages) });
   });
   const port = await server.listen(options);
   return { port, stop: () => server.stop(STOP_GRACE_MS) };
@@ -58,7 +68,7 @@ async function answer(call: TailCall, handler: PeerHandler): Promise<void> {
   try {
     const tail = await handler.readTail(readTailQuestion(call.request));
     for await (const message of messagesOf(tail)) {
-      if (!(await sent(call, message, over.signal))) return;
+      if (!(await sent(call, writeTailMessage(message), over.signal))) return;
     }
     call.end();
   } catch (error) {
@@ -76,12 +86,6 @@ async function answerVouch(
   } catch (error) {
     done(failure(error));
   }
-}
-
-function failure(error: unknown): Error & { readonly code: status; readonly details: string } {
-  const code = error instanceof MalformedMessage ? status.INVALID_ARGUMENT : status.UNAVAILABLE;
-  const details = error instanceof Error ? error.message : String(error);
-  return Object.assign(new Error(details), { code, details });
 }
 
 async function* messagesOf(tail: TailAnswer): AsyncGenerator<TailMessage, void, void> {
@@ -104,20 +108,4 @@ function* piecesOf({ name, size, offset, data }: TailChunk): Generator<TailMessa
       data: data.subarray(start, start + PIECE_BYTES),
     };
   }
-}
-
-/**
- * Waits until the message has left, so that no more than one piece of a log is in memory, however slowly the asker reads.
- * False once nobody waits for it: the callback of a cancelled call never comes.
- */
-function sent(call: TailCall, message: TailMessage, over: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (over.aborted) return resolve(false);
-    const giveUp = (): void => resolve(false);
-    over.addEventListener('abort', giveUp, { once: true });
-    call.write(writeTailMessage(message), () => {
-      over.removeEventListener('abort', giveUp);
-      resolve(true);
-    });
-  });
 }

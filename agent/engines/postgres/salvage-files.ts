@@ -1,31 +1,16 @@
 /** The files that a salvage writes besides the log: `rows.jsonl`, a row in each line, and for each database the statements. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ROWS_FILE, type SalvagedRow } from '#core/salvage.js';
 import type { Transaction } from '#agent/engines/postgres/log-changes.js';
 import { sqlHead } from '#agent/engines/postgres/salvage-sql.js';
-import type { SalvagedRow, Table } from '#agent/engines/postgres/salvaged-rows.js';
-
-/** A line of `rows.jsonl`. */
-export interface RowLine {
-  readonly database: string;
-  readonly table: string;
-  readonly kind: 'inserted' | 'updated' | 'deleted';
-  /** Where it lies in this member's data, or lay: `(page,pointer)`. */
-  readonly place: string;
-  readonly transaction: number;
-  /** UTC. */
-  readonly committed: string;
-  /** By column, each in its type's own text form. Null: the row is not recoverable. */
-  readonly values: SalvagedRow['values'] | null;
-  /** Of an updated row, as the new leader has it. Null: it has changed it, or cannot be asked. */
-  readonly before?: SalvagedRow['values'] | null;
-}
+import type { Table } from '#agent/engines/postgres/salvaged-rows.js';
 
 export interface SalvageFiles {
   write(
     table: Table,
     transaction: Transaction,
-    row: Omit<RowLine, 'database' | 'table' | 'transaction' | 'committed'>,
+    row: Omit<SalvagedRow, 'database' | 'table' | 'transaction' | 'committed'>,
     sql: string,
   ): Promise<void>;
   /** Everything is on disk after this. */
@@ -44,11 +29,11 @@ export async function openFiles(folder: string, about: readonly string[]): Promi
     await file.write(head);
     return file;
   };
-  await fileOf('rows.jsonl');
+  await fileOf(ROWS_FILE);
   return {
     async write({ database, name }, { xid, at }, row, sql) {
-      const line: RowLine = { database, table: name, ...row, transaction: xid, committed: at };
-      const rows = await fileOf('rows.jsonl');
+      const line: SalvagedRow = { database, table: name, ...row, transaction: xid, committed: at };
+      const rows = await fileOf(ROWS_FILE);
       await rows.write(`${JSON.stringify(line)}\n`);
       const statements = await fileOf(sqlFile(database), sqlHead(about));
       await statements.write(sql);

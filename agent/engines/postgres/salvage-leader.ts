@@ -2,6 +2,7 @@
  * Rows that the piece removed or changed, as the new leader still has them. It got them from the same log, so they lie at the same place there until it
  * changes them itself: a version that is visible there and older than the parting of the logs is the very one that this member had.
  */
+import type { RowValues } from '#core/salvage.js';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
@@ -9,7 +10,6 @@ import type { Place } from '#agent/engines/postgres/log-changes.js';
 import { isOlder } from '#agent/engines/postgres/log-records.js';
 import { askLeader } from '#agent/engines/postgres/rewind-leader.js';
 import {
-  type SalvagedRow,
   type Table,
   TEXT_SETTINGS,
   valuesOf,
@@ -20,7 +20,7 @@ import type { Server } from '#agent/engines/postgres/server.js';
 const MOST_PLACES = 2_000;
 
 export type LeadersRows =
-  | { readonly kind: 'read'; readonly at: ReadonlyMap<string, SalvagedRow['values']> }
+  | { readonly kind: 'read'; readonly at: ReadonlyMap<string, RowValues> }
   /** It cannot be asked for them. */
   | { readonly kind: 'unreadable'; readonly text: string };
 
@@ -35,7 +35,7 @@ export async function readAtLeader(
   before: number | undefined,
   bounds: Bounds,
 ): Promise<LeadersRows> {
-  const at = new Map<string, SalvagedRow['values']>();
+  const at = new Map<string, RowValues>();
   if (before === undefined)
     return { kind: 'unreadable', text: 'it is not known which transactions it began itself' };
   for (let i = 0; i < places.length; i += MOST_PLACES) {
@@ -50,7 +50,7 @@ export async function readAtLeader(
       for (const line of text.split('\n')) {
         const [, place, xid, values] = /^(\(\d+,\d+\)) (\d+) (.*)$/.exec(line) ?? [];
         if (place !== undefined && values !== undefined && isOlder(Number(xid), before))
-          at.set(place, JSON.parse(values) as SalvagedRow['values']);
+          at.set(place, JSON.parse(values) as RowValues);
       }
     } catch (error) {
       if (error instanceof TanistError) return { kind: 'unreadable', text: error.detail };

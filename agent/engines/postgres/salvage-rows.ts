@@ -1,6 +1,7 @@
 /** Database by database, table by table: what a piece of log wrote and removed goes into the files of a salvage, and is counted. */
 import type { ClientBase } from 'pg';
 import type { PlanMember } from '#core/plan.js';
+import type { TableSalvage } from '#core/salvage.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { openSession } from '#agent/engines/postgres/connection.js';
 import type { Changes, Place, Removed } from '#agent/engines/postgres/log-changes.js';
@@ -11,21 +12,11 @@ import { deleteOf, insertOf, updateOf } from '#agent/engines/postgres/salvage-sq
 import {
   describeFiles,
   readRows,
-  type SalvagedRow,
+  type WrittenRow,
   type Table,
   TEXT_SETTINGS,
 } from '#agent/engines/postgres/salvaged-rows.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-
-export interface TableSalvage {
-  readonly database: string;
-  readonly table: string;
-  readonly inserted: number;
-  readonly updated: number;
-  readonly deleted: number;
-  /** Of the deleted, those of which only the place is known. */
-  readonly notRecoverable: number;
-}
 
 export interface RowsSalvage {
   readonly tables: readonly TableSalvage[];
@@ -103,11 +94,11 @@ async function salvageTable(
   table: Table,
   changes: Changes,
   ask: AskLeader,
-  read: AsyncIterable<SalvagedRow>,
+  read: AsyncIterable<WrittenRow>,
   out: SalvageFiles,
 ): Promise<TableSalvage> {
   const count = { inserted: 0, updated: 0, deleted: 0, notRecoverable: 0 };
-  async function write(rows: readonly SalvagedRow[]): Promise<void> {
+  async function write(rows: readonly WrittenRow[]): Promise<void> {
     const origins = rows.flatMap(({ place }) => {
       const origin = changes.originOf(place);
       return origin.kind === 'new' ? [] : [origin.place];
@@ -125,7 +116,7 @@ async function salvageTable(
       await out.write(table, transaction, { kind, place: keyOf(place), values, ...more }, sql);
     }
   }
-  let rows: SalvagedRow[] = [];
+  let rows: WrittenRow[] = [];
   let size = 0;
   for await (const row of read) {
     rows.push(row);

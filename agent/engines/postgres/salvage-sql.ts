@@ -2,7 +2,8 @@
  * Salvaged rows as statements that an operator can read and run. A new row gives way to one that is there by now; a changed one is found by
  * its primary key; what cannot be said safely stands there as a comment.
  */
-import { quoted, type SalvagedRow, type Table } from '#agent/engines/postgres/salvaged-rows.js';
+import type { RowValues } from '#core/salvage.js';
+import { quoted, type Table } from '#agent/engines/postgres/salvaged-rows.js';
 
 export const sqlHead = (about: readonly string[]): string =>
   [
@@ -13,9 +14,7 @@ export const sqlHead = (about: readonly string[]): string =>
     '',
   ].join('\n');
 
-type Values = SalvagedRow['values'];
-
-export function insertOf(table: Table, values: Values): string {
+export function insertOf(table: Table, values: RowValues): string {
   const columns = table.columns.filter(({ generated }) => generated !== 'stored');
   const names = columns.map(({ name }) => quoted(name)).join(', ');
   const texts = columns.map(({ name }) => literal(values[name])).join(', ');
@@ -28,7 +27,7 @@ export function insertOf(table: Table, values: Values): string {
 }
 
 /** `before`: the row as the leader has it; undefined: it has changed it, or it cannot be asked, and the key is taken to be the same. */
-export function updateOf(table: Table, values: Values, before: Values | undefined): string {
+export function updateOf(table: Table, values: RowValues, before: RowValues | undefined): string {
   const where = keyOf(table, before ?? values);
   const set = table.columns
     .filter(({ generated }) => generated !== 'stored')
@@ -43,14 +42,14 @@ export function updateOf(table: Table, values: Values, before: Values | undefine
 }
 
 /** `values`: the row as it was. */
-export function deleteOf(table: Table, values: Values): string {
+export function deleteOf(table: Table, values: RowValues): string {
   const where = keyOf(table, values);
   return where === undefined
     ? commented('deleted; without a primary key it cannot be told which', insertOf(table, values))
     : `delete from ${table.name} where ${where};\n`;
 }
 
-function keyOf({ columns }: Table, values: Values): string | undefined {
+function keyOf({ columns }: Table, values: RowValues): string | undefined {
   const key = columns.filter(({ isKey }) => isKey);
   if (key.length === 0) return undefined;
   return key.map(({ name }) => `${quoted(name)} = ${literal(values[name])}`).join(' and ');

@@ -6,41 +6,18 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
-import { type Fork, formatLsn, type Position } from '#core/position.js';
+import { type Fork, formatLsn, formatPosition, type Position } from '#core/position.js';
+import { RECORD_FILE, type SalvageRecord } from '#core/salvage.js';
 import { type Bounds, Interrupted } from '#agent/engines/postgres/bounds.js';
 import { syncFolder, writeDurably } from '#agent/engines/postgres/durable-files.js';
 import { findChanges } from '#agent/engines/postgres/salvage-changes.js';
-import { openFiles } from '#agent/engines/postgres/salvage-files.js';
+import { openFiles, sqlFile } from '#agent/engines/postgres/salvage-files.js';
 import { copyLog } from '#agent/engines/postgres/salvage-log.js';
-import { salvageRows, type TableSalvage } from '#agent/engines/postgres/salvage-rows.js';
+import { salvageRows } from '#agent/engines/postgres/salvage-rows.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-
-export interface SalvageRecord {
-  readonly member: string;
-  readonly dataId: string;
-  /** The newest opening when this was saved, its leader and its line of history. */
-  readonly epoch: string;
-  readonly leader: string;
-  readonly leaderTimeline: number;
-  /** Where the log left the leader's history, and where it ends. */
-  readonly from: { readonly timeline: number; readonly lsn: string };
-  readonly to: { readonly timeline: number; readonly lsn: string };
-  /** Of log between the two. */
-  readonly bytes: string;
-  readonly files: readonly string[];
-  readonly transactions: {
-    readonly count: number;
-    /** Commit times, UTC; null: there is none. */
-    readonly first: string | null;
-    readonly last: string | null;
-  };
-  readonly tables: readonly TableSalvage[];
-  /** What is told and not saved as rows: changes of the schema, tables truncated or rewritten, what cannot be recovered. */
-  readonly notes: readonly string[];
-}
 
 /** Answers the folder. Named by the end of the log: a log that has grown since is another one. The server runs, closed, at the end of its log. */
 export async function salvage(
@@ -53,16 +30,16 @@ export async function salvage(
 ): Promise<string> {
   const name = `${opening.epoch}-${own.timeline}-${formatLsn(own.lsn).replace('/', '_')}`;
   const folder = join(server.stateDir, 'salvage', name);
-  if (existsSync(join(folder, 'salvage.json'))) return folder;
+  if (existsSync(join(folder, RECORD_FILE))) return folder;
   try {
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const record = await save(server, leader, own, divergence, opening, folder, bounds);
     for (const each of [folder, dirname(folder), server.stateDir]) await syncFolder(each);
     const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-    await writeDurably(join(folder, 'salvage.json'), `${JSON.stringify(record, undefined, 2)}\n`, owner);
+    await writeDurably(join(folder, RECORD_FILE), `${JSON.stringify(record, undefined, 2)}\n`, owner);
     const { from, to, bytes, transactions } = record;
-    const evidence = { folder, bytes, from: from.lsn, to: to.lsn, transactions: transactions.count };
+    const evidence = { folder, bytes, from, to, transactions: transactions.count };
     server.log('warn', 'LOG_SALVAGED', evidence);
     return folder;
   } catch (error) {
@@ -99,15 +76,18 @@ async function save(
   try {
     const { tables, notes } = await salvageRows(server, leader, found, out, bounds);
     return {
-      ...{ member: server.member, dataId, epoch: opening.epoch.toString(), leader: opening.leader },
-      leaderTimeline: opening.position.timeline,
-      from: { timeline: divergence.timeline, lsn: formatLsn(divergence.end) },
-      to: { timeline: own.timeline, lsn: formatLsn(own.lsn) },
-      bytes: (own.lsn - divergence.end).toString(),
-      files,
+      ...{ name: basename(folder), member: server.member, dataId },
+      ...{ epoch: Number(opening.epoch), leader: opening.leader },
+      from: formatPosition({ ...own, timeline: divergence.timeline, lsn: divergence.end }),
+      to: formatPosition(own),
+      bytes: Number(own.lsn - divergence.end),
       transactions: { count: transactions.length, first: times[0] ?? null, last: times.at(-1) ?? null },
       tables,
       notes: [...notes, ...(found.gap === undefined ? [] : [found.gap])],
+      statements: Object.fromEntries(
+        [...new Set(tables.map(({ database }) => database))].map((name) => [name, sqlFile(name)]),
+      ),
+      files,
     };
   } finally {
     await out.close();

@@ -4,6 +4,7 @@
  * that the type itself writes, so that nothing of it is lost on the way.
  */
 import type { ClientBase } from 'pg';
+import type { RowValues } from '#core/salvage.js';
 import type { Changes, Place, Transaction } from '#agent/engines/postgres/log-changes.js';
 
 export interface Column {
@@ -24,13 +25,13 @@ export interface Table {
   readonly columns: readonly Column[];
 }
 
-export interface SalvagedRow {
+export interface WrittenRow {
   readonly table: Table;
   readonly kind: 'inserted' | 'updated';
   readonly place: Place;
   readonly transaction: Transaction;
   /** By column, in the order of the table. */
-  readonly values: Readonly<Record<string, string | null>>;
+  readonly values: RowValues;
 }
 
 /** What the catalog says of a file: rows of the application, or something whose changes are told only. */
@@ -122,7 +123,7 @@ export async function* readRows(
   client: ClientBase,
   table: Table,
   changes: Changes,
-): AsyncGenerator<SalvagedRow> {
+): AsyncGenerator<WrittenRow> {
   const [from, to] = numbersOf(changes);
   const select = `
     select t.ctid::text as place, t.xmin::text as xid, ${valuesOf(table)}::text as values
@@ -147,7 +148,7 @@ export async function* readRows(
           kind: changes.originOf(where).kind === 'old' ? 'updated' : 'inserted',
           place: where,
           transaction,
-          values: JSON.parse(values) as SalvagedRow['values'],
+          values: JSON.parse(values) as RowValues,
         };
       }
     }
