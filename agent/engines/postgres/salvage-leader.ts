@@ -9,11 +9,7 @@ import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import type { Place } from '#agent/engines/postgres/log-changes.js';
 import { isOlder } from '#agent/engines/postgres/log-records.js';
 import { askLeader } from '#agent/engines/postgres/rewind-leader.js';
-import {
-  type Table,
-  TEXT_SETTINGS,
-  valuesOf,
-} from '#agent/engines/postgres/salvaged-rows.js';
+import { type Table, TEXT_SETTINGS, valuesOf } from '#agent/engines/postgres/salvaged-rows.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 /** A command line has its limits. */
