@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { TanistError } from '#core/errors.js';
 import { formatLsn, type Position } from '#core/position.js';
+import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { lineOf, segmentName, segmentOf, type Sizes } from '#agent/engines/postgres/log-files.js';
 import { type LogRecord, parseRecord } from '#agent/engines/postgres/log-records.js';
 
@@ -23,8 +24,9 @@ export async function* readLog(
   own: Pick<Position, 'timeline' | 'forks'>,
   from: bigint,
   to: bigint,
-  signal: AbortSignal,
+  bounds: Bounds,
 ): AsyncGenerator<LogRecord> {
+  const signal = AbortSignal.timeout(Math.ceil(bounds.left()) + 1);
   let last: LogRecord | undefined;
   for (const stretch of stretches(files, own, from, to)) {
     for await (const record of dump(files, stretch, signal)) {
@@ -33,6 +35,7 @@ export async function* readLog(
           `records between ${formatLsn(last.lsn)} and ${formatLsn(record.lsn)} cannot be read`,
         );
       last = record;
+      bounds.check();
       yield record;
     }
   }

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Fork, formatLsn, type Position } from '#core/position.js';
+import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { type Changes, gatherChanges } from '#agent/engines/postgres/log-changes.js';
 import { type LogFiles, readLog } from '#agent/engines/postgres/log-dump.js';
 import { lineOf, segmentName, segmentOf } from '#agent/engines/postgres/log-files.js';
@@ -22,20 +23,20 @@ export async function findChanges(
   files: LogFiles,
   own: Position,
   { end }: Fork,
-  signal: AbortSignal,
+  bounds: Bounds,
 ): Promise<Found> {
   const committed: number[] = [];
-  for await (const record of readLog(files, own, end, own.lsn, signal)) {
+  for await (const record of readLog(files, own, end, own.lsn, bounds)) {
     const commit = commitOf(record);
     if (commit !== undefined) committed.push(commit.xid, ...commit.parts);
   }
-  const { from, firstOwnXid, straddling, isTold } = await findStart(files, own, end, committed, signal);
+  const { from, firstOwnXid, straddling, isTold } = await findStart(files, own, end, committed, bounds);
   const gathering = gatherChanges();
   if (straddling.size > 0) {
-    for await (const record of readLog(files, own, from, end, signal))
+    for await (const record of readLog(files, own, from, end, bounds))
       gathering.addEarlier(record, straddling);
   }
-  for await (const record of readLog(files, own, end, own.lsn, signal)) gathering.add(record);
+  for await (const record of readLog(files, own, end, own.lsn, bounds)) gathering.add(record);
   const gap = `what transactions wrote that had begun before ${formatLsn(from)} cannot be told: no older log is left`;
   return { changes: gathering.end(), firstOwnXid, gap: isTold ? undefined : gap };
 }
@@ -55,7 +56,7 @@ async function findStart(
   own: Position,
   end: bigint,
   committed: readonly number[],
-  signal: AbortSignal,
+  bounds: Bounds,
 ): Promise<Start> {
   const told: number[] = [];
   let next: number | undefined;
@@ -63,7 +64,7 @@ async function findStart(
   for (let from = end; ;) {
     const begin = startOfFile(files, own, from);
     if (begin === undefined) return { from, firstOwnXid: next, straddling, isTold: committed.length === 0 };
-    for await (const record of readLog(files, own, begin, from, signal)) {
+    for await (const record of readLog(files, own, begin, from, bounds)) {
       const number = nextXidIn(record);
       if (number !== undefined) told.push(number);
       const possible = number ?? (record.xid === 0 ? undefined : (record.xid + 1) >>> 0);

@@ -80,7 +80,9 @@ async function salvageDatabase(
     if (file === undefined) gone += 1;
     else if (file.kind === 'catalog') catalogs.add(file.name);
     else if (file.kind === 'table')
-      tables.push(await salvageTable(file.table, changes, ask, readRows(client, file.table, changes), out));
+      tables.push(
+        await salvageTable(file.table, changes, ask, readRows(client, file.table, changes), out, bounds),
+      );
   }
   const changed = `in ${database} the schema was changed, and is not replayed: ${[...catalogs].sort().join(' ')}`;
   const lost = `in ${database} ${gone} tables were dropped, truncated or rewritten after rows of theirs had been written`;
@@ -96,6 +98,7 @@ async function salvageTable(
   ask: AskLeader,
   read: AsyncIterable<WrittenRow>,
   out: SalvageFiles,
+  bounds: Bounds,
 ): Promise<TableSalvage> {
   const count = { inserted: 0, updated: 0, deleted: 0, notRecoverable: 0 };
   async function write(rows: readonly WrittenRow[]): Promise<void> {
@@ -119,6 +122,7 @@ async function salvageTable(
   let rows: WrittenRow[] = [];
   let size = 0;
   for await (const row of read) {
+    bounds.check();
     rows.push(row);
     size += Object.values(row.values).reduce((sum, value) => sum + (value?.length ?? 0), 0);
     if (rows.length < TOGETHER && size < MOST_TEXT) continue;

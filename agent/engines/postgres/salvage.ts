@@ -64,8 +64,7 @@ async function save(
   const files = await copyLog(server, own, divergence, sizes, folder);
   bounds.check();
   const log = { binDir: server.binDir(), logDir: server.logDir, sizes };
-  const found = await findChanges(log, own, divergence, AbortSignal.timeout(Math.ceil(bounds.left()) + 1));
-  bounds.check();
+  const found = await findChanges(log, own, divergence, bounds);
   const { transactions } = found.changes;
   const times = transactions.map(({ at }) => at).sort();
   const about = [
