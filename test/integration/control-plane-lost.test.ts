@@ -1,6 +1,6 @@
 /**
  * INV-9 on the real thing: whatever becomes of controllers and etcd, a healthy leader whose replicas answer stays open, and sessions that
- * are open stay so. Lost for several leases each time.
+ * are open stay so. Lost for more than two leases each time.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,8 +9,8 @@ import { stopAll, waitFor } from '#test/cluster/processes.js';
 import { type Member, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
 import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
 
-/** Four leases of the balanced profile. */
-const LOST_FOR_MS = 8000;
+/** More than two leases of the balanced profile; `npm run bench -- outage` and chaos lose them for longer. */
+const LOST_FOR_MS = 5000;
 
 describe('a leader with writers on long sessions', () => {
   let cluster: TanistCluster;
