@@ -1,6 +1,7 @@
 /** One fault under writers that never stop trying, its end, and what is left of what they were told. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LedgerEntry } from '#core/ledger.js';
+import { ledgerEntryFromJson } from '#proto/codec/json.js';
 import { unaccounted } from '#test/chaos/account.js';
 import type { Chaos } from '#test/chaos/cluster.js';
 import type { DurabilityMode, Fault } from '#test/chaos/faults/fault.js';
@@ -183,7 +184,8 @@ function measure(
     unaccounted: unaccounted(
       acknowledged.map(({ attempt }) => attempt),
       lost,
-      ledger,
+      // As it is stored: positions and times are texts there.
+      ledger.map((entry) => ledgerEntryFromJson(JSON.stringify(entry))),
     ).length,
   };
 }
