@@ -23,7 +23,7 @@ export const nameOption = (form: string, description: string): Option =>
   new Option(form, description).argParser(parseName);
 
 export const toOption = (): Option =>
-  new Option('--to <member>', 'who is to lead (default: the best candidate)').argParser(parseName);
+  nameOption('--to <member>', 'who is to lead (default: the best candidate)');
 
 export const dryRunOption = (): Option =>
   new Option('--dry-run', 'only show what would be done; ask for nothing');

@@ -121,17 +121,17 @@ function lossOf(
       'the leader lost its memory, and nobody sealed it: its database may lack what it acknowledged';
     return { kind: 'unknown', text };
   }
-  if (member === old.leader || tail.kind === 'taken' || isComplete) return since(before, position);
+  if (member === old.leader || tail.kind === 'taken' || isComplete) return lossSince(before, position);
   // An operator may name one that has left the line, and accept what that loses.
   if (!onTheLine(sealedNow, old, context).some((one) => one.member === member))
     return { kind: 'unknown', text: 'the new leader had left the line of history that the old one wrote' };
   const known = cluster.members[old.leader]?.report?.database.position;
   const ahead = (known && bytesAhead(known, position)) ?? 0n;
-  return since(before, position, ahead > 0n ? ahead : 0n);
+  return lossSince(before, position, ahead > 0n ? ahead : 0n);
 }
 
 /** What the one before may have lost is lost still, and whatever its own line held after the position that is opened now. */
-function since(
+function lossSince(
   before: Exclude<LossAccount, { readonly kind: 'unknown' }>,
   position: Position,
   ahead?: bigint,

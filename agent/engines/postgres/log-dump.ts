@@ -9,7 +9,13 @@ import { createInterface } from 'node:readline';
 import { TanistError } from '#core/errors.js';
 import { formatLsn, type Position } from '#core/position.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
-import { lineOf, segmentName, segmentOf, type Sizes } from '#agent/engines/postgres/log-files.js';
+import {
+  ENDS_OF_LOG,
+  lineOf,
+  segmentName,
+  segmentOf,
+  type Sizes,
+} from '#agent/engines/postgres/log-files.js';
 import { type LogRecord, parseRecord } from '#agent/engines/postgres/log-records.js';
 
 export interface LogFiles {
@@ -127,5 +133,4 @@ async function* dump(
   }
 }
 
-const ENDS_OF_LOG = /error in WAL record at|could not find a valid record after|could not find file/;
 const LONGEST_COMPLAINT = 1 << 16;

@@ -143,6 +143,7 @@ const newestOf = (logDir: string, timeline: number): string | undefined =>
 
 const RECORD =
   /^rmgr: (\S+) +len \(rec\/tot\): +\d+\/ *\d+, tx: +\d+, lsn: ([0-9A-F]+\/[0-9A-F]+), prev (?:[0-9A-F]+\/[0-9A-F]+(?:, desc: (\S+))?)?/gm;
-const ENDS_OF_LOG = /error in WAL record at|could not find a valid record after|could not find file/;
+/** How pg_waldump says that it finds no valid record any more; any other complaint means that the log was not read. */
+export const ENDS_OF_LOG = /error in WAL record at|could not find a valid record after|could not find file/;
 const LONGEST_HEAD = 512;
 const LONGEST_COMPLAINT = 1 << 16;
