@@ -118,7 +118,7 @@ export function createAgentLoop(
 
   async function step(input: Input): Promise<void> {
     const before = state;
-    const profile = state.durable.plan?.policy.profile;
+    const policy = state.durable.plan?.policy;
     const decision = decide(
       state,
       { ...input, at: ports.now(), waitAt: ports.waitNow(), random: ports.random() },
@@ -130,10 +130,16 @@ export function createAgentLoop(
     for (const effect of fences) carryOut(effect);
     if (decision.persist !== undefined && !(await remember(decision.persist, before))) return;
     for (const effect of others) carryOut(effect);
-    const now = state.durable.plan?.policy.profile;
-    if (now !== profile && now !== undefined) ports.engine.setTimings(timingsOf(now));
+    if (state.durable.plan?.policy !== policy) tellPolicy();
     clearTimeout(timer);
     timer = setTimeout(() => take({ kind: 'tick' }), Math.max(0, decision.wakeAt - ports.now()));
+  }
+
+  function tellPolicy(): void {
+    const policy = state.durable.plan?.policy;
+    ports.engine.setTimings(timingsOf(policy?.profile ?? 'balanced'));
+    if (policy === undefined) return;
+    ports.engine.setRetention({ oldDataMs: policy.oldDataRetentionMs, salvageMs: policy.salvageRetentionMs });
   }
 
   function carryOut(effect: Effect): void {
@@ -278,7 +284,7 @@ export function createAgentLoop(
 
   return {
     start() {
-      ports.engine.setTimings(timingsOf(state.durable.plan?.policy.profile ?? 'balanced'));
+      tellPolicy();
       ports.engine.start(({ at, observation }) => take({ kind: 'observed', lookedAt: at, observation }));
       ports.controllers.start((event) => take(event));
       take({ kind: 'tick' });

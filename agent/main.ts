@@ -6,7 +6,7 @@ import { NO_EPOCH } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import { isReleased, type Plan } from '#core/plan.js';
 import { timingsOf } from '#core/timings.js';
-import { createClock, waitClock } from '#agent/adapters/clock.js';
+import { createClock, waitClock, wallNow } from '#agent/adapters/clock.js';
 import { createControllers } from '#agent/adapters/grpc/controllers.js';
 import { createSalvages } from '#agent/adapters/salvages.js';
 import { createPeerServer, createTailSource } from '#agent/adapters/grpc/peers.js';
@@ -46,6 +46,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       stateDir: config.stateDir,
       tailSource,
       now,
+      wallNow,
       log,
     });
     const found = await stateFile.read();

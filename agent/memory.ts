@@ -57,7 +57,8 @@ export async function recall(
   if (found.kind === 'whole' && unusable === undefined) {
     const { hostId, copyId } = found.durable;
     // What could not be told when it began may be told now.
-    const durable = { ...found.durable, hostId: hostId ?? place.hostId, copyId: copyId ?? data.copyId };
+    const known = copyId === undefined || isReplaced(copyId, data) ? data.copyId : copyId;
+    const durable = { ...found.durable, hostId: hostId ?? place.hostId, copyId: known };
     if (durable.hostId !== hostId || durable.copyId !== copyId) await stateFile.write(durable);
     return { durable, hasForgotten: false };
   }
@@ -82,7 +83,7 @@ function whyUnusable(found: Found, { hostId }: Place, data: EngineIdentity): Unu
   const foreign = (text: string, sameData: boolean): Unusable => ({ code: 'STATE_FOREIGN', text, sameData });
   if (durable.dataId !== data.dataId)
     return foreign(`it was written beside data ${durable.dataId}, this is data ${data.dataId}`, false);
-  if (isOther(durable.copyId, data.copyId))
+  if (isOther(durable.copyId, data.copyId) && !isReplaced(durable.copyId, data))
     return foreign('the data directory was replaced by another copy of the data', true);
   if (isOther(durable.hostId, hostId))
     return foreign(`it was written on host ${durable.hostId ?? ''}, this is host ${hostId ?? ''}`, true);
@@ -109,8 +110,13 @@ export function beginning(
     openedEpoch: NO_EPOCH,
     openingEpoch: NO_EPOCH,
     releasedEpoch: NO_EPOCH,
+    recloned: undefined,
   };
 }
+
+/** By the agent itself, by a copy that holds all that this member has said to have (engine step `reclone`). */
+const isReplaced = (copyId: string | undefined, { replacedCopyId }: EngineIdentity): boolean =>
+  copyId !== undefined && copyId === replacedCopyId;
 
 /** What is not told tells nothing. */
 const isOther = (a: string | undefined, b: string | undefined): boolean =>

@@ -56,6 +56,8 @@ const COMMANDS = {
   hold: { answer: 'held', withinMs: 20_000, changes: true },
   endHold: { answer: 'held', withinMs: 20_000, changes: true },
   maintenance: { answer: 'plan', withinMs: 10_000, changes: true },
+  reinit: { answer: 'plan', withinMs: 10_000, changes: true },
+  cancelReinit: { answer: 'plan', withinMs: 10_000, changes: true },
   setPolicy: { answer: 'plan', withinMs: 10_000, changes: true },
 } as const satisfies Record<
   OperatorCommand['kind'],

@@ -9,6 +9,7 @@ import { addHold } from '#cli/commands/hold.js';
 import { addMaintenance } from '#cli/commands/maintenance.js';
 import { addPause } from '#cli/commands/pause.js';
 import { addPolicy } from '#cli/commands/policy.js';
+import { addReinit } from '#cli/commands/reinit.js';
 import { addRelease } from '#cli/commands/release.js';
 import { addSalvage } from '#cli/commands/salvage.js';
 import { addStatus } from '#cli/commands/status.js';
@@ -53,7 +54,7 @@ function createProgram(terminal: Terminal): Command {
 const COMMANDS = [
   ...[addController, addAgent],
   ...[addAdopt, addStatus, addHistory, addSalvage],
-  ...[addSwitchover, addFailover, addPause, addHold, addMaintenance, addPolicy],
+  ...[addSwitchover, addFailover, addPause, addHold, addMaintenance, addReinit, addPolicy],
   addRelease,
 ];
 

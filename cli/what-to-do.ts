@@ -56,11 +56,15 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
     'name every controller with --controllers; if none is active, wait a few seconds, then check etcd',
   DIVERGED: 'keep both until you know which data you want; then clone the other members from that one',
   REWIND_IMPOSSIBLE:
-    'put right what the text names, if it can be; otherwise clone the member anew from the leader',
+    'nothing, as a rule: a copy of the leader is made instead; what the text names makes the next rejoin a shorter one',
   REWIND_BROKEN:
-    'clone the member anew from the leader, then remove the folder rewinding from its state directory; its own writes lie in salvage there',
+    'nothing: a copy of the leader is made in its place; its own writes lie in salvage in the state directory',
+  RECLONE_IMPOSSIBLE:
+    'put right what the text names; the agent tries again by itself; or clone the member by hand, and start its agent again',
+  LOG_GONE:
+    'nothing: a copy of the leader is made; so that it need not be, raise slotRetention in the policy, or keep an archive of the log',
   SALVAGE_FAILED:
-    "see what the text says is in the way: room for the agent's state directory, the rights to read, a damaged log; the agent tries again by itself",
+    "put right what the text names: room for the agent's state directory, the rights to read, a damaged log; the agent tries again by itself; to do without: tanist reinit CLUSTER MEMBER --waive-salvage",
   SALVAGE_UNAVAILABLE:
     'tanist salvage list names what there is; files that an agent does not give out lie in salvage in its state directory',
   ENGINE_FAILED: "read the database's own log at this time; the agent tries again by itself",

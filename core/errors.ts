@@ -38,6 +38,8 @@ export const ERRORS = {
   DIVERGED: "the member's log left the leader's history",
   REWIND_IMPOSSIBLE: "the member cannot be rewound to the leader's history",
   REWIND_BROKEN: "the member's data was left half rewritten by a rewind",
+  RECLONE_IMPOSSIBLE: "the member's data cannot be replaced by a copy",
+  LOG_GONE: 'the log that a member needs to go on is not there any more',
   SALVAGE_FAILED: "the member's own writes could not be saved",
   SALVAGE_UNAVAILABLE: 'what was saved cannot be shown',
   ENGINE_FAILED: 'a step on the database failed',

@@ -47,10 +47,23 @@ export type OperatorCommand =
   /** The agent is back: a silent leader is soon replaced again. Answered when the leader has given up the rest, or does not answer. */
   | { readonly kind: 'endHold'; readonly by: string }
   | { readonly kind: 'maintenance'; readonly member: string; readonly on: boolean; readonly by: string }
+  /**
+   * A copy is to replace a replica's data: of `from`, another replica, or the leader. `waiveSalvage`: the operator does without the writes that only
+   * this member has, if they cannot be saved. Answered when the plan says so; the member begins by itself.
+   */
+  | {
+      readonly kind: 'reinit';
+      readonly member: string;
+      readonly from: string | undefined;
+      readonly waiveSalvage: boolean;
+      readonly by: string;
+    }
+  /** What was wished for a member's data is wished no more; a copy that has taken its place by now stays. */
+  | { readonly kind: 'cancelReinit'; readonly member: string; readonly by: string }
   | { readonly kind: 'setPolicy'; readonly policy: Policy; readonly by: string };
 
 export type OperatorAnswer =
-  /** adopt, release, pause, resume, maintenance, setPolicy. */
+  /** adopt, release, pause, resume, maintenance, reinit, cancelReinit, setPolicy. */
   | { readonly kind: 'plan'; readonly plan: Plan }
   | { readonly kind: 'inspected'; readonly inspection: ClusterInspection }
   | { readonly kind: 'forecast'; readonly forecast: Forecast }

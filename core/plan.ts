@@ -34,6 +34,8 @@ export interface Plan {
   readonly durability: PlannedDurability;
   /** Which replica follows another replica (cascading); everybody else follows the leader. */
   readonly upstreams: Readonly<Record<string, string>>;
+  /** Replicas whose data an operator wants replaced by a copy, by name: the last wish for each, also once it is fulfilled. */
+  readonly reclones: Readonly<Record<string, RecloneWish>>;
   readonly opening: Opening;
   /** Every opening that proved writable, oldest first: the ancestry that logs are held against (rule S2). */
   readonly openings: readonly ProvedOpening[];
@@ -57,6 +59,17 @@ export interface PlanMember {
   readonly agentAddress: string;
   readonly databaseHost: string;
   readonly databasePort: number;
+}
+
+export interface RecloneWish {
+  /** No other wish of this cluster has it: the epoch and version of the plan that brought it. */
+  readonly wish: string;
+  /** Of the memory that it is meant for (rule E5): whoever begins anew has a new copy already. */
+  readonly identity: string;
+  /** The replica to be copied; undefined: the leader. */
+  readonly from: string | undefined;
+  /** What only this member has need not be saved. */
+  readonly salvageWaived: boolean;
 }
 
 /** How this epoch is opened. Replicas are pointed at the leader only once it is proved (rule S4). */
@@ -97,6 +110,12 @@ export interface AutomaticFailover {
 
 export const memberOf = (plan: Plan, name: string): PlanMember | undefined =>
   plan.members.find((member) => member.name === name);
+
+/** A wish that is meant for this very member. */
+export function recloneWishFor(plan: Plan, name: string, identity: string): RecloneWish | undefined {
+  const wish = Object.hasOwn(plan.reclones, name) ? plan.reclones[name] : undefined;
+  return wish?.identity === identity ? wish : undefined;
+}
 
 export const isProved = (plan: Plan): boolean => plan.opening.state === 'proved';
 

@@ -24,6 +24,10 @@ export interface Policy {
   readonly failoverWindowMs: DurationMs;
   /** How far identifiers jump when a failover may have lost writes. */
   readonly identifierGap: IdentifierGap;
+  /** How long a member keeps the data that a copy has replaced. */
+  readonly oldDataRetentionMs: DurationMs;
+  /** How long a member keeps the writes that only it had; 0: until somebody removes them. */
+  readonly salvageRetentionMs: DurationMs;
   /** Wishes about single members, by name. */
   readonly members: Readonly<Record<string, MemberPolicy>>;
   /** How many ledger entries are kept. */
@@ -73,6 +77,8 @@ export const DEFAULT_POLICY: Policy = {
   restartTimeoutMs: asDuration(10_000),
   failoverWindowMs: asDuration(60_000),
   identifierGap: { bigint: 1_000_000, integer: 10_000 },
+  oldDataRetentionMs: asDuration(24 * 3_600_000),
+  salvageRetentionMs: asDuration(90 * 24 * 3_600_000),
   members: {},
   ledgerRetention: 1000,
 };

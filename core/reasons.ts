@@ -54,6 +54,10 @@ export const REASONS = {
   IN_MAINTENANCE: 'somebody works on it',
   WOULD_LOSE: 'another member has writes that it lacks',
   NOT_PREFERRED: 'another member is preferred: more advanced, or of a higher priority, or first by name',
+  REINIT: 'an operator wants its data replaced by a copy',
+  REINIT_CANCELLED: 'an operator does not want its data replaced any more',
+  REINIT_OF_LEADER: 'it leads: switch over first',
+  REINIT_FROM_ITSELF: 'it cannot be copied to itself',
   MAINTENANCE_OF_LEADER: 'it leads: switch over first, or pause the cluster',
   SYNCHRONOUS_SET: 'the set of replicas that confirm writes is changed',
   SHORT_OF_REPLICAS:

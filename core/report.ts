@@ -145,6 +145,16 @@ export interface DatabaseReport {
   readonly lowered: LoweredSessions;
   /** True when the log of a dead or closed server can be read and handed to a candidate. */
   readonly tailReadable: boolean;
+  /** A copy of another member's data that is being made here, to replace this member's. */
+  readonly copying: Copying | undefined;
+}
+
+export interface Copying {
+  /** The member that it is of. */
+  readonly from: string;
+  readonly doneBytes: number;
+  /** 0: not known yet. */
+  readonly totalBytes: number;
 }
 
 /** They have lowered their own durability, or somebody has for them: what is acknowledged to them may be on no replica. */

@@ -52,6 +52,8 @@ export interface MemberStatus {
   readonly followers: readonly string[];
   /** Of the leader: sessions that are outside of the cluster's durability, as far as can be seen; null: none. */
   readonly lowered: LoweredSessions | null;
+  /** A copy of another member's data that is being made to replace this member's; `totalBytes` 0: not known yet. */
+  readonly copying: { readonly from: string; readonly doneBytes: number; readonly totalBytes: number } | null;
   readonly heardMsAgo: number | null;
   readonly problem: { readonly code: string; readonly text: string } | null;
 }

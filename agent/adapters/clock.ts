@@ -1,6 +1,6 @@
 /** The agent's clocks (`core/clock.ts`). */
 import { uptime } from 'node:os';
-import { asMonotonic, type MonotonicMs } from '#core/brand.js';
+import { asMonotonic, type MonotonicMs, asWall, type WallMs } from '#core/brand.js';
 import { createExpiryClock } from '#core/clock.js';
 
 /** It holds a lease, so it counts what the machine slept. */
@@ -12,3 +12,6 @@ export const createClock = (): (() => MonotonicMs) =>
 
 /** It keeps promises (V2), so it counts nothing of that. */
 export const waitClock = (): MonotonicMs => asMonotonic(performance.now());
+
+/** For people, and for what is kept for days. */
+export const wallNow = (): WallMs => asWall(Date.now());

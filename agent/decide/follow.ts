@@ -3,11 +3,13 @@
  * that left it is taken back to where it did, by itself.
  */
 import { asDuration } from '#core/brand.js';
-import { databaseAddress, memberOf, type Plan, upstreamOf } from '#core/plan.js';
+import { databaseAddress, memberOf, type Plan, recloneWishFor, upstreamOf } from '#core/plan.js';
 import type { Action, AgentState, Context, Observed } from '#agent/decide/state.js';
 
 /** Reading a whole log back and copying what changed since; a clone would take longer. */
 const REWIND_WITHIN = asDuration(3_600_000);
+/** One that stalls is given up by the engine much earlier; the largest data takes days. */
+const RECLONE_WITHIN = asDuration(14 * 24 * 3_600_000);
 
 export function followStep(
   state: AgentState,
@@ -36,12 +38,33 @@ export function followStep(
   if (position === undefined) return undefined;
   const stands = context.rules.S2(position, plan.openings);
   if (stands === 'behind' || stands === 'equal') return follow;
-  return rewindStep(state, plan);
+  return rewindStep(plan);
 }
 
-/** One that cannot be rewound stays closed, and its problem says why, until somebody else leads. */
-function rewindStep(state: AgentState, plan: Plan): Action | undefined {
+function rewindStep(plan: Plan): Action | undefined {
   const leader = memberOf(plan, plan.leader);
-  if (leader === undefined || state.unrewindableEpoch === plan.epoch) return undefined;
+  if (leader === undefined) return undefined;
   return { kind: 'rewind', leader, openings: plan.openings, timeoutMs: REWIND_WITHIN };
+}
+
+/**
+ * A copy of other data in place of this one's: where nothing else helps, or an operator wishes it. Only of a proved leader's line (S4), and
+ * from whatever the database is now.
+ */
+export function recloneStep(state: AgentState, plan: Plan, context: Context): Action | undefined {
+  const { durable, member } = state;
+  const wish = recloneWishFor(plan, member, durable.identity);
+  const isWished = wish !== undefined && wish.wish !== durable.recloned;
+  const leader = memberOf(plan, plan.leader);
+  if (leader === undefined || leader.name === member || !context.rules.S4(plan)) return undefined;
+  if (!isWished && state.recloneEpoch !== plan.epoch) return undefined;
+  return {
+    kind: 'reclone',
+    leader,
+    source: (isWished && wish.from !== undefined ? memberOf(plan, wish.from) : undefined) ?? leader,
+    openings: plan.openings,
+    wish: isWished ? wish.wish : undefined,
+    salvageWaived: isWished && wish.salvageWaived,
+    timeoutMs: RECLONE_WITHIN,
+  };
 }

@@ -5,9 +5,9 @@
 import { after, asDuration, type DurationMs, type Epoch, highest, NO_EPOCH, since } from '#core/brand.js';
 import { sameDurability } from '#core/durability.js';
 import { isReleased, type Plan } from '#core/plan.js';
-import { followStep } from '#agent/decide/follow.js';
+import { followStep, recloneStep } from '#agent/decide/follow.js';
 import { isGuarded } from '#agent/decide/guard.js';
-import { isDown } from '#agent/decide/observe.js';
+import { isDown, stopsItself } from '#agent/decide/observe.js';
 import { keepsPromise } from '#agent/decide/promise.js';
 import { closeWithin, mustCloseAsAnother } from '#agent/decide/replaced.js';
 import { grantedUntil, mayBeOpen, mayOpen } from '#agent/decide/right.js';
@@ -37,7 +37,8 @@ export function nextAction(state: AgentState, context: Context): AgentState {
     return run(state, plan.epoch, { kind: 'fence', withinMs: fenceWithin(state, plan, context) }, context);
   }
   const sealing = state.durable.sealedEpoch > plan.epoch;
-  if (state.action !== undefined && !givesWay(state.action, plan, sealing)) return state;
+  const copy = recloneStep(state, plan, context);
+  if (state.action !== undefined && !givesWay(state.action, plan, sealing, copy)) return state;
   if (context.now < state.retryAt) return state;
   const wanted = sealing
     ? sealStep(state, plan, database, context)
@@ -46,10 +47,20 @@ export function nextAction(state: AgentState, context: Context): AgentState {
 }
 
 /** S1 waits for no step that only serves the old plan; and nobody goes on following one who leads no more. */
-function givesWay({ action: { kind }, epoch }: ActionUnderWay, plan: Plan, sealing: boolean): boolean {
-  if (kind === 'follow') return sealing || epoch < plan.epoch;
+function givesWay(
+  { action, epoch }: ActionUnderWay,
+  plan: Plan,
+  sealing: boolean,
+  wanted: Action | undefined,
+): boolean {
+  const { kind } = action;
+  if (kind === 'follow' || kind === 'reclone') return sealing || epoch < plan.epoch || isOff(action, wanted);
   return sealing && (kind === 'keepSlots' || kind === 'checkpoint' || kind === 'setDurability');
 }
+
+/** A copy that was wished, and is wished no more, or otherwise. */
+const isOff = (action: Action, wanted: Action | undefined): boolean =>
+  action.kind === 'reclone' && (wanted?.kind !== 'reclone' || wanted.wish !== action.wish);
 
 /** `epoch`: of the plan that it serves. */
 function run(state: AgentState, epoch: Epoch, action: Action, context: Context): AgentState {
@@ -98,8 +109,8 @@ function mustFence(state: AgentState, plan: Plan, database: Observed, context: C
   // A promotion that was begun may land at any moment: the right to be open bounds it like an open database.
   if (isPromoting(state) && (!mayOpen || state.durable.openingEpoch !== plan.epoch)) return true;
   if (!isDown(database.state) && mayAccept(state, database)) return !mayOpen;
-  // Dead, but not its children: one that is busy can still commit. A rewind stops its closed server by itself.
-  if (isDown(database.state) && !database.processesGone) return state.action?.action.kind !== 'rewind';
+  // Dead, but not its children: one that is busy can still commit.
+  if (isDown(database.state) && !database.processesGone) return !stopsItself(state.action);
   // F1: what is not open any more at this epoch, or never will be, is closed for good, and is confirmed so.
   const closed = isDown(database.state) || (database.role === 'replica' && !isOpening(state, plan));
   return isOver(state, plan) && closed && state.durable.fencedEpoch < plan.epoch;
@@ -169,6 +180,8 @@ function logIsWanted(state: AgentState, plan: Plan, database: Observed): boolean
 }
 
 function planStep(state: AgentState, plan: Plan, database: Observed, context: Context): Action | undefined {
+  const copy = recloneStep(state, plan, context);
+  if (copy !== undefined) return copy;
   if (isDown(database.state)) return startStep(state, plan, database, context);
   if (database.state !== 'running') return undefined;
   return plan.leader === state.member

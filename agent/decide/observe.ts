@@ -34,6 +34,10 @@ export function isDown(state: string): boolean {
   return state === 'crashed' || state === 'stopped' || state === 'fenced';
 }
 
+/** A step that stops its closed server by itself, and waits for the server's children. */
+export const stopsItself = (under: ActionUnderWay | undefined): boolean =>
+  under?.action.kind === 'rewind' || under?.action.kind === 'reclone';
+
 /** Between a step's end and the next look the step's own result is the newest knowledge. */
 export function afterStep(
   database: Observed | undefined,
@@ -56,6 +60,8 @@ export function afterStep(
     case 'started':
     case 'rewound':
       return { ...seen, state: 'running', role: 'replica', processesGone: false };
+    case 'recloned':
+      return { ...seen, state: 'fenced', role: 'unknown', processesGone: true, streaming: false };
     case 'sealed':
       return { ...seen, position: result.position, upstream: undefined, streaming: false };
     case 'following': {

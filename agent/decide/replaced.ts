@@ -7,7 +7,7 @@ import type { DurationMs } from '#core/brand.js';
 import { comparePlans, isBeingAdopted, isReleased, type Plan } from '#core/plan.js';
 import type { Problem } from '#core/report.js';
 import { timingsOf } from '#core/timings.js';
-import { isDown } from '#agent/decide/observe.js';
+import { isDown, stopsItself } from '#agent/decide/observe.js';
 import type { AgentState, Context, Observed } from '#agent/decide/state.js';
 
 /** Released, nothing is promised any more: whoever is there lets go. */
@@ -45,8 +45,8 @@ export function mustCloseAsAnother(state: AgentState, database: Observed, mayAcc
       ? hasForgotten && durable.plan === undefined && database.bootClosed
       : !isBeingAdopted(replacedBy);
   if (!isInCare) return false;
-  // Dead, but not its children; a rewind stops its closed server by itself.
-  if (isDown(database.state)) return !database.processesGone && state.action?.action.kind !== 'rewind';
+  // Dead, but not its children.
+  if (isDown(database.state)) return !database.processesGone && !stopsItself(state.action);
   return mayAccept;
 }
 

@@ -119,6 +119,7 @@ function databaseReport(state: AgentState, context: Silently): DatabaseReport {
       followers: [],
       lowered: NOBODY_LOWERED,
       tailReadable: false,
+      copying: undefined,
     };
   }
   const age = since(lastProof(state, database), context.now);
@@ -134,6 +135,7 @@ function databaseReport(state: AgentState, context: Silently): DatabaseReport {
     followers: database.followers,
     lowered: database.lowered,
     tailReadable: database.tailReadable,
+    copying: database.copying,
   };
 }
 

@@ -1,6 +1,6 @@
 /** What an engine's step came to. */
 import { assertNever } from '#core/assert.js';
-import { after, asDuration, type Epoch, highest, type MonotonicMs } from '#core/brand.js';
+import { after, asDuration, type Epoch, highest, type MonotonicMs, NO_EPOCH } from '#core/brand.js';
 import type { Position } from '#core/position.js';
 import { isOver, SLOTS_EVERY } from '#agent/decide/next-action.js';
 import { afterStep } from '#agent/decide/observe.js';
@@ -9,8 +9,10 @@ import type { ActionUnderWay, AgentState, Context, Result } from '#agent/decide/
 const RETRY_AFTER = asDuration(500);
 const FENCE_AGAIN_AFTER = asDuration(20);
 const REWIND_AGAIN_AFTER = asDuration(3000);
-/** A rewind that ended like this is not tried again behind the same leader. */
-const FINAL = ['REWIND_IMPOSSIBLE', 'REWIND_BROKEN'];
+/** Nobody waits for it but people, and what it lacks they have to bring. */
+const RECLONE_AGAIN_AFTER = asDuration(10_000);
+/** What ended like this is not tried again behind the same leader: a copy is made. A start may find a rewind that was torn. */
+const FINAL = ['REWIND_IMPOSSIBLE', 'REWIND_BROKEN', 'LOG_GONE'];
 
 /** `endedAt`: when the step ended; what a look that began before that saw is old. */
 export function takeResult(
@@ -21,7 +23,7 @@ export function takeResult(
   context: Context,
 ): AgentState {
   const under = state.action;
-  if (under?.id !== id) return state;
+  if (under?.id !== id) return result.kind === 'recloned' ? withCopy(state, result) : state;
   const database =
     result.kind === 'fenced' && !context.rules.F2(result)
       ? state.database
@@ -79,6 +81,15 @@ export function takeResult(
     case 'rewound':
       // Where its log ends now is to be read anew.
       return { ...ended, sealed: undefined, problem: undefined };
+    case 'recloned':
+      return {
+        ...ended,
+        durable: { ...withCopy(ended, result).durable, recloned: wishOf(under) ?? ended.durable.recloned },
+        recloneEpoch: NO_EPOCH,
+        sealed: undefined,
+        followed: undefined,
+        stoppedByFence: true,
+      };
     case 'released':
       return {
         ...ended,
@@ -127,19 +138,40 @@ function failed(
     case 'checkpoint':
       // Asked for again as long as somebody waits for it.
       return { ...tried, prepare: undefined };
+    case 'follow':
     case 'rewind':
+    case 'start': {
+      const isFinal = FINAL.includes(result.code);
+      const isRewind = under.action.kind === 'rewind';
       return {
         ...tried,
         problem: { code: result.code, text: result.text },
         // Where nothing was changed, what was read after the seal still holds.
-        sealed: FINAL.includes(result.code) ? tried.sealed : undefined,
-        unrewindableEpoch: FINAL.includes(result.code) ? under.epoch : state.unrewindableEpoch,
-        retryAt: after(context.now, REWIND_AGAIN_AFTER),
+        sealed: isRewind && !isFinal ? undefined : tried.sealed,
+        recloneEpoch: isFinal ? under.epoch : state.recloneEpoch,
+        retryAt: isRewind && !isFinal ? after(context.now, REWIND_AGAIN_AFTER) : tried.retryAt,
+      };
+    }
+    case 'reclone':
+      return {
+        ...tried,
+        problem: { code: result.code, text: result.text },
+        sealed: undefined,
+        retryAt: after(context.now, RECLONE_AGAIN_AFTER),
       };
     default:
       return { ...tried, problem: { code: result.code, text: result.text } };
   }
 }
+
+/** E5: whatever became of the step that made it, this copy is this member's now. */
+const withCopy = (state: AgentState, { copyId }: Result & { kind: 'recloned' }): AgentState => ({
+  ...state,
+  durable: { ...state.durable, copyId },
+});
+
+const wishOf = ({ action }: ActionUnderWay): string | undefined =>
+  action.kind === 'reclone' ? action.wish : undefined;
 
 /** An opening that is proved again after a restart is known already. */
 function openedAt(durable: AgentState['durable'], epoch: Epoch): AgentState['durable'] {

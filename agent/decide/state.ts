@@ -76,8 +76,8 @@ export interface AgentState {
   readonly inForce: DurabilityReport | undefined;
   /** Whom `follow` was done for, at which epoch. */
   readonly followed: Followed | undefined;
-  /** The epoch whose leader's history this log left for good: only a clone helps. */
-  readonly unrewindableEpoch: Epoch;
+  /** The epoch at which neither the log of its leader nor a rewind brings this member there: only a copy does. */
+  readonly recloneEpoch: Epoch;
   /** The epoch at which this leader was told to close in order. */
   readonly stepDownEpoch: Epoch;
   readonly prepare: Prepare | undefined;
@@ -116,6 +116,8 @@ export interface DurableState {
   /** The epoch whose opening was begun: a database that dies after that is closed at it (F1), also for the next incarnation. */
   readonly openingEpoch: Epoch;
   readonly releasedEpoch: Epoch;
+  /** The operator's wish for a copy that was fulfilled last. */
+  readonly recloned: string | undefined;
 }
 
 export interface Followed {
@@ -257,6 +259,15 @@ export type Action =
     }
   | { readonly kind: 'checkpoint'; readonly timeoutMs: DurationMs }
   | {
+      readonly kind: 'reclone';
+      readonly leader: PlanMember;
+      readonly source: PlanMember;
+      readonly openings: readonly ProvedOpening[];
+      readonly wish: string | undefined;
+      readonly salvageWaived: boolean;
+      readonly timeoutMs: DurationMs;
+    }
+  | {
       readonly kind: 'rewind';
       readonly leader: PlanMember;
       readonly openings: readonly ProvedOpening[];
@@ -286,6 +297,7 @@ export type Result =
   | { readonly kind: 'slotsKept' }
   | { readonly kind: 'checkpointed' }
   | { readonly kind: 'rewound' }
+  | { readonly kind: 'recloned'; readonly copyId: string | undefined }
   | { readonly kind: 'released' }
   | { readonly kind: 'failed'; readonly code: string; readonly text: string };
 
@@ -405,7 +417,7 @@ export function startState(start: {
     opened: undefined,
     inForce: undefined,
     followed: undefined,
-    unrewindableEpoch: NO_EPOCH,
+    recloneEpoch: NO_EPOCH,
     stepDownEpoch: NO_EPOCH,
     prepare: undefined,
     holdEnd: undefined,

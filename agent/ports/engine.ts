@@ -30,6 +30,8 @@ export interface Engine {
   inspect(peers: readonly PlanMember[]): Promise<readonly Finding[]>;
   /** Called before `start`, and whenever the cluster's profile changes. */
   setTimings(timings: EngineTimings): void;
+  /** Called once a plan is known, and whenever its policy changes. */
+  setRetention(retention: Retention): void;
 }
 
 export interface EngineIdentity {
@@ -40,6 +42,15 @@ export interface EngineIdentity {
    * tells.
    */
   readonly copyId: string | undefined;
+  /** The copy that this one has replaced, when an agent made it and ended before it was known to be here. */
+  readonly replacedCopyId: string | undefined;
+}
+
+/** How long what lies beside the data is kept. */
+export interface Retention {
+  readonly oldDataMs: DurationMs;
+  /** 0: for good. */
+  readonly salvageMs: DurationMs;
 }
 
 export interface EngineTimings {
@@ -99,6 +110,7 @@ export type EngineAction =
    * Nobody: as it was found.
    */
   | { readonly kind: 'setDurability'; readonly durability: Durability; readonly timeoutMs: DurationMs }
+  /** Code LOG_GONE: what comes next in the log is not there any more, and a copy is needed. */
   | {
       readonly kind: 'follow';
       readonly leader: PlanMember;
@@ -109,8 +121,23 @@ export type EngineAction =
   /** Writes everything to disk, so that a stop that follows is short. */
   | { readonly kind: 'checkpoint'; readonly timeoutMs: DurationMs }
   /**
+   * Copies the data of `source`, the leader or a replica of it, beside this closed member's own, saves what only this one has, and puts the copy in
+   * its place; the server is then to be started. Codes: SALVAGE_FAILED and RECLONE_IMPOSSIBLE (nothing changed, an operator is needed); any
+   * other is worth another try.
+   */
+  | {
+      readonly kind: 'reclone';
+      readonly leader: PlanMember;
+      readonly source: PlanMember;
+      readonly openings: readonly ProvedOpening[];
+      /** The operator's wish that it fulfils; undefined: none. */
+      readonly wish: string | undefined;
+      readonly salvageWaived: boolean;
+      readonly timeoutMs: DurationMs;
+    }
+  /**
    * Takes a closed member whose log has diverged back to where the leader's history leaves it, keeps what that destroys, and starts it
-   * closed. Codes: REWIND_IMPOSSIBLE (nothing changed), REWIND_BROKEN (to be cloned anew); any other is worth another try.
+   * closed. Codes: REWIND_IMPOSSIBLE (nothing changed), REWIND_BROKEN (to be cloned anew, a start says so too); any other is worth another try.
    */
   | {
       readonly kind: 'rewind';
@@ -144,6 +171,8 @@ export type ActionResult =
   | { readonly kind: 'slotsKept' }
   | { readonly kind: 'checkpointed' }
   | { readonly kind: 'rewound' }
+  /** `copyId`: of what is there now, see EngineIdentity. */
+  | { readonly kind: 'recloned'; readonly copyId: string | undefined }
   | { readonly kind: 'released' }
   | { readonly kind: 'failed'; readonly code: string; readonly text: string };
 

@@ -23,6 +23,8 @@ export interface Durable {
   readonly openingEpoch: Epoch;
   /** Highest epoch of a plan by which this database was let go. */
   readonly releasedEpoch: Epoch;
+  /** The last wish (`RecloneWish`) that was fulfilled. */
+  readonly recloned: string | undefined;
 }
 
 /** What lies there. */

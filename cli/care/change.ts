@@ -12,7 +12,9 @@ export interface ChangeRequest extends Asked {
 
 export async function change(
   request: ChangeRequest,
-  command: OperatorCommand & { readonly kind: 'pause' | 'resume' | 'maintenance' | 'setPolicy' },
+  command: OperatorCommand & {
+    readonly kind: 'pause' | 'resume' | 'maintenance' | 'reinit' | 'cancelReinit' | 'setPolicy';
+  },
   operator: Operator,
   terminal: Terminal,
 ): Promise<void> {
@@ -30,6 +32,10 @@ function inWords(command: Parameters<typeof change>[1], { cluster, epoch, leader
       return command.on
         ? `${command.member} is in maintenance: it is not appointed and may be away until tanist maintenance ${cluster} ${command.member} off`
         : `${command.member} is back from maintenance: it is eligible again soon after it streams from ${leader}`;
+    case 'reinit':
+      return `${command.member} copies ${command.from ?? leader} beside its own data, which is kept; watch it: tanist status ${cluster} --watch`;
+    case 'cancelReinit':
+      return `${command.member} keeps the data that it has, and follows ${leader} as far as it can`;
     case 'setPolicy':
       return `cluster ${cluster} has its new policy: profile ${policy.profile}, durability ${formatDurabilityPolicy(policy.durability)}`;
   }

@@ -16,6 +16,7 @@ import { formatDuration, formatSize } from '#cli/config/units.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
+const YEAR = 365 * 24 * HOUR;
 const MIB = 2 ** 20;
 const TIB = 2 ** 40;
 const HIGHEST_PRIORITY = 1000;
@@ -37,6 +38,8 @@ export const policySchema = section({
     bigint: count(0, 1_000_000_000_000).prefault(DEFAULT_POLICY.identifierGap.bigint),
     integer: count(0, 1_000_000_000).prefault(DEFAULT_POLICY.identifierGap.integer),
   }).prefault({}),
+  oldDataRetention: duration(0, 10 * YEAR).prefault(formatDuration(DEFAULT_POLICY.oldDataRetentionMs)),
+  salvageRetention: duration(0, 10 * YEAR).prefault(formatDuration(DEFAULT_POLICY.salvageRetentionMs)),
   members: z
     .record(
       name(),
@@ -79,6 +82,8 @@ export function readPolicy(file: string): Policy {
     restartTimeoutMs: value.restartTimeout,
     failoverWindowMs: value.failoverWindow,
     identifierGap: value.identifierGap,
+    oldDataRetentionMs: value.oldDataRetention,
+    salvageRetentionMs: value.salvageRetention,
     members: Object.fromEntries(
       Object.entries(value.members).map(([member, wishes]) => [
         member,

@@ -1,10 +1,10 @@
 /** The answer to `tanist status`, for people: one line per cluster, one table of its members, and what to do next. */
 import type { LoweredSessions } from '#core/report.js';
-import type { ClusterStatus, StatusDocument } from '#core/status.js';
+import type { ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
 import type { ControllerAnswer, StatusAnswer } from '#cli/status/ask.js';
 import { renderMembers } from '#cli/status/members.js';
 import type { Paint, Style } from '#cli/view/paint.js';
-import { formatReason } from '#cli/view/words.js';
+import { formatBytes, formatReason } from '#cli/view/words.js';
 
 export function renderStatus({ document, controllers }: StatusAnswer, paint: Paint): string {
   const parts = [controllersLine(controllers, paint)];
@@ -70,12 +70,22 @@ const notes = ({ members, heldMs, failoverHeldMs }: ClusterStatus): readonly str
     : [
         `  damped: the last automatic failover was lately, so another one is held for ${Math.ceil(failoverHeldMs / 1000)} s`,
       ]),
-  ...members.flatMap(({ name, problem, followers, lowered }) => [
+  ...members.flatMap(({ name, problem, followers, lowered, copying }) => [
+    ...(copying === null ? [] : [`  ${name}: ${copyingText(copying)}`]),
     ...(problem === null ? [] : [`  ${name}: ${problem.code}: ${problem.text}`]),
     ...(followers.length === 0 ? [] : [`  ${name}: also followed by ${followers.join(', ')} (no members)`]),
     ...(lowered === null ? [] : loweredNotes(name, lowered)),
   ]),
 ];
+
+const BAR_WIDTH = 30;
+
+function copyingText({ from, doneBytes, totalBytes }: NonNullable<MemberStatus['copying']>): string {
+  if (totalBytes === 0) return `a copy of ${from} is about to begin`;
+  const share = Math.min(1, doneBytes / totalBytes);
+  const bar = '#'.repeat(Math.floor(share * BAR_WIDTH)).padEnd(BAR_WIDTH, '.');
+  return `copied from ${from} [${bar}] ${Math.floor(share * 100)} %, ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`;
+}
 
 function loweredNotes(leader: string, { sessions, named }: LoweredSessions): readonly string[] {
   const unnamed = sessions - named.reduce((sum, kind) => sum + kind.sessions, 0);

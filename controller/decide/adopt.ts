@@ -197,6 +197,7 @@ function firstPlan(
     // The set grows once the opening is proved.
     durability: NO_DURABILITY,
     upstreams: upstreamsOf(policy, leader),
+    reclones: {},
     opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted', mayLack: false },
     openings: before?.openings ?? [],
     lastFailover: undefined,

@@ -37,6 +37,8 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
     leader: choice.member,
     eligible: context.rules.V5(known.eligible, choice.sealed, choice.member),
     joining: [],
+    // What was wished for its data has been overtaken.
+    reclones: withoutKey(old.reclones, choice.member),
     // A4: L5's proof, just asked, ends whatever was granted under a hold.
     holdMs: asDuration(0),
     // Who begins anew has confirmed nothing.
@@ -61,6 +63,9 @@ export function appoint(cluster: ClusterState, attempt: Attempt, context: Contex
     },
   );
 }
+
+const withoutKey = <T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> =>
+  Object.fromEntries(Object.entries(record).filter(([name]) => name !== key));
 
 /** Undefined: an operator asked for it, or the leader stays the same. */
 function automaticFailover(

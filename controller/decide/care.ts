@@ -4,7 +4,7 @@
  */
 import { nextVersion } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
-import { isProved, memberOf, type Plan } from '#core/plan.js';
+import { isProved, memberOf, type Plan, type RecloneWish } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { isOpenToWishes } from '#controller/decide/forecast.js';
@@ -49,6 +49,48 @@ export function setMaintenance(
   return change(cluster, plan, { maintenance, ...sets }, why, request, context);
 }
 
+/** The wish stays in the plan, where it outlives controllers and agents; the member's agent remembers which one it has fulfilled. */
+export function reinit(
+  cluster: ClusterState,
+  plan: Plan,
+  { member, from, waiveSalvage, by }: OperatorCommand & { kind: 'reinit' },
+  request: number,
+  context: Context,
+): ClusterState {
+  const named = memberOf(plan, member);
+  const unknown =
+    named === undefined ? member : from !== undefined && memberOf(plan, from) === undefined && from;
+  if (named === undefined || typeof unknown === 'string') {
+    replyError(request, 'MEMBER_UNKNOWN', `${String(unknown)} is no member of ${cluster.name}`, context);
+    return cluster;
+  }
+  if (member === plan.leader)
+    return refuse(cluster, reason('REINIT_OF_LEADER', { member }), request, context);
+  if (from === member) return refuse(cluster, reason('REINIT_FROM_ITSELF', { member }), request, context);
+  const wish: RecloneWish = {
+    wish: `${plan.epoch}.${nextVersion(plan.version)}`,
+    identity: named.identity,
+    from: from === plan.leader ? undefined : from,
+    salvageWaived: waiveSalvage,
+  };
+  const evidence = { member, from: from ?? plan.leader, by, ...(waiveSalvage ? { salvage: 'waived' } : {}) };
+  const reclones = { ...plan.reclones, [member]: wish };
+  return change(cluster, plan, { reclones }, reason('REINIT', evidence), request, context);
+}
+
+export function cancelReinit(
+  cluster: ClusterState,
+  plan: Plan,
+  { member, by }: OperatorCommand & { kind: 'cancelReinit' },
+  request: number,
+  context: Context,
+): ClusterState {
+  if (!Object.hasOwn(plan.reclones, member)) return asIs(cluster, plan, request, context);
+  const why = reason('REINIT_CANCELLED', { member, by });
+  const reclones = Object.fromEntries(Object.entries(plan.reclones).filter(([name]) => name !== member));
+  return change(cluster, plan, { reclones }, why, request, context);
+}
+
 export function changePolicy(
   cluster: ClusterState,
   plan: Plan,
@@ -69,7 +111,7 @@ export function changePolicy(
 function change(
   cluster: ClusterState,
   plan: Plan,
-  changed: Partial<Pick<Plan, 'care' | 'maintenance' | 'eligible' | 'joining' | 'policy'>>,
+  changed: Partial<Pick<Plan, 'care' | 'maintenance' | 'eligible' | 'joining' | 'policy' | 'reclones'>>,
   why: Reason,
   request: number,
   context: Context,

@@ -73,7 +73,7 @@ export function choose(
   switch (chosen.kind) {
     case 'none': {
       const itself =
-        proof === 'stated' && !keepsConfirmed(plan, attempt, context)
+        proof === 'stated' && !keepsConfirmed(plan, attempt, true, context)
           ? leaderItself(cluster, plan)
           : undefined;
       if (itself !== undefined) return { kind: 'chosen', choice: choiceOfItself(plan, itself) };

@@ -264,11 +264,12 @@ function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
     return giveUpWish(cluster, plan, attempt, why, context);
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
   const isOldLeader = member === plan.leader;
+  const { position } = attempt.choice;
   if (
     mayLackConfirmed(
       plan,
       attempt,
-      { isOldLeader, isComplete: attempt.choice.isComplete, hasAll: false },
+      { position, isOldLeader, isComplete: attempt.choice.isComplete, hasAll: false },
       context,
     )
   ) {

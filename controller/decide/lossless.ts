@@ -4,7 +4,7 @@
  */
 import type { SealedCandidate } from '#core/choose.js';
 import type { Plan } from '#core/plan.js';
-import { comparePositions } from '#core/position.js';
+import { comparePositions, type Position } from '#core/position.js';
 import type { Attempt, ClusterState, Context } from '#controller/decide/state.js';
 import { isSilent } from '#controller/decide/suspect.js';
 
@@ -26,23 +26,24 @@ export function isComplete(
   sealed: readonly SealedCandidate[],
   context: Pick<Context, 'rules'>,
 ): boolean {
-  const below = sealed.filter(({ position }) => {
-    const stands = comparePositions(candidate.position, position);
-    return stands === 'ahead' || stands === 'equal';
-  });
+  const below = sealed.filter(({ position }) => holds(candidate.position, position));
   return isLossless(plan, below, context);
 }
 
-/** Nobody leads who may lack a write that replicas confirmed, unless an operator accepts that. */
+/** Nobody leads who may lack a write that replicas confirmed, unless an operator accepts that. `hasOpening`: the newest is in its log. */
 export function keepsConfirmed(
   { policy, durability }: Plan,
   { wish }: Pick<Attempt, 'wish'>,
+  hasOpening: boolean,
   { rules }: Pick<Context, 'rules'>,
 ): boolean {
-  return wish?.acceptLoss !== true && rules.S5_keeps(policy.durability.mode, durability.acknowledgements);
+  const { mode } = policy.durability;
+  return wish?.acceptLoss !== true && rules.S5_keeps(mode, durability.acknowledgements, hasOpening);
 }
 
 interface Candidate {
+  /** Undefined: the old leader, which could not be asked. */
+  readonly position: Position | undefined;
   readonly isOldLeader: boolean;
   readonly isComplete: boolean;
   /** What the old leader had is at hand. */
@@ -52,10 +53,12 @@ interface Candidate {
 export function mayLackConfirmed(
   plan: Plan,
   attempt: Pick<Attempt, 'wish'>,
-  { isOldLeader, isComplete: isSure, hasAll }: Candidate,
+  { position, isOldLeader, isComplete: isSure, hasAll }: Candidate,
   context: Pick<Context, 'rules'>,
 ): boolean {
-  return !isOldLeader && !isSure && !hasAll && keepsConfirmed(plan, attempt, context);
+  const newest = plan.openings.at(-1);
+  const hasOpening = newest === undefined || (position !== undefined && holds(position, newest.position));
+  return !isOldLeader && !isSure && !hasAll && keepsConfirmed(plan, attempt, hasOpening, context);
 }
 
 /** Before anybody is sealed: whether enough are heard that a seal could end the old leader without any wait. */
@@ -66,4 +69,9 @@ export function couldBeLossless(cluster: ClusterState, plan: Plan, { rules, now 
     return picture?.connected === true && !isSilent(picture, plan, now);
   });
   return rules.S5(synchronous.length, acknowledgements, heard.length);
+}
+
+function holds(log: Position, other: Position): boolean {
+  const stands = comparePositions(log, other);
+  return stands === 'ahead' || stands === 'equal';
 }

@@ -5,7 +5,7 @@ import { isReleased } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
 import { beginInspection, adopt } from '#controller/decide/adopt.js';
 import { mayAct } from '#controller/decide/authority.js';
-import { changePolicy, setCare, setMaintenance } from '#controller/decide/care.js';
+import { cancelReinit, changePolicy, reinit, setCare, setMaintenance } from '#controller/decide/care.js';
 import { isInDoubt } from '#controller/decide/doubt.js';
 import { forecast } from '#controller/decide/forecast.js';
 import { beginHold, endHold } from '#controller/decide/hold.js';
@@ -75,6 +75,10 @@ function inCare(
       return endHold(cluster, plan, command.by, request, context);
     case 'maintenance':
       return setMaintenance(cluster, plan, command, request, context);
+    case 'reinit':
+      return reinit(cluster, plan, command, request, context);
+    case 'cancelReinit':
+      return cancelReinit(cluster, plan, command, request, context);
     case 'setPolicy':
       return changePolicy(cluster, plan, command, request, context);
     case 'release':

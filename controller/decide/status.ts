@@ -118,6 +118,7 @@ function memberStatus(
     appoint: plan === undefined ? 'yes' : memberPolicy(plan.policy, name).appoint,
     followers: extraFollowers(plan, database?.followers ?? []),
     lowered: plan?.leader === name ? loweredOf(database) : null,
+    copying: database?.copying ?? null,
     heardMsAgo: picture?.report === undefined ? null : Math.round(since(picture.receivedAt, now)),
     problem: picture?.report?.problem ?? null,
   };

@@ -18,10 +18,15 @@ export function S5_isLossless(synchronous: number, acknowledgements: number, sea
 
 /**
  * S5, INV-5: where fewer can be sealed, whether nobody leads who may lack a write that replicas confirmed. Under `available` that binds while
- * any of them is counted on; once none is, for none was there, whoever is left may lead.
+ * any of them is counted on; once none is, for none was there, whoever is left may lead that has the newest opening in its log: its leader held
+ * all that was confirmed before (`hasOpening`).
  */
-export function S5_keepsConfirmed(mode: DurabilityPolicy['mode'], acknowledgements: number): boolean {
-  return mode === 'strict' || (mode === 'available' && acknowledgements > 0);
+export function S5_keepsConfirmed(
+  mode: DurabilityPolicy['mode'],
+  acknowledgements: number,
+  hasOpening: boolean,
+): boolean {
+  return mode === 'strict' || (mode === 'available' && (acknowledgements > 0 || !hasOpening));
 }
 
 /**

@@ -33,6 +33,8 @@ const commandSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('hold'), forMs: durationSchema, by }),
   z.strictObject({ kind: z.literal('endHold'), by }),
   z.strictObject({ kind: z.literal('maintenance'), member: name, on: z.boolean(), by }),
+  z.strictObject({ kind: z.literal('reinit'), member: name, from: to, waiveSalvage: z.boolean(), by }),
+  z.strictObject({ kind: z.literal('cancelReinit'), member: name, by }),
   z.strictObject({ kind: z.literal('setPolicy'), policy: policySchema, by }),
 ]);
 

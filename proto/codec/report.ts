@@ -2,6 +2,7 @@
 import type { IdentifierReport } from '#core/identifiers.js';
 import {
   ANSWERING,
+  type Copying,
   DATABASE_ROLES,
   DATABASE_STATES,
   type DatabaseReport,
@@ -19,6 +20,7 @@ import {
   type ToldReport,
   type VouchedReport,
 } from '#core/report.js';
+import type { Copying as WireCopying, Copying__Output } from '#proto/generated/tanist/v1/Copying.js';
 import type { Database, Database__Output } from '#proto/generated/tanist/v1/Database.js';
 import type {
   DurabilityInForce,
@@ -214,6 +216,7 @@ function readDatabase(wire: Database__Output): DatabaseReport {
     followers,
     lowered: wire.lowered ?? NOBODY_LOWERED,
     tailReadable,
+    copying: optional(wire.copying, readCopying),
   };
 }
 
@@ -233,7 +236,20 @@ function writeDatabase(database: DatabaseReport): Database {
     followers: [...database.followers],
     lowered: { ...database.lowered, named: [...database.lowered.named] },
     tailReadable,
+    copying: database.copying === undefined ? null : writeCopying(database.copying),
   };
+}
+
+function readCopying({ from, doneBytes, totalBytes }: Copying__Output): Copying {
+  return {
+    from: readName('report.database.copying.from', from),
+    doneBytes: readCount('report.database.copying.done_bytes', doneBytes),
+    totalBytes: readCount('report.database.copying.total_bytes', totalBytes),
+  };
+}
+
+function writeCopying({ from, doneBytes, totalBytes }: Copying): WireCopying {
+  return { from, doneBytes: writeCount(doneBytes), totalBytes: writeCount(totalBytes) };
 }
 
 function readProbe(wire: Probe__Output): ProbeReport {

@@ -54,6 +54,8 @@ export const policySchema = z
       .strictObject({ bigint: count, integer: count })
       .readonly()
       .prefault(DEFAULT_POLICY.identifierGap),
+    oldDataRetentionMs: durationSchema.prefault(DEFAULT_POLICY.oldDataRetentionMs),
+    salvageRetentionMs: durationSchema.prefault(DEFAULT_POLICY.salvageRetentionMs),
     members: z
       .record(
         name,
@@ -107,6 +109,20 @@ export const planSchema = z
     holdMs: durationSchema,
     durability: z.strictObject({ ...durability, atLeader: z.strictObject(durability).readonly() }).readonly(),
     upstreams: z.record(name, name).readonly(),
+    reclones: z
+      .record(
+        name,
+        z
+          .strictObject({
+            wish: z.string(),
+            identity: z.string(),
+            from: orNull(name),
+            salvageWaived: z.boolean(),
+          })
+          .readonly(),
+      )
+      .readonly()
+      .prefault({}),
     opening: openingSchema,
     openings: z
       .array(

@@ -24,7 +24,7 @@ const DATA_ID = '7';
 const ANSWER_WITHIN_MS = 1_000;
 /** Longer than any case. */
 const ORPHAN_MS = 600_000;
-const CALM = { slowPromotion: 0, refusedPromotion: 0, stubbornFence: 0, failedRewind: 0 };
+const CALM = { slowPromotion: 0, refusedPromotion: 0, stubbornFence: 0, failedRewind: 0, tornRewind: 0 };
 /** What an orphan commits is no value of a case's. */
 const [OF_CASES, OF_ORPHANS] = [0, 1];
 
@@ -32,6 +32,7 @@ const WITNESS: Witness = {
   opened: (db, epoch) => (db.openedAt = epoch),
   acknowledged: () => undefined,
   rewound: () => undefined,
+  recloned: () => undefined,
   closed: () => undefined,
   // INV-7
   follows: (db, leader) => assert(leader.log.contains(db.log), `${db.name} lacks nothing of ${leader.name}`),

@@ -13,7 +13,16 @@ export function engineOver(model: EngineModel, db: Database, agent: Process, tim
     time.owe((keep) => agent.after(ms, () => keep(answer())));
   return {
     check: () =>
-      after(ANSWER_MS, () => ({ engine: 'postgres', dataId: db.log.dataId, copyId: undefined }) as const),
+      after(
+        ANSWER_MS,
+        () =>
+          ({
+            engine: 'postgres',
+            dataId: db.log.dataId,
+            copyId: undefined,
+            replacedCopyId: undefined,
+          }) as const,
+      ),
     isLeftOpen: () => db.bootClosed && !db.isClosed,
     start: (emit) => model.start((at, observation) => emit({ kind: 'observed', at, observation })),
     stop: () => Promise.resolve(agent.kill()),
@@ -32,6 +41,7 @@ export function engineOver(model: EngineModel, db: Database, agent: Process, tim
       return answering;
     },
     inspect: () => Promise.resolve([]),
+    setRetention: () => undefined,
     setTimings: (timings) => model.setTimings(timings),
   };
 }

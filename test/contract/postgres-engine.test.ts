@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_ACKNOWLEDGEMENTS } from '#core/durability.js';
-import { asDuration, asEpoch, asMonotonic } from '#core/brand.js';
+import { asDuration, asEpoch, asMonotonic, asWall } from '#core/brand.js';
 import type { ServerControl } from '#agent/config.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { cloneReplica, createPrimary } from '#test/cluster/postgres.js';
@@ -297,6 +297,7 @@ describe('postgres engine', { timeout: 30_000 }, () => {
       },
       {
         ...{ member: server.name, stateDir, log: () => undefined, now: () => asMonotonic(performance.now()) },
+        wallNow: () => asWall(Date.now()),
         tailSource: { fetch: () => Promise.reject(new Error('not asked for')) },
       },
     );

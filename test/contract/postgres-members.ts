@@ -3,7 +3,7 @@
 // Consequence: what goes wrong here goes wrong in the engine, not in a wire or a loop.
 import { chmodSync, mkdirSync } from 'node:fs';
 import { Client } from 'pg';
-import { asMonotonic } from '#core/brand.js';
+import { asMonotonic, asWall } from '#core/brand.js';
 import type { PlanMember } from '#core/plan.js';
 import type { PostgresConfig } from '#agent/config.js';
 import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
@@ -11,10 +11,11 @@ import { type Connection, createConnection } from '#agent/engines/postgres/conne
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { type Server, type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';
 import type { EngineAction, EngineEvent, Observation } from '#agent/ports/engine.js';
-import type { PostgresServer } from '#test/cluster/postgres.js';
-import { waitFor } from '#test/cluster/processes.js';
+import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
+import { createRunFolder, waitFor } from '#test/cluster/processes.js';
+import { type History, newHistory } from '#test/contract/engine/history.js';
 import { TIMINGS } from '#test/contract/engine/harness.js';
-import { type Actor, type ResultOf, run } from '#test/contract/engine/steps.js';
+import { type Actor, type ResultOf, run, seal } from '#test/contract/engine/steps.js';
 
 export interface Member extends Actor {
   readonly server: PostgresServer;
@@ -94,6 +95,7 @@ function depsFor(server: PostgresServer, logged: Member['logged']): ServerDeps {
         Promise.resolve({ kind: 'refused', text: 'nobody there' }),
     },
     now: () => asMonotonic(performance.now()),
+    wallNow: () => asWall(Date.now()),
     log: (_level, code, fields) => logged.push({ code, fields }),
   };
 }
@@ -121,6 +123,39 @@ export async function stopCaring(): Promise<void> {
   members.clear();
   for (const connection of connections) connection.close();
   connections.clear();
+}
+
+// --- pairs
+
+/** A leader in care, and a replica that streams from it. */
+export async function createPair(
+  label: string,
+  settings: Readonly<Record<string, string>> = {},
+  prepare: (primary: PostgresServer) => void = () => undefined,
+): Promise<{ ann: Member; bob: Member; history: History }> {
+  const primary = await createPrimary({ dir: createRunFolder(label), name: 'ann', settings });
+  prepare(primary);
+  await primary.start();
+  const replica = await cloneReplica(primary, { name: 'bob' });
+  await replica.start();
+  await replica.waitUntilStreaming();
+  const [ann, bob] = [careFor(primary), careFor(replica)];
+  const history = newHistory();
+  await history.open(ann);
+  return { ann, bob, history };
+}
+
+/** The heir is cut off, the old leader goes on writing rows that nobody else will have, and the heir is opened. */
+export async function part(old: Member, heir: Member, history: History): Promise<void> {
+  await old.server.query('create table if not exists kept (text text)');
+  await old.server.query('create table if not exists lost (text text)');
+  await old.server.query(`insert into kept values ('by ${old.name}')`);
+  await heir.server.waitUntilCaughtUpWith(old.server);
+  await seal(heir);
+  await old.server.query(`insert into lost select 'by ${old.name} ' || n from generate_series(1, 500) as n`);
+  await old.server.query(`update kept set text = text || ' and changed'`);
+  await history.open(heir);
+  await heir.server.query(`insert into kept values ('by ${heir.name} alone')`);
 }
 
 // --- clients

@@ -31,15 +31,17 @@ import { rewind } from '#agent/engines/postgres/rewind.js';
 import { type RewindMemo, noteRewind } from '#agent/engines/postgres/rewind-memo.js';
 
 import { type Server, describeServer } from '#agent/engines/postgres/server.js';
-import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
-import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
-import { type History, newHistory } from '#test/contract/engine/history.js';
+import { cloneReplica, type PostgresServer } from '#test/cluster/postgres.js';
+import { stopAll, waitFor } from '#test/cluster/processes.js';
+import type { History } from '#test/contract/engine/history.js';
 import { fence, follow, seal, takeTail } from '#test/contract/engine/steps.js';
 import {
   type Member,
   careFor,
   connect,
+  createPair,
   missing,
+  part,
   stopCaring,
   writeUntilItDies,
 } from '#test/contract/postgres-members.js';
@@ -50,37 +52,6 @@ afterAll(async () => {
   await stopCaring();
   await stopAll();
 }, 60_000);
-
-/** A leader in care, and a replica that streams from it. */
-async function createPair(
-  label: string,
-  settings: Readonly<Record<string, string>> = {},
-  prepare: (primary: PostgresServer) => void = () => undefined,
-): Promise<{ ann: Member; bob: Member; history: History }> {
-  const primary = await createPrimary({ dir: createRunFolder(label), name: 'ann', settings });
-  prepare(primary);
-  await primary.start();
-  const replica = await cloneReplica(primary, { name: 'bob' });
-  await replica.start();
-  await replica.waitUntilStreaming();
-  const [ann, bob] = [careFor(primary), careFor(replica)];
-  const history = newHistory();
-  await history.open(ann);
-  return { ann, bob, history };
-}
-
-/** The heir is cut off, the old leader goes on writing rows that nobody else will have, and the heir is opened. */
-async function part(old: Member, heir: Member, history: History): Promise<void> {
-  await old.server.query('create table if not exists kept (text text)');
-  await old.server.query('create table if not exists lost (text text)');
-  await old.server.query(`insert into kept values ('by ${old.name}')`);
-  await heir.server.waitUntilCaughtUpWith(old.server);
-  await seal(heir);
-  await old.server.query(`insert into lost select 'by ${old.name} ' || n from generate_series(1, 500) as n`);
-  await old.server.query(`update kept set text = text || ' and changed'`);
-  await history.open(heir);
-  await heir.server.query(`insert into kept values ('by ${heir.name} alone')`);
-}
 
 /** The step on a server of its own description, as the engine would run it. */
 async function withServer<Result>(

@@ -66,6 +66,7 @@ const NEW: Durable = {
   openedEpoch: asEpoch(0n),
   openingEpoch: asEpoch(0n),
   releasedEpoch: asEpoch(0n),
+  recloned: undefined,
 };
 const GROWN: Durable = {
   ...NEW,
@@ -235,7 +236,12 @@ describe('the state file', () => {
 
 describe('whose memory it is (rule E5)', () => {
   const PLACE = { cluster: 'orders', member: 'pg-1', stateDir: '/var/lib/x', hostId: 'host-1' };
-  const DATA: EngineIdentity = { engine: 'postgres', dataId: NEW.dataId, copyId: NEW.copyId };
+  const DATA: EngineIdentity = {
+    engine: 'postgres',
+    dataId: NEW.dataId,
+    copyId: NEW.copyId,
+    replacedCopyId: undefined,
+  };
 
   /** An agent starts: what it then knows, and what it says. */
   async function startAgent(

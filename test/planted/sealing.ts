@@ -21,6 +21,10 @@ export const SEALING_MISTAKES = {
     },
   },
   'S5-one-sealed-is-enough': { among: 'confirmed', rules: { S5: (_, k, sealed) => k > 0 && sealed > 0 } },
+  'S5-available-forgets-earlier-epochs': {
+    among: 'confirmed',
+    rules: { S5_keeps: (mode, k) => mode === 'strict' || (mode === 'available' && k > 0) },
+  },
   'S5-available-goes-on-without': { among: 'confirmed', rules: { S5_keeps: (mode) => mode === 'strict' } },
   'S5-a-new-epoch-claims-as-much-as-the-old': {
     rules: {

@@ -100,6 +100,8 @@ export function agentScenario(): Scenario {
       d.fencedEpoch !== before.fencedEpoch ? `fenced ${d.fencedEpoch}` : '',
       d.openedEpoch !== before.openedEpoch ? `opened ${d.openedEpoch}` : '',
       d.openingEpoch !== before.openingEpoch ? `opening ${d.openingEpoch}` : '',
+      d.copyId !== before.copyId ? `copy ${d.copyId ?? 'unknown'}` : '',
+      d.recloned !== before.recloned ? `recloned ${d.recloned ?? 'none'}` : '',
       d.releasedEpoch !== before.releasedEpoch ? `released ${d.releasedEpoch}` : '',
     ].filter((c) => c !== '');
     return { lines: [`persist ${changed.join(', ')}`, ...lines], orders };
@@ -120,6 +122,7 @@ export function agentScenario(): Scenario {
       followers: [],
       lowered: NOBODY_LOWERED,
       tailReadable: false,
+      copying: undefined,
       processesGone: o['orphans'] !== 'yes',
       bootClosed: o['marker'] !== 'no',
     };
@@ -158,6 +161,18 @@ export function agentScenario(): Scenario {
       ...(o['identity'] === undefined
         ? {}
         : { members: ['a', 'b', 'c'].map((n) => member(n, n === name ? o['identity'] : undefined)) }),
+      ...(o['reclone'] === undefined
+        ? {}
+        : {
+            reclones: {
+              [name]: {
+                wish: o['reclone'],
+                identity: o['for'] ?? begin.durable.identity,
+                from: o['from'],
+                salvageWaived: o['waived'] === 'yes',
+              },
+            },
+          }),
       ...(o['upstream'] === undefined ? {} : { upstreams: { [name]: o['upstream'] } }),
       ...(o['opening'] !== undefined
         ? {
@@ -198,6 +213,8 @@ export function agentScenario(): Scenario {
         };
       case 'durabilitySet':
         return { kind: 'durabilitySet', holds: position(o['at'] ?? '1:120') };
+      case 'recloned':
+        return { kind: 'recloned', copyId: o['copy'] };
       case 'failed':
         return { kind: 'failed', code: o['code'] ?? 'ENGINE_FAILED', text: 'it did not work' };
       case undefined:
@@ -390,7 +407,7 @@ function show(effect: Effect): string {
       return `report ${parts.filter((p) => p !== '').join(' ')}`;
     }
     case 'run':
-      return `run ${effect.action.kind}${'epoch' in effect.action ? ` ${effect.action.epoch}` : ''}${effect.action.kind === 'open' ? ` timeline ${effect.action.timeline ?? 'any'}${effect.action.identifierGap === undefined ? '' : ', identifiers jump'}` : ''}${'durability' in effect.action && effect.action.durability.synchronous.length > 0 ? ` with ${formatDurability(effect.action.durability)}` : ''}${effect.action.kind === 'follow' ? ` ${effect.action.leader.name}` : ''}`;
+      return `run ${effect.action.kind}${'epoch' in effect.action ? ` ${effect.action.epoch}` : ''}${effect.action.kind === 'open' ? ` timeline ${effect.action.timeline ?? 'any'}${effect.action.identifierGap === undefined ? '' : ', identifiers jump'}` : ''}${'durability' in effect.action && effect.action.durability.synchronous.length > 0 ? ` with ${formatDurability(effect.action.durability)}` : ''}${effect.action.kind === 'follow' ? ` ${effect.action.leader.name}` : ''}${effect.action.kind === 'reclone' ? ` ${effect.action.source.name}${effect.action.wish === undefined ? '' : ` as wished in ${effect.action.wish}`}${effect.action.salvageWaived ? ', salvage waived' : ''}` : ''}`;
     case 'keepGuard':
       return 'keep a guard';
     case 'arm':

@@ -69,6 +69,7 @@ export function plan(over: Partial<Plan> & { readonly names?: readonly string[] 
     holdMs: asDuration(0),
     durability: NO_DURABILITY,
     upstreams: {},
+    reclones: {},
     opening: { state: 'proved' },
     openings: [opening(1n, 'a', '1:50')],
     lastFailover: undefined,
@@ -116,6 +117,7 @@ export function report(
       followers: [],
       lowered: NOBODY_LOWERED,
       tailReadable: false,
+      copying: undefined,
       ...database,
     },
   };

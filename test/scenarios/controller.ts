@@ -416,6 +416,16 @@ function commandOf(o: Options): OperatorCommand {
       return { kind: 'hold', forMs: asDuration(Number(o['for'] ?? 60_000)), by };
     case 'end-hold':
       return { kind: 'endHold', by };
+    case 'reinit':
+      return {
+        kind: 'reinit',
+        member: o['member'] ?? 'b',
+        from: o['from'],
+        waiveSalvage: o['waived'] === 'yes',
+        by,
+      };
+    case 'cancel-reinit':
+      return { kind: 'cancelReinit', member: o['member'] ?? 'b', by };
     case 'maintenance':
       return { kind: 'maintenance', member: o['member'] ?? 'b', on: o['on'] !== 'no', by };
     case 'policy':
@@ -510,13 +520,16 @@ function show(effect: Effect): string {
         .filter(({ identity }) => identity !== 'old')
         .map(({ name, identity }) => ` ${name}=${identity}`)
         .join('');
+      const wishes = Object.entries(plan.reclones).map(([member, { wish, from, salvageWaived }]) => {
+        return ` reclone ${member} (${wish}) from ${from ?? 'the leader'}${salvageWaived ? ', salvage waived' : ''}`;
+      });
       const kept = plan.maintenance.length === 0 ? '' : ` maintenance [${plan.maintenance.join(' ')}]`;
       const { durability: d } = plan;
       const confirmed = isEqual(d, NO_DURABILITY)
         ? ''
         : ` confirmed by ${formatDurability(d)}${sameDurability(d, d.atLeader) ? '' : `, at the leader ${formatDurability(d.atLeader)}`}`;
       const held = plan.holdMs === 0 ? '' : ` hold ${plan.holdMs}`;
-      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}${held}${confirmed}${others}`;
+      const sets = `eligible [${plan.eligible.join(' ')}] joining [${plan.joining.join(' ')}]${care}${upstreams}${kept}${wishes.join('')}${held}${confirmed}${others}`;
       const why =
         entry === undefined
           ? ''

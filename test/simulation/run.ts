@@ -169,6 +169,7 @@ function heal(world: World, { seed }: RunOptions): void {
       refusedPromotion: 0,
       stubbornFence: 0,
       failedRewind: 0,
+      tornRewind: 0,
     });
   }
   const healedAt = timeline.now;
@@ -181,7 +182,7 @@ function heal(world: World, { seed }: RunOptions): void {
   tend();
 }
 
-/** What only an operator can do: resume what he paused, start what he stopped, clone what cannot be rewound. */
+/** What only an operator can do: resume what he paused, start what he stopped. */
 function operate(world: World, healedAt: number): void {
   const plan = world.etcd.plan(CLUSTER);
   if (plan === undefined) return;
@@ -206,15 +207,6 @@ function operate(world: World, healedAt: number): void {
     if (isAsked && agent?.state.durable.plan === undefined && db.server === undefined) {
       db.bootClosed = true;
       db.start(50);
-    }
-    if (member === leader || !isProved(plan) || leader.db.role !== 'writable') continue;
-    if (agent?.state.unrewindableEpoch === plan.epoch) {
-      world.trace.log('OPERATOR', () => `clones ${member.name}`);
-      agent.process.kill();
-      db.kill('crashed');
-      db.log.copy(leader.db.log);
-      db.bootClosed = true;
-      world.startAgent(member);
     }
   }
 }

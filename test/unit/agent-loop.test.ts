@@ -36,6 +36,7 @@ function agentOf(durable: Durable, holds?: GuardOrder) {
       check: () => Promise.reject(new Error('not asked')),
       isLeftOpen: () => false,
       setTimings: () => undefined,
+      setRetention: () => undefined,
       start(emit) {
         look = () => {
           const at = now();

@@ -58,6 +58,8 @@ export const policy: fc.Arbitrary<Policy> = record({
   restartTimeoutMs: duration,
   failoverWindowMs: duration,
   identifierGap: record({ bigint: fc.nat(), integer: fc.nat() }),
+  oldDataRetentionMs: duration,
+  salvageRetentionMs: duration,
   members: fc.dictionary(name, memberWishes, { noNullPrototype: true }),
   ledgerRetention: fc.nat(),
 });
@@ -96,6 +98,16 @@ export const plan: fc.Arbitrary<Plan> = record({
   holdMs: duration,
   durability: record({ ...durability, atLeader: record(durability) }),
   upstreams: fc.dictionary(name, name, { maxKeys: 3, noNullPrototype: true }),
+  reclones: fc.dictionary(
+    name,
+    record({
+      wish: text,
+      identity: name,
+      from: fc.option(name, { nil: undefined }),
+      salvageWaived: fc.boolean(),
+    }),
+    { maxKeys: 3, noNullPrototype: true },
+  ),
   opening,
   openings: fc.array(
     record({ epoch: counter.map(asEpoch), mark: text, leader: name, position, lineage: text }),

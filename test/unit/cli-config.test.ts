@@ -399,6 +399,8 @@ onCrash: restart-first
 restartTimeout: 30s
 failoverWindow: 0ms
 identifierGap: { bigint: 5 }
+oldDataRetention: 48h
+salvageRetention: 0ms
 members:
   orders-2: { priority: 10 }
   orders-3: { priority: -1, appoint: never, follow: orders-2 }
@@ -416,6 +418,8 @@ ledgerRetention: 10`);
       restartTimeoutMs: 30_000,
       failoverWindowMs: 0,
       identifierGap: { bigint: 5, integer: 10_000 },
+      oldDataRetentionMs: 48 * 3_600_000,
+      salvageRetentionMs: 0,
       members: {
         'orders-2': { priority: 10, appoint: 'yes', follow: undefined },
         'orders-3': { priority: -1, appoint: 'never', follow: 'orders-2' },
@@ -460,7 +464,7 @@ ledgerRetention: 10`);
     ],
     [
       'priorities: { a: 1 }',
-      'priorities: unknown key; known here: profile, durability, acknowledgements, plannedStopWait, tailTimeout, waitForAhead, openTimeout, slotRetention, onCrash, restartTimeout, failoverWindow, identifierGap, members, ledgerRetention',
+      'priorities: unknown key; known here: profile, durability, acknowledgements, plannedStopWait, tailTimeout, waitForAhead, openTimeout, slotRetention, onCrash, restartTimeout, failoverWindow, identifierGap, oldDataRetention, salvageRetention, members, ledgerRetention',
     ],
     ['onCrash: restart', 'onCrash: expected one of failover, restart-first, found "restart"'],
     [

@@ -28,6 +28,7 @@ const replica: MemberStatus = {
   upstream: 'orders-1',
   followers: [],
   lowered: null,
+  copying: null,
   heardMsAgo: 120,
   problem: null,
 };

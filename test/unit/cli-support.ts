@@ -98,6 +98,7 @@ export const PLAN: Plan = {
   holdMs: asDuration(0),
   durability: NO_DURABILITY,
   upstreams: {},
+  reclones: {},
   opening: { state: 'pending', atLeast: undefined, oldLeader: 'adopted', mayLack: false },
   openings: [],
   lastFailover: undefined,

@@ -45,6 +45,7 @@ const example: Plan = {
   holdMs: asDuration(0),
   durability: NO_DURABILITY,
   upstreams: { 'pg-3': 'pg-1' },
+  reclones: { 'pg-3': { wish: '2.9', identity: '77aa', from: 'pg-1', salvageWaived: false } },
   opening: { state: 'pending', atLeast: undefined, oldLeader: 'lapsed', mayLack: false },
   openings: [
     {
@@ -132,6 +133,14 @@ describe('stored JSON', () => {
         "upstreams": {
           "pg-3": "pg-1"
         },
+        "reclones": {
+          "pg-3": {
+            "wish": "2.9",
+            "identity": "77aa",
+            "from": "pg-1",
+            "salvageWaived": false
+          }
+        },
         "opening": {
           "state": "pending",
           "atLeast": null,
@@ -178,6 +187,8 @@ describe('stored JSON', () => {
             "bigint": 1000000,
             "integer": 10000
           },
+          "oldDataRetentionMs": 86400000,
+          "salvageRetentionMs": 7776000000,
           "members": {
             "pg-2": {
               "priority": 10,

@@ -16,6 +16,7 @@ const WITNESS = {
   acknowledged: () => undefined,
   follows: () => undefined,
   rewound: () => undefined,
+  recloned: () => undefined,
   closed: () => undefined,
 };
 

@@ -97,6 +97,9 @@ const report: fc.Arbitrary<Report> = fc.record({
       named: fc.array(fc.record({ who: text, where: text, by: text, sessions: uint32 }), { maxLength: 3 }),
     }),
     tailReadable: fc.boolean(),
+    copying: fc.option(fc.record({ from: name, doneBytes: fc.maxSafeNat(), totalBytes: fc.maxSafeNat() }), {
+      nil: undefined,
+    }),
   }),
   durability: maybe(
     fc.record({

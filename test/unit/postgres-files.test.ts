@@ -237,7 +237,7 @@ describe('lines of history', () => {
   });
 
   const facts = (): Promise<ControlFile> =>
-    Promise.resolve({ dataId: '1', timeline: 9, logsHints: true, ...SIZES });
+    Promise.resolve({ dataId: '1', timeline: 9, recoversTo: 0n, logsHints: true, ...SIZES });
 });
 
 describe('control file', () => {
@@ -245,13 +245,14 @@ describe('control file', () => {
     const text = [
       'Database system identifier:           7711486283094985340',
       "Latest checkpoint's TimeLineID:       1",
+      'Minimum recovery ending location:     0/3000148',
       "Min recovery ending loc's timeline:   4",
       'Bytes per WAL segment:                16777216',
       'WAL block size:                       8192',
       'wal_log_hints setting:                off',
       'Data page checksum version:           1',
     ].join('\n');
-    const known = { dataId: '7711486283094985340', timeline: 4, ...SIZES };
+    const known = { dataId: '7711486283094985340', timeline: 4, recoversTo: 0x300_0148n, ...SIZES };
     expect(parseControlFile(text)).toEqual({ ...known, logsHints: true });
     expect(parseControlFile(text.replace(/1$/, '0'))).toEqual({ ...known, logsHints: false });
   });

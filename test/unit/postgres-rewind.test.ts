@@ -206,6 +206,6 @@ describe('a program that runs as the owner of the data', () => {
   });
 
   it('that cannot be started rejects', async () => {
-    await expect(runAsOwner(server, ['/nowhere/program'], {}, untilEnded)).rejects.toThrow(/ENOENT/);
+    await expect(runAsOwner(server, ['/nowhere/program'], {}, untilEnded)).rejects.toThrow(/No such file/);
   });
 });

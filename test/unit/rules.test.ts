@@ -143,13 +143,16 @@ describe('S', () => {
     expect(rules.S4(plan())).toBe(true);
   });
   it('S5: where fewer are sealed, nobody leads who may lack what replicas confirmed', () => {
-    expect(rules.S5_keeps('strict', 1)).toBe(true);
-    expect(rules.S5_keeps('strict', 0)).toBe(true);
-    expect(rules.S5_keeps('available', 1)).toBe(true);
-    expect(rules.S5_keeps('available', 0)).toBe(false);
-    expect(rules.S5_keeps('async', 0)).toBe(false);
+    expect(rules.S5_keeps('strict', 1, true)).toBe(true);
+    expect(rules.S5_keeps('strict', 0, true)).toBe(true);
+    expect(rules.S5_keeps('available', 1, true)).toBe(true);
+    expect(rules.S5_keeps('available', 0, true)).toBe(false);
+    // None is counted on any more, but some were before the newest opening.
+    expect(rules.S5_keeps('available', 0, false)).toBe(true);
+    expect(rules.S5_keeps('async', 0, true)).toBe(false);
+    expect(rules.S5_keeps('async', 0, false)).toBe(false);
     // Of a set that the policy no longer asks for, but the plan still counts on.
-    expect(rules.S5_keeps('async', 1)).toBe(false);
+    expect(rules.S5_keeps('async', 1, true)).toBe(false);
   });
 
   it('S5: sealing any N-k+1 of the synchronous members meets every acknowledging k', () => {

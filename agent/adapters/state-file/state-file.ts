@@ -43,6 +43,7 @@ const durableSchema = z
     openedEpoch: epochSchema,
     openingEpoch: epochSchema,
     releasedEpoch: epochSchema,
+    recloned: orNull(z.string()).prefault(null),
   })
   .readonly();
 

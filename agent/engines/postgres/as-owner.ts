@@ -25,6 +25,16 @@ export function asOwner(command: readonly string[], { uid, gid }: Owner): readon
   ];
 }
 
+const NOT_STARTED = 'setpriv: failed to execute ';
+
+/** A program that works on the data must not outlive an agent that is killed: the next one begins anew where it would still write. */
+const dyingWithUs = (command: readonly string[]): readonly string[] => {
+  const [first, ...rest] = command;
+  return first === 'setpriv'
+    ? ['setpriv', '--pdeathsig=KILL', ...rest]
+    : ['setpriv', '--pdeathsig=KILL', '--', ...command];
+};
+
 export interface Ended {
   /** Undefined: by a signal, which may be ours. */
   readonly code: number | undefined;
@@ -37,6 +47,8 @@ export interface Running {
   readonly hasEnded: () => boolean;
   /** Since it last said something. */
   readonly silentMs: () => number;
+  /** What it has said so far. */
+  readonly complaints: () => string;
 }
 
 /** Runs a program for as long as `wait` waits for it, and kills it then if it has not ended. Rejects when it cannot be started. */
@@ -46,7 +58,7 @@ export async function runAsOwner(
   environment: Readonly<Record<string, string>>,
   wait: (running: Running) => Promise<unknown>,
 ): Promise<Ended> {
-  const [program = '', ...args] = asOwner(command, await server.owner());
+  const [program = '', ...args] = dyingWithUs(asOwner(command, await server.owner()));
   const env = { ...environment, LC_ALL: 'C', PATH: process.env['PATH'] };
   const child = spawn(program, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { output: '', complaints: '' };
@@ -69,7 +81,11 @@ export async function runAsOwner(
     });
   });
   try {
-    await wait({ hasEnded: () => end !== undefined, silentMs: () => since(heardAt, server.now()) });
+    await wait({
+      hasEnded: () => end !== undefined,
+      silentMs: () => since(heardAt, server.now()),
+      complaints: () => said.complaints,
+    });
   } finally {
     // Nothing that it started may go on after this.
     if (end === undefined) {
@@ -78,5 +94,6 @@ export async function runAsOwner(
     }
   }
   if (end !== undefined && 'failure' in end) throw end.failure;
+  if (said.complaints.startsWith(NOT_STARTED)) throw new Error(said.complaints.trim());
   return { code: end?.code ?? undefined, ...said };
 }

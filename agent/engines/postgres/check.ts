@@ -9,6 +9,7 @@ import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
 import type { Owner } from '#agent/engines/postgres/durable-files.js';
 import { findPostmaster, readProcess } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
+import { finishSwap } from '#agent/engines/postgres/swap-data.js';
 
 const OLDEST_VERSION = 14;
 const ANSWER_WITHIN_MS = 5_000;
@@ -17,6 +18,7 @@ export async function check(server: Server): Promise<EngineIdentity> {
   if (endianness() !== 'LE')
     throw unsupported('this machine is big-endian: the pages of the log are read as little-endian');
   checkNames(server);
+  const swapped = await finishSwap(server);
   await checkFiles(server);
   const { dataId } = await server.facts();
   const answer = await server.connection.connect(ANSWER_WITHIN_MS);
@@ -33,7 +35,13 @@ export async function check(server: Server): Promise<EngineIdentity> {
       'check engine.host and engine.port',
     );
   }
-  return { engine: 'postgres', dataId, copyId: await copyIdOf(server.dataDir) };
+  const copyId = await copyIdOf(server.dataDir);
+  return {
+    engine: 'postgres',
+    dataId,
+    copyId,
+    replacedCopyId: swapped?.by === copyId ? swapped?.replaced : undefined,
+  };
 }
 
 async function checkFiles(server: Server): Promise<void> {

@@ -5,12 +5,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TanistError } from '#core/errors.js';
+import { parseLsn } from '#core/position.js';
 
 export interface ControlFile {
   /** The system identifier, decimal. */
   readonly dataId: string;
   /** The newest line of history that the server itself has noted down. */
   readonly timeline: number;
+  /** To where recovery has to come before the data can be read; 0n: data of a server that was open. */
+  readonly recoversTo: bigint;
   readonly segmentBytes: number;
   readonly pageBytes: number;
   /** Whether every change to a page is in the log, hint bits too. */
@@ -68,6 +71,7 @@ export function parseControlFile(text: string): ControlFile {
       Number(value("Latest checkpoint's TimeLineID")),
       Number(value("Min recovery ending loc's timeline")),
     ),
+    recoversTo: parseLsn(value('Minimum recovery ending location')) ?? 0n,
     segmentBytes: Number(value('Bytes per WAL segment')),
     pageBytes: Number(value('WAL block size')),
     logsHints: value('wal_log_hints setting') === 'on' || value('Data page checksum version') !== '0',

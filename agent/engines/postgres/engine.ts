@@ -26,6 +26,7 @@ import { readPosition } from '#agent/engines/postgres/position.js';
 import { probeDatabase } from '#agent/engines/postgres/probe.js';
 import { readTail } from '#agent/engines/postgres/read-tail.js';
 import { release } from '#agent/engines/postgres/release.js';
+import { reclone } from '#agent/engines/postgres/reclone.js';
 import { rewind } from '#agent/engines/postgres/rewind.js';
 import { seal } from '#agent/engines/postgres/seal.js';
 import { type Server, type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';
@@ -33,12 +34,13 @@ import { keepSlots, makeSlots } from '#agent/engines/postgres/slots.js';
 import { start } from '#agent/engines/postgres/start.js';
 import { readStatus } from '#agent/engines/postgres/status.js';
 import { takeTail } from '#agent/engines/postgres/take-tail.js';
+import { tidy } from '#agent/engines/postgres/tidy.js';
 
 /** For steps that come without a bound of their own. A start goes on by itself, and is asked for again. */
 const WITHIN_MS = {
   start: 30_000,
   seal: 5_000,
-  follow: 5_000,
+  follow: 6_500,
   keepSlots: 5_000,
   makeSlots: 5_000,
   inspect: 7_000,
@@ -54,12 +56,15 @@ const NEEDS_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
 ]);
 const CONNECT_WITHIN_MS = 1_000;
 const FIRST_CHECKPOINT_WITHIN_MS = 300_000;
+const TIDY_EVERY_MS = 60_000;
 /** The caller hears of a step before the next look begins, and so does not take the look for older than the step. */
 const LOOK_AFTER_MS = 10;
 
 export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): Engine {
   let observer: Observer | undefined;
   let timings: EngineTimings | undefined;
+  let recloning = false;
+  let tidying: NodeJS.Timeout | undefined;
   const connection = createConnection(config, () => observer?.sessionLost());
   const server = describeServer(config, deps, connection);
   let step = new AbortController();
@@ -109,6 +114,13 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       case 'checkpoint':
         await checkpoint(server, bounds);
         return { kind: 'checkpointed' };
+      case 'reclone':
+        recloning = true;
+        try {
+          return { kind: 'recloned', ...(await reclone(server, action, bounds)) };
+        } finally {
+          recloning = false;
+        }
       case 'rewind':
         await rewindAndStart(action, bounds);
         return { kind: 'rewound' };
@@ -184,6 +196,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     },
     async stop() {
       step.abort();
+      clearInterval(tidying);
       observer?.stop();
       observer = undefined;
       connection.close();
@@ -195,7 +208,8 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
         step = new AbortController();
         return attempt(action, action.withinMs, new AbortController().signal);
       }
-      if (action.kind === 'seal') {
+      // A copy that is being made takes long, and is of no use to whoever asks for something else.
+      if (action.kind === 'seal' || recloning) {
         step.abort();
         step = new AbortController();
       }
@@ -210,6 +224,12 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     probe: ({ databaseHost, databasePort }, timeoutMs) =>
       probeDatabase(databaseHost, databasePort, timeoutMs),
     inspect: findings,
+    setRetention(retention) {
+      clearInterval(tidying);
+      const tidyUp = (): void => void tidy(server, retention);
+      tidying = setInterval(tidyUp, TIDY_EVERY_MS).unref();
+      tidyUp();
+    },
     setTimings(changed) {
       timings = changed;
       observer?.setTimings(changed);

@@ -2,10 +2,13 @@
 import { open } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
 import { type PlanMember, databaseAddress } from '#core/plan.js';
+import { formatLsn } from '#core/position.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { conninfo } from '#agent/engines/postgres/conninfo.js';
 import { dropReservations } from '#agent/engines/postgres/lineage.js';
+import { SEGMENT_NAME, segmentOf, segmentOfName } from '#agent/engines/postgres/log-files.js';
 import { rememberOriginals } from '#agent/engines/postgres/originals.js';
+import { askLeader } from '#agent/engines/postgres/rewind-leader.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { changeSetting, putBack, readSettings, reload } from '#agent/engines/postgres/settings.js';
 import { dropSlots, slotName } from '#agent/engines/postgres/slots.js';
@@ -16,6 +19,9 @@ const LOOK_EVERY_MS = 5;
 const WAKE_EVERY_MS = 300;
 /** A receiver says that it streams from the moment it has connected on, before the other side has agreed (to the slot, to the timeline). */
 const AGREED_AFTER_MS = 100;
+/** Of a leader from which no log arrives: what it has. */
+const ASKED_WITHIN_MS = 1_500;
+const FILES = `select name from pg_ls_dir('pg_wal', false, false) as name`;
 
 export async function follow(
   server: Server,
@@ -34,7 +40,28 @@ export async function follow(
     bounds,
   );
   if (changed) await reload(server, bounds.left());
-  await awaitLog(server, databaseAddress(leader), bounds, (status) => isStreamingFrom(status, leader));
+  const streams = bounds.within(bounds.left() - ASKED_WITHIN_MS);
+  try {
+    await awaitLog(server, databaseAddress(leader), streams, (status) => isStreamingFrom(status, leader));
+  } catch (error) {
+    if (error instanceof TanistError && (await isGone(server, leader, now, bounds)))
+      throw new TanistError(
+        'LOG_GONE',
+        `its log ends at ${formatLsn(now.end)}, and ${leader.name} has nothing of the log from there on any more`,
+      );
+    throw error;
+  }
+}
+
+/** Whether the log that comes next here is on the other side no more, nor to be had from an archive. */
+async function isGone(server: Server, leader: PlanMember, { end }: Status, bounds: Bounds): Promise<boolean> {
+  const settings = await readSettings(server, bounds.left());
+  if (settings.restore_command.value !== '') return false;
+  const sizes = await server.facts();
+  const answer = await askLeader(server, leader, [FILES], bounds).catch(() => undefined);
+  const segments = (answer ?? '').split(/\s+/).filter((name) => SEGMENT_NAME.test(name));
+  const next = segmentOf(end, sizes);
+  return segments.length > 0 && segments.every((name) => segmentOfName(name, sizes) > next);
 }
 
 /** Throws, with the server's own complaint, when it does not come to that in time. */

@@ -24,6 +24,11 @@ export function segmentName(timeline: number, segment: bigint, sizes: Sizes): st
   return hex8(timeline) + hex8(Number(segment / perFile)) + hex8(Number(segment % perFile));
 }
 
+/** Of a file by its name. */
+export const segmentOfName = (name: string, sizes: Sizes): bigint =>
+  BigInt(`0x${name.slice(8, 16)}`) * (0x1_0000_0000n / BigInt(sizes.segmentBytes)) +
+  BigInt(`0x${name.slice(16)}`);
+
 /** A file carries the newest line that had begun before its end: that is the one recovery looks for. */
 export function lineOf(
   segment: bigint,

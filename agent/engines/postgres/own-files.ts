@@ -37,4 +37,5 @@ export async function putBack(server: Server, names: readonly string[], replaced
   await syncFolder(dataDir);
 }
 
-const asideFolder = (server: Server): string => join(server.rewindDir, 'own-files');
+/** Where they lie meanwhile. */
+export const asideFolder = (server: Server): string => join(server.rewindDir, 'own-files');

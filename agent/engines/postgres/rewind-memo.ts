@@ -43,6 +43,18 @@ export async function finishRewind(server: Server): Promise<void> {
   if (memo.phase === 'rewriting') throw broken(server, memo.leader, 'it was interrupted');
   await putBack(server, memo.ownFiles, memo.phase === 'rewritten');
   await refuseStarts(server.dataDir, false);
+  await dropRewind(server);
+}
+
+/** Of one that was interrupted while it rewrote the data: nothing can be started on that any more. */
+export function tornBy(server: Server): RewindMemo | undefined {
+  const memo = readMemo(server);
+  return memo?.phase === 'rewriting' ? memo : undefined;
+}
+
+/** The data that it was about is here no more. */
+export async function dropRewind(server: Server): Promise<void> {
+  if (readMemo(server) === undefined) return;
   await removeDurably(memoFile(server));
   await rm(server.rewindDir, { recursive: true, force: true });
 }

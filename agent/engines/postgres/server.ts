@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import type { MonotonicMs } from '#core/brand.js';
+import type { MonotonicMs, WallMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
+import type { Copying } from '#core/report.js';
 import type { PostgresConfig } from '#agent/config.js';
 import type { Connection } from '#agent/engines/postgres/connection.js';
 import {
@@ -24,6 +25,8 @@ export interface ServerDeps {
   readonly stateDir: string;
   readonly tailSource: TailSource;
   readonly now: () => MonotonicMs;
+  /** On the wall, for what is kept for days. */
+  readonly wallNow: () => WallMs;
   readonly log: Log;
 }
 
@@ -35,6 +38,9 @@ export interface Server extends ServerDeps {
   readonly tailDir: string;
   /** What a rewind lays aside, and its memo. */
   readonly rewindDir: string;
+  /** Copies of another member's data that are being made, and data that such a copy replaced. */
+  readonly copyDir: string;
+  readonly oldDataDir: string;
   readonly connection: Connection;
   readonly memos: Memos;
   binDir(): string;
@@ -44,6 +50,8 @@ export interface Server extends ServerDeps {
   /** What never changes as long as the data is the same, read once. */
   facts(): Promise<Pick<ControlFile, 'dataId' | 'segmentBytes' | 'pageBytes'>>;
   makeTailDir(): Promise<void>;
+  /** How far a copy that is being made is; undefined: none is. */
+  copying: Copying | undefined;
 }
 
 export function describeServer(config: PostgresConfig, deps: ServerDeps, connection: Connection): Server {
@@ -57,6 +65,9 @@ export function describeServer(config: PostgresConfig, deps: ServerDeps, connect
     logDir: join(dataDir, 'pg_wal'),
     tailDir: join(deps.stateDir, 'tail'),
     rewindDir: join(deps.stateDir, 'rewinding'),
+    copyDir: join(deps.stateDir, 'copying'),
+    oldDataDir: join(deps.stateDir, 'old-data'),
+    copying: undefined,
     connection,
     memos: createMemos(deps.stateDir),
     binDir: () => (binDir ??= findBinDir(dataDir)),

@@ -17,6 +17,7 @@ import { dropLinesBeyond, newestLine } from '#agent/engines/postgres/lineage.js'
 import { findPostmaster } from '#agent/engines/postgres/processes.js';
 import { finishRewind } from '#agent/engines/postgres/rewind-memo.js';
 import type { Server } from '#agent/engines/postgres/server.js';
+import { finishSwap, forgetSwap } from '#agent/engines/postgres/swap-data.js';
 
 const ORPHANS_END_WITHIN_MS = 5_000;
 /** From the command to a living postmaster. */
@@ -25,6 +26,7 @@ const ANSWER_WITHIN_MS = 1_000;
 const LOOK_EVERY_MS = 20;
 
 export async function start(server: Server, bounds: Bounds): Promise<void> {
+  await finishSwap(server);
   await finishRewind(server);
   if (findPostmaster(server.dataDir) === undefined) {
     await prepare(server, bounds);
@@ -38,6 +40,7 @@ export async function start(server: Server, bounds: Bounds): Promise<void> {
       'ENGINE_FAILED',
       'the server came up accepting writes, with standby.signal in its data directory',
     );
+  await forgetSwap(server);
 }
 
 async function prepare(server: Server, bounds: Bounds): Promise<void> {

@@ -31,6 +31,7 @@ interface Results {
   keepSlots: 'slotsKept';
   checkpoint: 'checkpointed';
   rewind: 'rewound';
+  reclone: 'recloned';
   release: 'released';
 }
 export type ResultOf<Kind extends EngineAction['kind']> = ActionResult & { readonly kind: Results[Kind] };

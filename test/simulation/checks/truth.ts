@@ -10,7 +10,7 @@ import { comparePlans, isBeingAdopted, isProved, type Plan } from '#core/plan.js
 import { formatPosition, type Position } from '#core/position.js';
 import type { DurableState } from '#agent/decide/state.js';
 import type { Database, Witness } from '#test/simulation/models/database.js';
-import type { Entry } from '#test/simulation/models/log.js';
+import type { Entry, Log } from '#test/simulation/models/log.js';
 import type { Trace } from '#test/simulation/checks/trace.js';
 import type { Timeline } from '#test/simulation/world/timeline.js';
 
@@ -359,6 +359,10 @@ export class Truth implements Witness {
     const silentMs = this.#timeline.now - db.ableAt();
     if (db.role === 'writable' && silentMs > 2 * (canaryTimeoutMs + 3 * heartbeatMs))
       this.violate('L1', `${db.name} asks for a lease ${Math.round(silentMs)} ms after it could last commit`);
+  }
+
+  recloned(db: Database, copy: Log): void {
+    this.#trace.log(db.name, () => `is replaced by a copy that ends at ${copy.length}`);
   }
 
   rewound(db: Database, to: number): void {

@@ -181,6 +181,8 @@ function operator(world: World, random: Random): string | undefined {
     { kind: 'resume', by },
     { kind: 'resume', by },
     { kind: 'maintenance', member, on: random.chance(0.4), by },
+    { kind: 'reinit', member, from: to, waiveSalvage: false, by },
+    { kind: 'reinit', member, from: to, waiveSalvage: false, by },
     {
       kind: 'setPolicy',
       policy: {
@@ -422,8 +424,18 @@ export const FAULTS = {
     trouble(world, [member], 'stubbornFence', 0.5, short(world, random));
     return member.name;
   },
+  'replica-copied-anew': (world, random) => {
+    const plan = world.etcd.plan(CLUSTER);
+    const replicas = world.members.filter(({ name }) => name !== plan?.leader);
+    const [member, other] = [random.pick(replicas).name, random.pick(world.members).name];
+    const from = random.chance(0.5) || other === member ? undefined : other;
+    const command = { kind: 'reinit', member, from, waiveSalvage: false, by: 'ops' } as const;
+    world.active()?.operate(CLUSTER, command, () => undefined);
+    return `${member} from ${from ?? 'the leader'}`;
+  },
   'rewind-fails': (world, random) => {
     trouble(world, world.members, 'failedRewind', 0.5, short(world, random) + 2000);
+    trouble(world, world.members, 'tornRewind', 0.3, short(world, random) + 2000);
     return 'everywhere';
   },
   'controller-killed': (world, random) => {

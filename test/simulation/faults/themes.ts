@@ -60,7 +60,14 @@ const GROUPS = {
     'network-slow',
     'network-foul',
   ],
-  people: ['operator-asks', 'operator-asks', 'database-shut-down', 'agent-restarted', 'controller-restarted'],
+  people: [
+    'operator-asks',
+    'operator-asks',
+    'replica-copied-anew',
+    'database-shut-down',
+    'agent-restarted',
+    'controller-restarted',
+  ],
 } as const satisfies Readonly<Record<string, readonly FaultName[]>>;
 
 /** What takes a leader away. */
@@ -225,6 +232,7 @@ const CONFIRMED: Kind = {
     'disk-stalled',
     'replay-paused',
     'network-slow',
+    'replica-copied-anew',
     'replicas-agents-restarted',
   ],
   troubleShare: [0.3, 0.6],

@@ -21,6 +21,7 @@ export interface Witness {
   acknowledged(db: Database, entry: Entry): void;
   follows(db: Database, leader: Database): void;
   rewound(db: Database, to: number): void;
+  recloned(db: Database, copy: Log): void;
   closed(db: Database): void;
 }
 
@@ -59,6 +60,8 @@ export class Database {
   stream: Stream | undefined;
   readonly followers = new Set<Stream>();
   isReplayPaused = false;
+  /** A rewind was interrupted while it rewrote the data: no server can be started on it. */
+  isTorn = false;
   /** Noted on disk before a promotion is asked for: it may go through at any moment. */
   promotionAsked = false;
   /** In true time; undefined: it was not asked for by an agent. For the checks only. */
@@ -115,7 +118,7 @@ export class Database {
 
   /** Starts the server as whoever starts it finds it: closed if the marker lies there. */
   start(readyAfterMs: number, isStarted: () => void = () => undefined): void {
-    if (this.server !== undefined || !this.host.isUp) return;
+    if (this.server !== undefined || !this.host.isUp || this.isTorn) return;
     // A new postmaster does not start beside backends of the old one.
     this.endOrphans();
     const server = new Process(this.host, `database ${this.name}`);

@@ -11,7 +11,7 @@ import { type Answering, type DatabaseState, NOBODY_LOWERED } from '#core/report
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { ActionResult, EngineAction, EngineTimings, Observation } from '#agent/ports/engine.js';
 import type { Database } from '#test/simulation/models/database.js';
-import type { Entry } from '#test/simulation/models/log.js';
+import { type Entry, Log } from '#test/simulation/models/log.js';
 import type { Host, Process } from '#test/simulation/world/host.js';
 
 /** What a wrong engine does; the planted mistakes set one of these. */
@@ -22,6 +22,7 @@ export interface EngineMistakes {
   readonly sealReadsBeforeTheCut?: boolean;
   readonly provesBeforeTheWrite?: boolean;
   readonly opensTooLate?: boolean;
+  readonly copiesWhileItReceives?: boolean;
 }
 
 /** How the engine's steps go wrong at present; faults turn these up. */
@@ -30,6 +31,7 @@ export interface Troubles {
   refusedPromotion: number;
   stubbornFence: number;
   failedRewind: number;
+  tornRewind: number;
 }
 
 export interface EngineDeps {
@@ -186,6 +188,7 @@ export class Engine {
         .filter(({ stuckMs }) => isClosed || stuckMs <= STUCK_AFTER * heartbeatMs)
         .map((stream) => stream.to.name),
       lowered: NOBODY_LOWERED,
+      copying: undefined,
       processesGone: db.isGone,
       bootClosed: db.bootClosed,
       tailReadable: db.isGone || (isClosed && db.bootClosed && !db.promotionAsked),
@@ -241,6 +244,8 @@ export class Engine {
         return this.#setDurability(action, step);
       case 'follow':
         return this.#follow(action.leader, step);
+      case 'reclone':
+        return this.#reclone(action, step);
       case 'rewind':
         return this.#rewind(action, step);
       case 'checkpoint':
@@ -285,6 +290,10 @@ export class Engine {
     const { db } = this.#deps;
     const { random } = db.around;
     if (db.disk.isFull) return step.after(5, () => step.fail('the disk is full'));
+    if (db.isTorn)
+      return step.after(5, () =>
+        step.finish({ kind: 'failed', code: 'REWIND_BROKEN', text: 'it was interrupted' }),
+      );
     if (db.server === undefined) {
       db.bootClosed = true;
       db.upstream = undefined;
@@ -489,6 +498,10 @@ export class Engine {
         return step.fail('the leader does not answer');
       const stands = S2_ancestry(db.log.position(), action.openings);
       if (stands !== 'behind' && stands !== 'equal') {
+        if (random.chance(troubles.tornRewind)) {
+          db.isTorn = true;
+          return this.#start(step, { kind: 'rewound' });
+        }
         if (random.chance(troubles.failedRewind)) {
           return this.#start(step, { kind: 'failed', code: 'REWIND_IMPOSSIBLE', text: 'its log is gone' });
         }
@@ -504,6 +517,43 @@ export class Engine {
         db.log.cut(shared);
       }
       this.#start(step, { kind: 'rewound' });
+    });
+  }
+
+  /** Ended at any moment before the swap it has changed nothing, but that nothing is received any more. */
+  #reclone({ source }: EngineAction & { kind: 'reclone' }, step: Step): void {
+    const { db, agent, mistakes } = this.#deps;
+    const { random, network, find } = db.around;
+    const from = find(source.name);
+    const isThere = (): boolean =>
+      from?.server?.isRunning === true && from.isServing && network.isOpenBothWays(agent.host, from.host);
+    if (from === undefined || !isThere())
+      return step.after(20, () => step.fail('the source does not answer'));
+    if (mistakes.copiesWhileItReceives !== true) db.cutUpstream();
+    const had = db.isTorn ? 0 : db.log.sharedBy(from.log);
+    step.after(random.between(5, 50), () => {
+      const copy = new Log(db.log.dataId);
+      copy.copy(from.log);
+      // Of a replica's copy it is checked that it holds no less of the leader's history.
+      if (copy.length < had) return step.fail('the copy holds less than this member has had');
+      step.until(
+        random.between(100, 3000),
+        LOOK_EVERY_MS,
+        () => !isThere(),
+        (isLost) => {
+          if (isLost) return step.fail('the source is lost');
+          if (db.server !== undefined) db.shutDown('fenced', 5, 5, () => undefined);
+          step.after(20, () => {
+            if (db.server !== undefined) return step.fail('the server does not end');
+            db.around.witness.recloned(db, copy);
+            db.log.copy(copy);
+            db.isTorn = false;
+            db.bootClosed = true;
+            db.ending = 'fenced';
+            step.finish({ kind: 'recloned', copyId: undefined });
+          });
+        },
+      );
     });
   }
 

@@ -42,7 +42,13 @@ export class Member {
   readonly name: string;
   readonly host: Host;
   readonly db: Database;
-  readonly troubles: Troubles = { slowPromotion: 0, refusedPromotion: 0, stubbornFence: 0, failedRewind: 0 };
+  readonly troubles: Troubles = {
+    slowPromotion: 0,
+    refusedPromotion: 0,
+    stubbornFence: 0,
+    failedRewind: 0,
+    tornRewind: 0,
+  };
   readonly mistakes: MemberMistakes;
   agent: RunningAgent | undefined;
   guard: Guard | undefined;
