@@ -96,7 +96,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     const peers = await createPeerServer({
       ...config.listen,
       cluster: config.cluster,
-      salvages: createSalvages(config.stateDir),
+      salvages: createSalvages(config.stateDir, (rows) => engine.compare(rows)),
       handler: {
         readTail: (request) => answerTail(request, started.durable(), engine),
         vouch: (question) => started.vouch(question),

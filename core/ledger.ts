@@ -21,6 +21,8 @@ export interface LedgerEntry {
   readonly candidates: readonly Candidate[];
   readonly tail: TailAccount;
   readonly loss: LossAccount;
+  /** What members saved that turned out to have written what this epoch's leader lacks. */
+  readonly salvaged: readonly SalvageAccount[];
   /** Which identifiers jumped, for writes may be missing; undefined: none had to, or it is not known yet. */
   readonly identifiers: IdentifierReport | undefined;
   /** Milliseconds from the first sign of trouble to the end of each phase, in order. */
@@ -48,7 +50,8 @@ export type TailAccount =
 
 /**
  * Which acknowledged writes the cluster may lack since. `none` is proved. `at-most`: what an old leader's log has after a position of the
- * leader's own line, and that leader accepted before this was committed (L5 keeps it from accepting any after). `unknown`: no range can be named.
+ * leader's own line, and that leader accepted before this was committed (L5 keeps it from accepting any after). `exactly`: that leader is back, and
+ * this is all that only it had. `unknown`: no range can be named.
  */
 export type LossAccount =
   | { readonly kind: 'none' }
@@ -58,7 +61,22 @@ export type LossAccount =
       /** How far past `after` the old leader was heard of. */
       readonly atLeastBytes: bigint;
     }
+  | ({ readonly kind: 'exactly'; readonly after: Position } & Counts)
   | { readonly kind: 'unknown'; readonly text: string };
+
+/** A salvage (DESIGN 8), as `tanist salvage show` finds it. */
+export interface SalvageAccount extends Counts {
+  readonly member: string;
+  /** Of its folder on that member. */
+  readonly name: string;
+}
+
+export interface Counts {
+  readonly transactions: number;
+  readonly rows: number;
+  /** Of log. */
+  readonly bytes: number;
+}
 
 export type PhaseName = 'suspected' | 'sealed' | 'tail' | 'committed' | 'proved' | 'followed';
 export interface Phase {

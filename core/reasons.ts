@@ -98,6 +98,7 @@ export const REASONS = {
   JOINING: 'a replica follows the leader and is to become eligible',
   LEFT_OUT: 'a replica is not heard, or has no guard: it is not eligible until it is back',
   ELIGIBLE: 'a joining replica may now be appointed',
+  ACCOUNT_SETTLED: 'what a failover has cost is known: whoever may have had more is back',
   WRITE_REFUSED: 'etcd refused the write: the plan or the election changed meanwhile',
   WRITE_UNKNOWN: 'the outcome of a write to etcd is unknown: it is settled by overwriting (rule E2)',
   ELECTED: 'this controller is active now',

@@ -6,6 +6,7 @@
 import type { Epoch, Version } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import type { IdentifierReport } from '#core/identifiers.js';
+import type { SalvageAccount } from '#core/ledger.js';
 import type { Durability } from '#core/durability.js';
 import type { Mark, Position } from '#core/position.js';
 
@@ -21,6 +22,8 @@ export interface Report {
   readonly planVersion: Version;
   /** Highest epoch at which this member is closed for good (rules F1, F2). */
   readonly fencedEpoch: Epoch;
+  /** Highest epoch that this member led, by the memory of this very agent's data. */
+  readonly openedEpoch: Epoch;
   /** Set once this incarnation has cut every way by which log arrives for that epoch (rule S1). */
   readonly sealed: Sealed | undefined;
   readonly tail: TailReport | undefined;
@@ -147,6 +150,13 @@ export interface DatabaseReport {
   readonly tailReadable: boolean;
   /** A copy of another member's data that is being made here, to replace this member's. */
   readonly copying: Copying | undefined;
+  /** The newest salvage that lies here. */
+  readonly salvaged: Salvaged | undefined;
+}
+
+export interface Salvaged extends Omit<SalvageAccount, 'member'> {
+  /** Of the newest opening when it was made: whose leader lacks these writes. */
+  readonly epoch: Epoch;
 }
 
 export interface Copying {

@@ -23,6 +23,8 @@ export interface SalvageRecord {
     readonly last: string | null;
   };
   readonly tables: readonly TableSalvage[];
+  /** The last number that each sequence may have given out here, decimal, by `database.schema.sequence`. */
+  readonly identifiers: Readonly<Record<string, string>>;
   /** What is told and not saved as rows: changes of the schema, tables truncated or rewritten, what cannot be recovered. */
   readonly notes: readonly string[];
   /** With statements, by database. */
@@ -46,6 +48,18 @@ export const ROWS_FILE = 'rows.jsonl';
 
 /** By column, each in its type's own text form. */
 export type RowValues = Readonly<Record<string, string | null>>;
+
+/**
+ * How a salvaged row stands to what the database holds now. `same`: it is as the old leader had it, gone where that had deleted it. `missing`:
+ * it is not, and nobody has touched it since. `conflicting`: somebody has. `unknown`: the row is not recoverable, or its table is gone.
+ */
+export const STANDS = ['same', 'missing', 'conflicting', 'unknown'] as const;
+
+export interface ComparedRow extends SalvagedRow {
+  readonly stands: (typeof STANDS)[number];
+  /** What is there in its place; null: nothing. */
+  readonly now: RowValues | null;
+}
 
 /** A line of `rows.jsonl`. */
 export interface SalvagedRow {

@@ -52,6 +52,7 @@ export function compose(state: AgentState, context: Silently): Report {
     planEpoch: durable.plan?.epoch ?? (0n as Report['planEpoch']),
     planVersion: durable.plan?.version ?? (0n as Report['planVersion']),
     fencedEpoch: durable.fencedEpoch,
+    openedEpoch: durable.openedEpoch,
     sealed: state.sealed,
     tail: state.tail,
     opened: openedReport(state),
@@ -120,6 +121,7 @@ function databaseReport(state: AgentState, context: Silently): DatabaseReport {
       lowered: NOBODY_LOWERED,
       tailReadable: false,
       copying: undefined,
+      salvaged: undefined,
     };
   }
   const age = since(lastProof(state, database), context.now);
@@ -136,6 +138,7 @@ function databaseReport(state: AgentState, context: Silently): DatabaseReport {
     lowered: database.lowered,
     tailReadable: database.tailReadable,
     copying: database.copying,
+    salvaged: database.salvaged,
   };
 }
 

@@ -7,6 +7,7 @@ import type { Durability } from '#core/durability.js';
 import type { IdentifierGap } from '#core/identifiers.js';
 import type { Opening, PlanMember, ProvedOpening } from '#core/plan.js';
 import type { Position } from '#core/position.js';
+import type { ComparedRow, SalvagedRow } from '#core/salvage.js';
 import type { Answering, DatabaseReport, Finding, OpenedReport } from '#core/report.js';
 
 export interface Engine {
@@ -26,6 +27,8 @@ export interface Engine {
   readTail(request: TailRequest): Promise<TailAnswer>;
   /** Whether that member's database answers a new connection from here. Never rejects. */
   probe(member: PlanMember, timeoutMs: DurationMs): Promise<Answering>;
+  /** How salvaged rows stand to what the database holds now, which is to be up to date. Changes nothing. May reject at any row. */
+  compare(rows: AsyncIterable<SalvagedRow>): AsyncIterable<ComparedRow>;
   /** What would hurt at a failover, and whether each peer can be replicated from. Changes nothing. Never rejects. */
   inspect(peers: readonly PlanMember[]): Promise<readonly Finding[]>;
   /** Called before `start`, and whenever the cluster's profile changes. */

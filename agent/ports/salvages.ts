@@ -4,4 +4,6 @@ export interface Salvages {
   list(): Promise<readonly string[]>;
   /** A file of the one of that name; rejects when there is none. */
   read(name: string, file: string): Promise<AsyncIterable<Buffer>>;
+  /** Its rows, each with how it stands to what the database holds now: `ComparedRow` as JSON, one in each line. Rejects when there is none. */
+  compare(name: string): Promise<AsyncIterable<Buffer>>;
 }

@@ -10,6 +10,7 @@ interface ListOptions {
 
 interface ShowOptions extends ListOptions {
   readonly sql?: true;
+  readonly diff?: true;
   readonly member?: string;
   readonly database?: string;
   readonly limit: number;
@@ -54,6 +55,12 @@ function addShow(salvage: Command, terminal: Terminal): void {
     .argument('<epoch>', 'of the leader that lacks them', wholeNumber(1, Number.MAX_SAFE_INTEGER))
     .addOption(new Option('--sql', 'print the statements, to be read and then run').conflicts('json'))
     .option('--json', 'print the rows for programs, one in each line')
+    .addOption(
+      new Option(
+        '--diff',
+        'hold each row against what the new leader has now: same, missing, conflicting',
+      ).conflicts('sql'),
+    )
     .addOption(nameOption('--member <member>', 'of this member, if several have saved something'))
     .option('--database <database>', 'with --sql: of this database, if there are several')
     .option('--limit <n>', 'at most so many rows', wholeNumber(0, 1_000_000), 20)
@@ -63,15 +70,16 @@ function addShow(salvage: Command, terminal: Terminal): void {
       `
 Examples:
   tanist salvage show orders 7
+  tanist salvage show orders 7 --diff              # what of it is still missing, and what somebody has changed since
   tanist salvage show orders 7 --sql > lost.sql    # read it; then: psql -X -v ON_ERROR_STOP=1 -1 -f lost.sql
   tanist salvage show orders 7 --json | jq 'select(.table == "public.payments")'`,
     )
     .action(async (cluster: string, epoch: number, options: ShowOptions) => {
       const { showSalvage } = await import('#cli/salvage/show.js');
-      const { controllers, member, database, limit } = options;
+      const { controllers, member, database, limit, diff: compared = false } = options;
       const as = options.sql === true ? 'sql' : options.json === true ? 'json' : 'text';
       await showSalvage(
-        { controllers, cluster, epoch, member, database, as, limit },
+        { controllers, cluster, epoch, member, database, as, compared, limit },
         await sources(),
         terminal,
       );

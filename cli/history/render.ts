@@ -25,6 +25,7 @@ function renderEntry(entry: LedgerEntry, paint: Paint): string {
     ...candidates(entry.candidates),
     fact('tail', tailText(entry.tail)),
     fact('loss', lossText(entry.loss, paint)),
+    ...salvages(entry),
     ...identifiers(entry.identifiers),
     ...(entry.phases.length === 0 ? [] : [fact('phases (ms)', phasesText(entry.phases))]),
   ].join('\n');
@@ -81,12 +82,24 @@ function lossText(loss: LossAccount, paint: Paint): string {
       const known = loss.atLeastBytes > 0n ? `, of which ${formatBytes(loss.atLeastBytes)} are known` : '';
       return paint('warning', `at most what was written after ${formatPosition(loss.after)}${known}`);
     }
+    case 'exactly':
+      return loss.transactions === 0
+        ? paint('good', 'none: the old leader is back, and had nothing else')
+        : `${paint('warning', `${loss.transactions} transactions, ${loss.rows} rows`)}: what was written after ${formatPosition(loss.after)}, ${formatBytes(loss.bytes)} of log`;
     case 'unknown':
       return `${paint('warning', 'not known')}: ${loss.text}`;
     default:
       return assertNever(loss);
   }
 }
+
+const salvages = ({ cluster, epoch, salvaged }: LedgerEntry): readonly string[] =>
+  salvaged.map(({ member, transactions, rows }, index) =>
+    fact(
+      index === 0 ? 'saved' : '',
+      `${transactions} transactions, ${rows} rows at ${member}: tanist salvage show ${cluster} ${epoch}`,
+    ),
+  );
 
 function identifiers(report: LedgerEntry['identifiers']): readonly string[] {
   if (report === undefined) return [];

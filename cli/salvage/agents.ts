@@ -23,6 +23,8 @@ export interface SalvageSource {
   list(cluster: string, agents: readonly Agent[]): Promise<readonly AgentAnswer[]>;
   /** A file, in pieces. Rejects with SALVAGE_UNAVAILABLE. */
   read(cluster: string, agent: Agent, name: string, file: string): AsyncIterable<Buffer>;
+  /** Its rows, compared with what the agent's database holds now: `ComparedRow` as lines of JSON. Rejects with SALVAGE_UNAVAILABLE. */
+  compare(cluster: string, agent: Agent, name: string): AsyncIterable<Buffer>;
 }
 
 const PROMPTLY_MS = 3000;
@@ -32,11 +34,24 @@ const LIMITS = { maxMessageBytes: 64 * 1024 * 1024, windowBytes: 4 * 1024 * 1024
 
 export const salvageSource: SalvageSource = {
   list: (cluster, agents) => Promise.all(agents.map((agent) => listOne(cluster, agent))),
-  read,
+  read: (cluster, agent, name, file) =>
+    pieces(agent, name, file, ({ client }) => client.read({ cluster, name, file })),
+  compare: (cluster, agent, name) =>
+    pieces(agent, name, 'the comparison', ({ client }) => client.compare({ cluster, name })),
+};
+
+type Connection = ReturnType<typeof connect>;
+
+const connect = (agent: Agent) => openConnection(wire.Salvages, agent.address, LIMITS);
+
+/** One from before identifiers were noted has none. */
+const recordOf = (text: string): SalvageRecord => {
+  const record = JSON.parse(text) as Omit<SalvageRecord, 'identifiers'> & Partial<SalvageRecord>;
+  return { ...record, identifiers: record.identifiers ?? {} };
 };
 
 async function listOne(cluster: string, agent: Agent): Promise<AgentAnswer> {
-  const connection = openConnection(wire.Salvages, agent.address, LIMITS);
+  const connection = connect(agent);
   let timer: NodeJS.Timeout | undefined;
   try {
     const answer = await new Promise<ListSalvagesResponse__Output>((resolve, reject) => {
@@ -48,7 +63,7 @@ async function listOne(cluster: string, agent: Agent): Promise<AgentAnswer> {
         else resolve(response);
       });
     });
-    const records = answer.recordsJson.map((text) => JSON.parse(text) as SalvageRecord);
+    const records = answer.recordsJson.map(recordOf);
     return { kind: 'answered', agent, records };
   } catch (error) {
     return { kind: 'silent', agent, text: describeFailure(error) };
@@ -58,9 +73,14 @@ async function listOne(cluster: string, agent: Agent): Promise<AgentAnswer> {
   }
 }
 
-async function* read(cluster: string, agent: Agent, name: string, file: string): AsyncGenerator<Buffer> {
-  const connection = openConnection(wire.Salvages, agent.address, LIMITS);
-  const call = connection.client.read({ cluster, name, file });
+async function* pieces(
+  agent: Agent,
+  name: string,
+  what: string,
+  ask: (connection: Connection) => ReturnType<Connection['client']['read']>,
+): AsyncGenerator<Buffer> {
+  const connection = connect(agent);
+  const call = ask(connection);
   call.on('error', () => undefined); // the loop below gets it; without a listener it would end the process
   let timer = setTimeout(() => call.cancel(), SILENT_MS);
   try {
@@ -72,7 +92,7 @@ async function* read(cluster: string, agent: Agent, name: string, file: string):
   } catch (error) {
     throw new TanistError(
       'SALVAGE_UNAVAILABLE',
-      `${file} of ${agent.member} (${agent.address}): ${describeFailure(error)}`,
+      `${what} of ${agent.member} (${agent.address}): ${describeFailure(error)}`,
       `it lies in salvage/${name} in the state directory there`,
     );
   } finally {

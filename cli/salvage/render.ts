@@ -1,6 +1,7 @@
 /** What was saved, as people read it. */
-import type { SalvagedRow, SalvageRecord } from '#core/salvage.js';
+import { type ComparedRow, type SalvagedRow, type SalvageRecord, STANDS } from '#core/salvage.js';
 import type { AgentAnswer } from '#cli/salvage/agents.js';
+import type { Gaps } from '#cli/salvage/identifiers.js';
 import type { Paint } from '#cli/view/paint.js';
 import { renderTable } from '#cli/view/table.js';
 import { formatBytes } from '#cli/view/words.js';
@@ -41,7 +42,7 @@ function span({ first, last }: SalvageRecord['transactions']): string {
   return `${begin} to ${begin.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end}`;
 }
 
-export function renderRecord(record: SalvageRecord, paint: Paint): string {
+export function renderRecord(record: SalvageRecord, { sufficed, tooSmall }: Gaps, paint: Paint): string {
   const { member, leader, epoch, from, to, bytes, transactions, tables, notes } = record;
   const lost = tables.reduce((all, { notRecoverable }) => all + notRecoverable, 0);
   const lines = [
@@ -59,6 +60,8 @@ export function renderRecord(record: SalvageRecord, paint: Paint): string {
         )),
     ...(lost === 0 ? [] : ['', paint('warning', `of the deleted rows ${lost} are not recoverable`)]),
     ...notes.map((note) => paint('warning', note)),
+    ...(sufficed === 0 ? [] : [`of ${sufficed} sequences no number was given out twice`]),
+    ...tooSmall.map((text) => paint('bad', text)),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -72,6 +75,15 @@ export function renderRow({ kind, table, committed, values, before }: SalvagedRo
   return `${sign} ${committed}  ${table}  ${told}${change}`;
 }
 
+export function renderCompared(row: ComparedRow, paint: Paint): string {
+  const { stands, now, kind } = row;
+  const style = stands === 'conflicting' ? 'bad' : 'warning';
+  const there = stands === 'conflicting' ? `  (now: ${now === null ? 'nothing' : inWords(now)})` : '';
+  const was: SalvagedRow = kind === 'updated' ? { ...row, before: null } : row;
+  return `${paint(style, stands.padEnd(STANDS_WIDTH))} ${renderRow(was)}${there}`;
+}
+
+const STANDS_WIDTH = Math.max(...STANDS.map((stands) => stands.length));
 const LONGEST = 60;
 
 const inWords = (values: NonNullable<SalvagedRow['values']>): string =>

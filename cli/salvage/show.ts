@@ -2,10 +2,13 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { TanistError } from '#core/errors.js';
-import { ROWS_FILE, type SalvagedRow, type SalvageRecord } from '#core/salvage.js';
+import { type ComparedRow, ROWS_FILE, type SalvagedRow, type SalvageRecord, STANDS } from '#core/salvage.js';
+import type { LedgerEntry } from '#core/ledger.js';
+import { ledgerEntryFromJson } from '#proto/codec/json.js';
 import type { Operator } from '#cli/operator.js';
 import type { Agent, SalvageSource } from '#cli/salvage/agents.js';
-import { renderList, renderRecord, renderRow } from '#cli/salvage/render.js';
+import { gapsOf } from '#cli/salvage/identifiers.js';
+import { renderCompared, renderList, renderRecord, renderRow } from '#cli/salvage/render.js';
 import { askStatus } from '#cli/status/ask.js';
 import type { Terminal } from '#cli/terminal.js';
 import { createPaint } from '#cli/view/paint.js';
@@ -20,12 +23,14 @@ export interface ShowRequest extends SalvageRequest {
   readonly member: string | undefined;
   readonly database: string | undefined;
   readonly as: 'text' | 'json' | 'sql';
+  /** Each row beside what the new leader has now. */
+  readonly compared: boolean;
   /** Rows, as text. */
   readonly limit: number;
 }
 
 export interface Sources {
-  readonly operator: Pick<Operator, 'status'>;
+  readonly operator: Pick<Operator, 'status' | 'history'>;
   readonly salvages: SalvageSource;
 }
 
@@ -77,13 +82,25 @@ export async function showSalvage(
     case 'sql':
       return print(read(statementsOf(record, request.database)), terminal);
     case 'json':
-      return print(read(ROWS_FILE), terminal);
+      return print(
+        request.compared ? salvages.compare(cluster, agent, record.name) : read(ROWS_FILE),
+        terminal,
+      );
     case 'text':
-      terminal.print(renderRecord(record, createPaint(terminal.hasColours)));
-      return printRows(read(ROWS_FILE), request.limit, terminal);
+      terminal.print(
+        renderRecord(
+          record,
+          gapsOf(record, await entryOf(operator, request)),
+          createPaint(terminal.hasColours),
+        ),
+      );
+      return request.compared
+        ? printCompared(salvages.compare(cluster, agent, record.name), request.limit, terminal)
+        : printRows(read(ROWS_FILE), request.limit, terminal);
   }
 }
 
+const MOST_ENTRIES = 1000;
 const LIST = 'tanist salvage list shows what there is';
 
 const isMeant = (record: SalvageRecord, { epoch, member }: ShowRequest): boolean =>
@@ -123,6 +140,49 @@ async function printRows(pieces: AsyncIterable<Buffer>, limit: number, terminal:
     terminal.print(`${renderRow(JSON.parse(line) as SalvagedRow)}\n`);
   }
   if (more > 0) terminal.print(`and ${more} more: --limit, --json or --sql\n`);
+}
+
+/** What is as it was is counted only. */
+async function printCompared(
+  pieces: AsyncIterable<Buffer>,
+  limit: number,
+  terminal: Terminal,
+): Promise<void> {
+  const paint = createPaint(terminal.hasColours);
+  const counts = Object.fromEntries(STANDS.map((stands) => [stands, 0])) as Record<
+    ComparedRow['stands'],
+    number
+  >;
+  let shown = 0;
+  for await (const line of createInterface({ input: Readable.from(pieces), crlfDelay: Infinity })) {
+    if (line === '') continue;
+    const row = JSON.parse(line) as ComparedRow;
+    counts[row.stands] += 1;
+    if (row.stands === 'same' || shown === limit) continue;
+    if (shown === 0) terminal.print('\n');
+    shown += 1;
+    terminal.print(`${renderCompared(row, paint)}\n`);
+  }
+  const differing = counts.missing + counts.conflicting + counts.unknown;
+  if (differing > shown) terminal.print(`and ${differing - shown} more: --limit or --json\n`);
+  terminal.print(`\n${STANDS.map((stands) => `${counts[stands]} ${stands}`).join(', ')}\n`);
+}
+
+/** Undefined: it is forgotten, or no controller can tell. */
+async function entryOf(
+  operator: Pick<Operator, 'history'>,
+  { controllers, cluster, epoch }: ShowRequest,
+): Promise<LedgerEntry | undefined> {
+  const texts = await operator.history(controllers, cluster, MOST_ENTRIES).catch(() => []);
+  for (const text of texts) {
+    try {
+      const entry = ledgerEntryFromJson(text);
+      if (Number(entry.epoch) === epoch) return entry;
+    } catch {
+      continue; // of another version: it says nothing here
+    }
+  }
+  return undefined;
 }
 
 async function agentsOf(

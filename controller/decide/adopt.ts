@@ -250,6 +250,7 @@ function commit(
     candidates: [],
     tail: { kind: 'not-needed' },
     loss: { kind: 'none' },
+    salvaged: [],
     identifiers: undefined,
     phases: [],
     outcome: 'pending',

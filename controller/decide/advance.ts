@@ -3,6 +3,7 @@
  * asked again at any time. One thing at a time: a write under way is waited for, a failover comes before growth.
  */
 import { isBeingAdopted } from '#core/plan.js';
+import { settleAccount } from '#controller/decide/account.js';
 import { continueInspection } from '#controller/decide/adopt.js';
 import { leaveOut } from '#controller/decide/absence.js';
 import { isInDoubt } from '#controller/decide/doubt.js';
@@ -62,7 +63,7 @@ function lookAfter(cluster: ClusterState, context: Context): ClusterState {
   if (seen.order !== undefined) return continueOrder(seen, plan, seen.order, context);
   if (seen.attempt !== undefined) return continueAttempt(seen, seen.attempt, context);
   if (suspicion !== undefined) return react(seen, plan, suspicion, context);
-  return (
+  const tended =
     renew(seen, context) ??
     // Out of the set that confirms writes before it is left out of the eligible.
     tendDurability(seen, plan, context) ??
@@ -70,6 +71,6 @@ function lookAfter(cluster: ClusterState, context: Context): ClusterState {
     clearHold(seen, plan, context) ??
     tendMembers(seen, plan, context) ??
     tendUpstreams(seen, plan, context) ??
-    growEligible(seen, context)
-  );
+    growEligible(seen, context);
+  return tended.write === undefined ? settleAccount(tended, plan, context) : tended;
 }

@@ -99,6 +99,7 @@ function entryOf(
     candidates: choice.candidates,
     tail: choice.tail,
     loss,
+    salvaged: [],
     identifiers: undefined,
     phases: attempt.phases,
     outcome: 'pending',
@@ -137,7 +138,7 @@ function lossOf(
 
 /** What the one before may have lost is lost still, and whatever its own line held after the position that is opened now. */
 function lossSince(
-  before: Exclude<LossAccount, { readonly kind: 'unknown' }>,
+  before: LossAccount & { readonly kind: 'none' | 'at-most' },
   position: Position,
   ahead?: bigint,
 ): LossAccount {
@@ -151,9 +152,11 @@ function lossSince(
 }
 
 /** An appointment that never proved itself hands on what it may have lost. */
-function lossBefore(cluster: ClusterState, old: Plan): LossAccount {
+function lossBefore(cluster: ClusterState, old: Plan): Exclude<LossAccount, { readonly kind: 'exactly' }> {
   if (isProved(old) || isBeingAdopted(old)) return { kind: 'none' };
-  if (cluster.entry?.epoch === old.epoch) return cluster.entry.loss;
+  const entry = cluster.entry?.epoch === old.epoch ? cluster.entry : undefined;
+  // Settled is only what was proved.
+  if (entry !== undefined && entry.loss.kind !== 'exactly') return entry.loss;
   return {
     kind: 'unknown',
     text: 'an earlier controller appointed a leader that never proved writable',

@@ -26,7 +26,8 @@ export function loadClusters(
   for (const read of event.clusters) {
     const name = read.plan.cluster;
     const known = clusters[name] ?? emptyCluster(name);
-    clusters[name] = takeOver(known, { ...read, readIn: event.term }, role, context);
+    const { entry, ...stored } = read;
+    clusters[name] = { ...takeOver(known, { ...stored, readIn: event.term }, role, context), entry };
   }
   return { ...state, role: { ...role, loaded: true }, clusters };
 }

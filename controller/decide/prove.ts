@@ -102,6 +102,7 @@ function provedEntry(
     candidates: [],
     tail: { kind: 'not-needed' },
     loss: first ? { kind: 'none' } : { kind: 'unknown', text: 'decided by an earlier controller' },
+    salvaged: [],
     identifiers,
     phases,
     outcome: 'proved',

@@ -51,6 +51,7 @@ export function renew(cluster: ClusterState, context: Context): ClusterState | u
     candidates: [],
     tail: { kind: 'not-needed' },
     loss: { kind: 'none' },
+    salvaged: [],
     identifiers: undefined,
     phases: [],
     outcome: 'pending',

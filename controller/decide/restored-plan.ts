@@ -110,6 +110,7 @@ export function restoredEntry(
       kind: 'unknown',
       text: 'the ledger of this epoch, and of any since the backup of etcd, was lost with it',
     },
+    salvaged: [],
     identifiers: undefined,
     phases: [],
     outcome: isProved(plan) ? 'proved' : 'pending',

@@ -317,6 +317,7 @@ export type Input =
         readonly plan: Plan;
         readonly revision: Revision;
         readonly policy: Policy;
+        readonly entry: LedgerEntry | undefined;
       }[];
     }
   | { readonly kind: 'load-failed'; readonly term: OwnTerm; readonly text: string }

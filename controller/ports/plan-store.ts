@@ -25,6 +25,8 @@ export interface StoredCluster {
   /** mod_revision of the plan. */
   readonly revision: Revision;
   readonly policy: Policy;
+  /** The ledger's, of the plan's epoch; undefined: there is none, or none that is valid. */
+  readonly entry: LedgerEntry | undefined;
 }
 
 export interface PlanWrite {

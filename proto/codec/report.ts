@@ -14,6 +14,7 @@ import {
   type ProbeReport,
   type Problem,
   type Report,
+  type Salvaged,
   type Sealed,
   SEVERITIES,
   type TailReport,
@@ -36,6 +37,7 @@ import type { Opened, Opened__Output } from '#proto/generated/tanist/v1/Opened.j
 import type { Probe, Probe__Output } from '#proto/generated/tanist/v1/Probe.js';
 import type { Problem__Output } from '#proto/generated/tanist/v1/Problem.js';
 import type { Report as WireReport, Report__Output } from '#proto/generated/tanist/v1/Report.js';
+import type { Salvaged as WireSalvaged, Salvaged__Output } from '#proto/generated/tanist/v1/Salvaged.js';
 import type { Sealed as WireSealed, Sealed__Output } from '#proto/generated/tanist/v1/Sealed.js';
 import type { TailReport as WireTail, TailReport__Output } from '#proto/generated/tanist/v1/TailReport.js';
 import type { Told, Told__Output } from '#proto/generated/tanist/v1/Told.js';
@@ -68,6 +70,7 @@ export function readReport(wire: Report__Output): Report {
     planEpoch: readEpoch('report.plan_epoch', wire.planEpoch),
     planVersion: readVersion('report.plan_version', wire.planVersion),
     fencedEpoch: readEpoch('report.fenced_epoch', wire.fencedEpoch),
+    openedEpoch: readEpoch('report.opened_epoch', wire.openedEpoch),
     sealed: optional(wire.sealed, readSealed),
     tail: optional(wire.tail, readTail),
     opened: optional(wire.opened, readOpened),
@@ -95,6 +98,7 @@ export function writeReport(report: Report): WireReport {
     planEpoch: report.planEpoch.toString(),
     planVersion: report.planVersion.toString(),
     fencedEpoch: report.fencedEpoch.toString(),
+    openedEpoch: report.openedEpoch.toString(),
     sealed: report.sealed === undefined ? null : writeSealed(report.sealed),
     tail: report.tail === undefined ? null : writeTail(report.tail),
     opened: report.opened === undefined ? null : writeOpened(report.opened),
@@ -217,6 +221,7 @@ function readDatabase(wire: Database__Output): DatabaseReport {
     lowered: wire.lowered ?? NOBODY_LOWERED,
     tailReadable,
     copying: optional(wire.copying, readCopying),
+    salvaged: optional(wire.salvaged, readSalvaged),
   };
 }
 
@@ -237,6 +242,25 @@ function writeDatabase(database: DatabaseReport): Database {
     lowered: { ...database.lowered, named: [...database.lowered.named] },
     tailReadable,
     copying: database.copying === undefined ? null : writeCopying(database.copying),
+    salvaged: database.salvaged === undefined ? null : writeSalvaged(database.salvaged),
+  };
+}
+
+function readSalvaged({ epoch, name, transactions, rows, bytes }: Salvaged__Output): Salvaged {
+  const field = 'report.database.salvaged';
+  return {
+    epoch: readEpoch(`${field}.epoch`, epoch),
+    name: readText(`${field}.name`, name),
+    transactions: readCount(`${field}.transactions`, transactions),
+    rows: readCount(`${field}.rows`, rows),
+    bytes: readCount(`${field}.bytes`, bytes),
+  };
+}
+
+function writeSalvaged({ epoch, name, transactions, rows, bytes }: Salvaged): WireSalvaged {
+  return {
+    ...{ epoch: epoch.toString(), name },
+    ...{ transactions: writeCount(transactions), rows: writeCount(rows), bytes: writeCount(bytes) },
   };
 }
 

@@ -173,13 +173,18 @@ const tailSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('failed'), text: z.string() }).readonly(),
 ]);
 
+const counts = { transactions: count, rows: count, bytes: count };
+
 const lossSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('none') }).readonly(),
   z
     .strictObject({ kind: z.literal('at-most'), after: positionSchema, atLeastBytes: bigintSchema })
     .readonly(),
+  z.strictObject({ kind: z.literal('exactly'), after: positionSchema, ...counts }).readonly(),
   z.strictObject({ kind: z.literal('unknown'), text: z.string() }).readonly(),
 ]);
+
+const salvageAccountSchema = z.strictObject({ member: name, name: z.string(), ...counts }).readonly();
 
 const identifiersSchema = z
   .strictObject({
@@ -215,6 +220,7 @@ export const ledgerEntrySchema = z
     candidates: z.array(candidateSchema).readonly(),
     tail: tailSchema,
     loss: lossSchema,
+    salvaged: z.array(salvageAccountSchema).readonly().prefault([]),
     identifiers: orNull(identifiersSchema).prefault(null),
     phases: z.array(phaseSchema).readonly(),
     outcome: z.enum(['pending', 'proved', 'failed']),

@@ -51,21 +51,33 @@ function matrix(cells: readonly KnownCell[]): string {
     '- *outage*: seconds from the fault to the first write that another leader acknowledged, where it is to end in one; elsewhere the longest',
     '  time without any acknowledgement. *stalls*: nobody can write there before it is healed, and that is as it must be.',
     '- *missing*: acknowledged writes that are not there in the end. Under `async` all of them lie where the ledger says, or it counts as wrong.',
+    '- *salvaged*: of the missing, how many lie in a salvage at the old leader; -: not looked at.',
     '- *doubly*: writes that the old leader acknowledged after the first of the new one, which may have them from it: late answers to what it has do not count.',
     '- *converged*: seconds from healing until one leader led and everybody followed, the longest.',
     '- *wrong*: runs in which anything was not as promised.',
     '',
-    '| fault | durability | outage p50 / max | missing | doubly | converged | runs | wrong | commit |',
-    '|---|---|---|---|---|---|---|---|---|',
+    '| fault | durability | outage p50 / max | missing | salvaged | doubly | converged | runs | wrong | commit |',
+    '|---|---|---|---|---|---|---|---|---|---|',
     ...cells.map(row),
     '',
   ].join('\n');
 }
 
 function row(cell: KnownCell): string {
-  const { fault, durability, outageMs, ackedLost, doublyAccepted, convergedMs, runs, failed, commit } = cell;
+  const {
+    fault,
+    durability,
+    outageMs,
+    ackedLost,
+    salvaged,
+    doublyAccepted,
+    convergedMs,
+    runs,
+    failed,
+    commit,
+  } = cell;
   const seconds = (ms: number): string => (ms / 1000).toFixed(2);
   const stalls = FAULTS[fault].stallsUnder?.includes(durability) === true ? ' *stalls*' : '';
   const outage = `${seconds(outageMs.p50)} / ${seconds(outageMs.max)}${stalls}`;
-  return `| \`${fault}\` | ${durability} | ${outage} | ${ackedLost} | ${doublyAccepted} | ${seconds(convergedMs)} | ${runs} | ${failed} | ${commit} |`;
+  return `| \`${fault}\` | ${durability} | ${outage} | ${ackedLost} | ${salvaged ?? '-'} | ${doublyAccepted} | ${seconds(convergedMs)} | ${runs} | ${failed} | ${commit} |`;
 }

@@ -25,6 +25,10 @@ export interface Cell {
   readonly runs: number;
   readonly outageMs: { readonly p50: number; readonly max: number };
   readonly ackedLost: number;
+  /** Of those, how many lie in a salvage. Undefined: not looked at, in runs of before. */
+  readonly salvaged?: number;
+  /** Missing though the ledger says otherwise, or in no salvage. */
+  readonly unaccounted?: number;
   readonly doublyAccepted: number;
   readonly convergedMs: number;
   readonly failed: number;
@@ -102,6 +106,8 @@ function cellOf(results: readonly Result[]): Cell {
     ...{ fault: first.fault, engine: first.engine, durability: first.durability, runs: results.length },
     outageMs: { p50: outages[Math.floor(outages.length / 2)] ?? 0, max: outages.at(-1) ?? 0 },
     ackedLost: sum(({ ackedLost }) => ackedLost),
+    salvaged: sum(({ salvaged }) => salvaged),
+    unaccounted: sum(({ unaccounted }) => unaccounted),
     doublyAccepted: sum(({ doublyAccepted }) => doublyAccepted),
     convergedMs: Math.max(0, ...measured.map(({ convergedMs }) => convergedMs)),
     failed: results.filter(({ wrong }) => wrong !== undefined).length,

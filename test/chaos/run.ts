@@ -8,6 +8,7 @@ import type { DurabilityMode, Fault } from '#test/chaos/faults/fault.js';
 import { type LogShare, markLogs } from '#test/chaos/logs.js';
 import { waitFor } from '#test/cluster/processes.js';
 import type { Member } from '#test/cluster/tanist.js';
+import { salvagedValues } from '#test/chaos/salvages.js';
 import { checkAppends, type Finding } from '#test/history/append-history.js';
 import { acceptedTwice } from '#test/load/accepted-twice.js';
 import { type Appenders, type Attempt, readLists, startAppenders } from '#test/load/appenders.js';
@@ -60,8 +61,13 @@ export interface Measured {
   /** From healing on. */
   readonly convergedMs: number;
   readonly leaderChanged: boolean;
-  /** Missing, and outside of what the ledger says may be: accepted after that was decided, or before the position that it names. */
+  /**
+   * Missing, and outside of what the ledger says may be: accepted after that was decided, or before the position that it names; or in no salvage. Or
+   * salvaged, though nobody can have been told that it was written.
+   */
   readonly unaccounted: number;
+  /** Of those that are missing, how many lie in a salvage. */
+  readonly salvaged: number;
 }
 
 /** Never rejects: what does not come to be in time is part of what was observed. `number`: of its own for each run on a cluster. */
@@ -127,6 +133,10 @@ export async function runOnce(
             leader,
             now,
             isTakenOver: fault.ends === 'another leader',
+            salvaged: salvagedValues(
+              cluster.members.map(({ server }) => `${server.dir}.tanist`),
+              number,
+            ),
           })
         : undefined;
     return {
@@ -150,13 +160,15 @@ interface Setting {
   readonly now: Member;
   /** Another leader is what the fault is to end in. */
   readonly isTakenOver: boolean;
+  /** All values of this run that lie in any salvage. */
+  readonly salvaged: ReadonlySet<number>;
 }
 
 function measure(
   { attempts, acknowledged }: Appenders,
   findings: readonly Finding[],
   ledger: readonly LedgerEntry[],
-  { struckAt, leader, now, isTakenOver }: Setting,
+  { struckAt, leader, now, isTakenOver, salvaged }: Setting,
 ): Omit<Measured, 'convergedMs'> {
   const isLost = ({ kind }: Finding): boolean => kind === 'lost';
   const lost = new Set(findings.filter(isLost).map(({ value }) => value));
@@ -182,11 +194,13 @@ function measure(
     refused: attempts.filter(({ outcome, began }) => outcome !== 'ok' && began > struckAt).length,
     leaderChanged: now !== leader,
     unaccounted: unaccounted(
-      acknowledged.map(({ attempt }) => attempt),
+      attempts,
       lost,
       // As it is stored: positions and times are texts there.
       ledger.map((entry) => ledgerEntryFromJson(JSON.stringify(entry))),
+      salvaged,
     ).length,
+    salvaged: [...lost].filter((value) => salvaged.has(value)).length,
   };
 }
 

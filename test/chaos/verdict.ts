@@ -15,7 +15,7 @@ export function whatIsWrong(
     measured.otherwiseWrong > 0 &&
       `the history cannot be: ${findings.find(({ kind }) => kind !== 'lost')?.text ?? ''}`,
     measured.refused > 0 && fault.unnoticed === true && 'clients noticed it',
-    measured.unaccounted > 0 && 'writes are missing that are in the cluster by the ledger',
+    measured.unaccounted > 0 && 'writes are missing that are in the cluster by the ledger, or in no salvage',
     measured.leaderChanged && fault.ends === 'the same leader' && 'there was no reason for another leader',
   ];
   return wrongs.find((wrong) => wrong !== false);

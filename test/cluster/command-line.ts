@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { CLUSTER } from '#test/cluster/configuration.js';
 
 const ANSWERS_WITHIN_MS = 60_000;
+const MOST_BYTES = 2 ** 28;
 
 /** The commands on the whole cluster, word by word. */
 export const COMMANDS = {
@@ -26,7 +27,7 @@ export function createCommandLine(home: string, folder: string, controllers: rea
   return async (...args) => {
     const command = [join(home, 'dist/program/tanist.js'), ...args, '--controllers', controllers.join(',')];
     try {
-      const options = { cwd: folder, timeout: ANSWERS_WITHIN_MS };
+      const options = { cwd: folder, timeout: ANSWERS_WITHIN_MS, maxBuffer: MOST_BYTES };
       return { code: 0, ...(await promisify(execFile)(process.execPath, command, options)) };
     } catch (error) {
       const failed = error as { readonly code?: number; readonly stdout?: string; readonly stderr?: string };

@@ -36,7 +36,7 @@ describe('plan store on etcd', { timeout: 20_000 }, () => {
       const plan = planOf('orders', 1n);
       const entry = entryOf(plan);
       const revision = await commit(plan, NONE, { entry, policy: DEFAULT_POLICY });
-      const stored = { plan, revision, policy: DEFAULT_POLICY };
+      const stored = { plan, revision, policy: DEFAULT_POLICY, entry };
       expect(await planStore.read('orders')).toStrictEqual(stored);
       expect(await planStore.readAll()).toStrictEqual([stored]);
       expect(await planStore.ledger('orders', 1)).toStrictEqual([entry]);

@@ -18,7 +18,11 @@ export const noLog = (): void => undefined;
 /** For servers of agents that nobody asks for any. */
 export const NO_SALVAGES = {
   cluster: 'orders',
-  salvages: { list: () => Promise.resolve([]), read: () => Promise.reject(new Error('there are none')) },
+  salvages: {
+    list: () => Promise.resolve([]),
+    read: () => Promise.reject(new Error('there are none')),
+    compare: () => Promise.reject(new Error('there are none')),
+  },
 } as const;
 
 /** Collects events; `next` waits for one that fits and has not been given out yet. */

@@ -42,6 +42,9 @@ export function engineOver(model: EngineModel, db: Database, agent: Process, tim
     },
     inspect: () => Promise.resolve([]),
     setRetention: () => undefined,
+    compare: () => {
+      throw new Error('not asked');
+    },
     setTimings: (timings) => model.setTimings(timings),
   };
 }

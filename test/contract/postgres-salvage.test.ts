@@ -180,7 +180,15 @@ describe('what an old leader wrote alone', { timeout: 120_000 }, () => {
 
   it('can be run on the new leader, in one transaction, and is there then', async () => {
     await bob.server.query('create table made (id int primary key, text text)');
+    expect(await standings(bob, saved, 'public.every_type')).toEqual(['missing', 'missing', 'missing']);
+    expect(new Set(await standings(bob, saved, 'public.nameless'))).toEqual(new Set(['missing']));
+    // Row 2 was changed by bob; of row 5 nobody knows any more what it was.
+    expect((await standings(bob, saved, 'public.kept')).sort()).toEqual(
+      ['conflicting', 'missing', 'missing', 'missing', 'unknown'].sort(),
+    );
     await runSql(bob.server, saved.sql);
+    expect(new Set(await standings(bob, saved))).toEqual(new Set(['same', 'unknown']));
+    expect((await standings(bob, saved)).filter((stands) => stands === 'unknown')).toHaveLength(1);
     expect(await bob.server.query(KINDS)).toEqual(had);
     expect(await bob.server.query('select id, text from kept where id <> 5 order by id')).toEqual([
       { id: 1, text: 'twice and again' },
@@ -203,6 +211,16 @@ function withoutGenerated(values: SalvagedRow['values']): object {
 
 const tableOf = ({ record }: Salvaged, table: string): unknown =>
   record.tables.find((one) => one.table === table);
+
+/** How each of the rows stands to what that member has now. */
+async function standings({ engine }: Member, { rows }: Salvaged, table?: string): Promise<string[]> {
+  async function* some(): AsyncGenerator<SalvagedRow> {
+    for (const row of rows) if (table === undefined || row.table === table) yield Promise.resolve(row);
+  }
+  const found: string[] = [];
+  for await (const { stands } of engine.compare(some())) found.push(stands);
+  return found;
+}
 
 /** As the file itself says. */
 async function runSql(server: PostgresServer, sql: string): Promise<void> {

@@ -3,10 +3,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { SalvagedRow, SalvageRecord } from '#core/salvage.js';
+import { asEpoch, asWall } from '#core/brand.js';
+import type { LedgerEntry } from '#core/ledger.js';
+import { reason } from '#core/reasons.js';
+import type { ComparedRow, SalvagedRow, SalvageRecord } from '#core/salvage.js';
 import { createPeerServer } from '#agent/adapters/grpc/peers.js';
 import { createSalvages } from '#agent/adapters/salvages.js';
 import type { Operator } from '#cli/operator.js';
+import { ledgerEntryToJson } from '#proto/codec/json.js';
 import { type Agent, salvageSource } from '#cli/salvage/agents.js';
 import { listSalvages, showSalvage, type ShowRequest } from '#cli/salvage/show.js';
 import { notAskedFor, startFrozenServer } from '#test/contract/grpc-fixtures.js';
@@ -34,6 +38,11 @@ const record = (name: string, epoch: number, more: Partial<SalvageRecord> = {}):
       notRecoverable: 1,
     },
   ],
+  identifiers: {
+    'shop.public.orders_id_seq': '120',
+    'shop.public.lines_id_seq': '900',
+    'shop.public.new': '1',
+  },
   ...{ notes: ['in shop the schema was changed'], statements: { shop: 'shop.sql' }, files: [] },
   ...more,
 });
@@ -57,6 +66,15 @@ const ROWS: readonly SalvagedRow[] = [
   },
 ];
 
+/** As an engine would, of a database in which somebody has changed the second row. */
+async function* compared(rows: AsyncIterable<SalvagedRow>): AsyncGenerator<ComparedRow> {
+  for await (const row of rows) {
+    if (row.kind === 'inserted') yield { ...row, stands: 'same', now: row.values };
+    else if (row.kind === 'deleted') yield { ...row, stands: 'unknown', now: null };
+    else yield { ...row, stands: 'conflicting', now: { id: '2', note: 'by others' } };
+  }
+}
+
 /** An agent that has saved these, and whose other folders are unfinished. */
 async function startAgent(member: string, records: readonly SalvageRecord[]): Promise<Agent> {
   const stateDir = mkdtempSync(join(tmpdir(), 'tanist-salvages-'));
@@ -73,14 +91,30 @@ async function startAgent(member: string, records: readonly SalvageRecord[]): Pr
   }
   mkdirSync(join(stateDir, 'salvage', 'unfinished'), { recursive: true });
   const server = await createPeerServer({
-    ...{ host: '127.0.0.1', port: 0, cluster: 'orders', salvages: createSalvages(stateDir) },
+    ...{ host: '127.0.0.1', port: 0, cluster: 'orders', salvages: createSalvages(stateDir, compared) },
     handler: { readTail: notAskedFor, vouch: notAskedFor },
   });
   onTestFinished(() => server.stop());
   return { member, address: `127.0.0.1:${server.port}` };
 }
 
-const operatorOf = (agents: readonly Agent[]): Pick<Operator, 'status'> => ({
+/** The epoch at which sequences jumped. */
+const ENTRY: LedgerEntry = {
+  ...{ cluster: 'orders', epoch: asEpoch(7n), kind: 'failover', leader: 'pg-2', previousLeader: 'pg-1' },
+  ...{ at: asWall(0), controller: 'c1', term: '0.1', reason: reason('MEMBER_LOST'), candidates: [] },
+  ...{ tail: { kind: 'not-needed' }, loss: { kind: 'none' }, salvaged: [], phases: [], outcome: 'proved' },
+  identifiers: {
+    named: [
+      { name: 'shop.public.orders_id_seq', from: 100n, to: 1_000_100n, left: undefined },
+      { name: 'shop.public.lines_id_seq', from: 500n, to: 500n, left: 'it goes round' },
+    ],
+    more: 0,
+  },
+};
+
+const operatorOf = (agents: readonly Agent[]): Pick<Operator, 'status' | 'history'> => ({
+  history: () =>
+    Promise.resolve([ledgerEntryToJson({ ...ENTRY, epoch: asEpoch(6n) }), ledgerEntryToJson(ENTRY)]),
   status: () =>
     Promise.resolve(
       JSON.stringify({
@@ -104,6 +138,8 @@ const said = (): { texts: string[]; terminal: Parameters<typeof showSalvage>[2] 
   };
 };
 
+const notThere: Agent = { member: 'pg-9', address: '127.0.0.1:1' };
+
 async function list(agents: readonly Agent[], json = false): Promise<string> {
   const { texts, terminal } = said();
   const request = { controllers: ['c1:1'], cluster: 'orders', json };
@@ -121,7 +157,7 @@ async function show(agents: readonly Agent[], more: Partial<ShowRequest> = {}): 
     database: undefined,
   };
   await showSalvage(
-    { ...request, as: 'text', limit: 2, ...more },
+    { ...request, as: 'text', compared: false, limit: 2, ...more },
     { operator: operatorOf(agents), salvages: salvageSource },
     terminal,
   );
@@ -157,6 +193,8 @@ describe('what agents have saved', () => {
       '',
       'of the deleted rows 1 are not recoverable',
       'in shop the schema was changed',
+      'of 1 sequences no number was given out twice',
+      'shop.public.lines_id_seq: the old leader gave out numbers up to 900, the new one those after 500: what lies between may have been given out twice',
       '',
       `+ 2026-05-04 03:02:01.5  public.orders  id=1 note=${'x'.repeat(60)}… (100000 characters)`,
       '~ 2026-05-04 03:02:01.5  public.orders  id=2 note=null  (there: id=2 note=was)',
@@ -165,6 +203,27 @@ describe('what agents have saved', () => {
     expect(await show(agents, { limit: 3 })).toContain(
       '- 2026-05-04 03:02:05.1  public.orders  not recoverable\n',
     );
+  });
+
+  it('is held against what is there now: what differs, and how much does not', async () => {
+    const agents = [await startAgent('pg-1', [record('7-1', 7)])];
+    const lines = (await show(agents, { compared: true })).trimEnd().split('\n');
+    expect(lines.slice(-5)).toEqual([
+      '',
+      'conflicting ~ 2026-05-04 03:02:01.5  public.orders  id=2 note=null  (now: id=2 note=by others)',
+      'unknown     - 2026-05-04 03:02:05.1  public.orders  not recoverable',
+      '',
+      '1 same, 0 missing, 1 conflicting, 1 unknown',
+    ]);
+    expect(await show(agents, { compared: true, limit: 1 })).toContain('\nand 1 more: --limit or --json\n');
+    const rows = (await show(agents, { compared: true, as: 'json' })).trimEnd().split('\n');
+    expect(rows.map((row) => (JSON.parse(row) as ComparedRow).stands)).toEqual([
+      'same',
+      'conflicting',
+      'unknown',
+    ]);
+    const gone = salvageSource.compare('orders', agents[0] ?? notThere, '8-1');
+    await expect(gone[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'SALVAGE_UNAVAILABLE' });
   });
 
   it('is given out whole, rows and statements', async () => {

@@ -8,6 +8,7 @@ export const ENGINE_MISTAKES = {
   'an-opening-does-not-look-at-the-clock-again': { among: 'openings', mistakes: { opensTooLate: true } },
   'a-seal-reads-before-it-cuts': { among: 'confirmed', mistakes: { sealReadsBeforeTheCut: true } },
   'a-copy-is-made-while-log-arrives': { among: 'confirmed', mistakes: { copiesWhileItReceives: true } },
+  'a-salvage-forgets-what-it-saved': { mistakes: { salvagesNothing: true } },
   'what-the-disk-refused-is-answered-for': { mistakes: { forgetsWhatIsRefused: true } },
   'the-guard-trusts-the-agent': { among: 'lapses', mistakes: { guardTrustsAgent: true } },
 } as const satisfies Readonly<Record<string, Mistake>>;

@@ -123,6 +123,7 @@ export function agentScenario(): Scenario {
       lowered: NOBODY_LOWERED,
       tailReadable: false,
       copying: undefined,
+      salvaged: undefined,
       processesGone: o['orphans'] !== 'yes',
       bootClosed: o['marker'] !== 'no',
     };

@@ -90,6 +90,7 @@ export function report(
     planEpoch: asEpoch(1n),
     planVersion: asVersion(2n),
     fencedEpoch: asEpoch(0n),
+    openedEpoch: asEpoch(0n),
     sealed: undefined,
     tail: undefined,
     opened: undefined,
@@ -118,6 +119,7 @@ export function report(
       lowered: NOBODY_LOWERED,
       tailReadable: false,
       copying: undefined,
+      salvaged: undefined,
       ...database,
     },
   };

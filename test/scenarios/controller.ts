@@ -11,6 +11,7 @@ import {
 } from '#core/brand.js';
 import { formatDurability, NO_DURABILITY, sameDurability } from '#core/durability.js';
 import { isEqual } from '#core/equal.js';
+import type { LossAccount } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import { DEFAULT_MEMBER_POLICY, DEFAULT_POLICY, type Policy } from '#core/policy.js';
@@ -56,7 +57,9 @@ export function controllerScenario(): Scenario {
 
   function loaded(): Input {
     const clusters =
-      stored === undefined ? [] : [{ plan: stored, revision: asRevision(revision), policy: stored.policy }];
+      stored === undefined
+        ? []
+        : [{ plan: stored, revision: asRevision(revision), policy: stored.policy, entry: undefined }];
     return { kind: 'loaded', term, clusters };
   }
 
@@ -126,6 +129,7 @@ export function controllerScenario(): Scenario {
           : asVersion(BigInt(planVersion)),
       highestEpoch:
         o['highest'] !== undefined ? asEpoch(BigInt(o['highest'])) : current ? plan.epoch : old.highestEpoch,
+      openedEpoch: o['led'] === undefined ? old.openedEpoch : asEpoch(BigInt(o['led'])),
       fencedEpoch: o['fenced'] === undefined ? old.fencedEpoch : asEpoch(BigInt(o['fenced'])),
       sealed:
         sealedEpoch === ''
@@ -197,6 +201,7 @@ export function controllerScenario(): Scenario {
         tailReadable:
           o['tailReadable'] === undefined ? old.database.tailReadable : o['tailReadable'] === 'yes',
         dataId: o['data'] ?? old.database.dataId,
+        salvaged: o['salvaged'] === undefined ? old.database.salvaged : salvagedOf(o['salvaged']),
         followers: o['followers'] === undefined ? old.database.followers : o['followers'].split(','),
       },
     };
@@ -339,7 +344,7 @@ export function controllerScenario(): Scenario {
           const found =
             stored === undefined
               ? undefined
-              : { plan: stored, revision: asRevision(revision), policy: stored.policy };
+              : { plan: stored, revision: asRevision(revision), policy: stored.policy, entry: undefined };
           return take({ kind: 'reread', cluster: 'demo', id, stored: found });
         }
         case 'ask':
@@ -533,7 +538,7 @@ function show(effect: Effect): string {
       const why =
         entry === undefined
           ? ''
-          : ` as ${entry.kind} because ${entry.reason.code}, loss ${entry.loss.kind}${entry.loss.kind === 'at-most' ? ` after ${showPosition(entry.loss.after)}` : ''}`;
+          : ` as ${entry.kind} because ${entry.reason.code}, loss ${showLoss(entry.loss)}${entry.salvaged.map(({ member, name }) => `, saved at ${member} in ${name}`).join('')}`;
       const generation = plan.generation === 0n ? '' : ` generation ${plan.generation}`;
       return `write epoch ${plan.epoch} version ${plan.version}${generation} leader ${plan.leader} ${state} ${sets} if plan at ${guard.planRevision}, elected at ${guard.term.revision}${why}`;
     }
@@ -577,4 +582,18 @@ function showDirective({ directive }: Effect & { kind: 'send' }): string {
     case 'inspect':
       return `inspect, peers ${directive.peers.map(({ name }) => name).join(' ')}`;
   }
+}
+
+/** `4/name/3/5`: of epoch 4, in a folder of that name, three transactions with five rows. */
+function salvagedOf(text: string): NonNullable<Report['database']['salvaged']> {
+  const [epoch = '0', name = '', transactions = '0', rows = '0'] = text.split('/');
+  return {
+    ...{ epoch: asEpoch(BigInt(epoch)), name, bytes: 40 },
+    ...{ transactions: Number(transactions), rows: Number(rows) },
+  };
+}
+
+function showLoss(loss: LossAccount): string {
+  if (loss.kind === 'at-most') return `at-most after ${showPosition(loss.after)}`;
+  return loss.kind === 'exactly' ? `exactly ${loss.transactions}/${loss.rows}` : loss.kind;
 }

@@ -37,6 +37,9 @@ function agentOf(durable: Durable, holds?: GuardOrder) {
       isLeftOpen: () => false,
       setTimings: () => undefined,
       setRetention: () => undefined,
+      compare: () => {
+        throw new Error('not asked');
+      },
       start(emit) {
         look = () => {
           const at = now();

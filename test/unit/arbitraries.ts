@@ -144,6 +144,10 @@ const tail: fc.Arbitrary<TailAccount> = fc.oneof(
 const loss: fc.Arbitrary<LossAccount> = fc.oneof(
   fc.constant({ kind: 'none' as const }),
   record({ kind: fc.constant('at-most' as const), after: position, atLeastBytes: fc.bigInt() }),
+  record({
+    ...{ kind: fc.constant('exactly' as const), after: position, transactions: fc.nat() },
+    ...{ rows: fc.nat(), bytes: fc.maxSafeNat() },
+  }),
   record({ kind: fc.constant('unknown' as const), text }),
 );
 export const identifiers: fc.Arbitrary<IdentifierReport> = record({
@@ -173,6 +177,12 @@ export const ledgerEntry: fc.Arbitrary<LedgerEntry> = record({
   candidates: fc.array(candidate, { maxLength: 3 }),
   tail,
   loss,
+  salvaged: fc.array(
+    record({ member: name, name: text, transactions: fc.nat(), rows: fc.nat(), bytes: fc.maxSafeNat() }),
+    {
+      maxLength: 2,
+    },
+  ),
   identifiers: fc.option(identifiers, { nil: undefined }),
   phases: fc.array(phase, { maxLength: 4 }),
   outcome: fc.constantFrom('pending', 'proved', 'failed'),

@@ -18,6 +18,7 @@ const entry = (loss: LossAccount, at = 0x1000): LedgerEntry => ({
     candidates: [],
     tail: { kind: 'not-needed' },
     identifiers: undefined,
+    salvaged: [],
     loss,
     phases: [],
     outcome: 'proved',
@@ -29,7 +30,7 @@ const after = (lsn: bigint): LossAccount => ({
   atLeastBytes: 0n,
 });
 const outside = (lost: readonly number[], ...ledger: readonly LedgerEntry[]): readonly number[] =>
-  unaccounted(writes, new Set(lost), ledger).map(({ value }) => value);
+  unaccounted(writes, new Set(lost), ledger, new Set([1, 2, 3]));
 
 describe('a missing write', () => {
   it('is accounted for where the ledger says that it may be missing', () => {
@@ -50,5 +51,23 @@ describe('a missing write', () => {
   it('is not, where the old leader took it after the entry was written', () => {
     expect(outside([2, 3], entry(after(0x100n), 0x2ff))).toEqual([3]);
     expect(outside([3], entry({ kind: 'unknown', text: '' }, 0x2ff))).toEqual([3]);
+  });
+
+  it('is not, where it lies in no salvage', () => {
+    const ledger = [entry(after(0x100n))];
+    expect(unaccounted(writes, new Set([2, 3]), ledger, new Set([3]))).toEqual([2]);
+  });
+});
+
+describe('a salvaged write', () => {
+  it('is one that somebody may have been told was written', () => {
+    const [first, second, third] = writes;
+    const attempts = [
+      { ...first, outcome: 'unknown' },
+      { ...second, outcome: 'failed' },
+      { ...third, outcome: 'ok' },
+    ] as Attempt[];
+    expect(unaccounted(attempts, new Set(), [], new Set([1, 3]))).toEqual([]);
+    expect(unaccounted(attempts, new Set(), [], new Set([1, 2, 3, 4]))).toEqual([2, 4]);
   });
 });

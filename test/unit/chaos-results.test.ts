@@ -9,7 +9,7 @@ const result = (run: number, outageMs: number | undefined, wrong?: string): Resu
       ? undefined
       : {
           ...{ outageMs, acknowledged: 9, ackedLost: 1, forked: 0, doublyAccepted: 2, otherwiseWrong: 0 },
-          ...{ refused: 0, convergedMs: outageMs * 2, leaderChanged: true, unaccounted: 0 },
+          ...{ refused: 0, convergedMs: outageMs * 2, leaderChanged: true, unaccounted: 0, salvaged: 1 },
         },
 });
 
@@ -19,7 +19,14 @@ describe('the cells of a matrix', () => {
     expect(cellsOf(runs)).toEqual([
       {
         ...{ fault: 'host-lost', engine: 'postgres', durability: 'strict', runs: 4, failed: 2 },
-        ...{ outageMs: { p50: 1000, max: 3000 }, ackedLost: 3, doublyAccepted: 6, convergedMs: 6000 },
+        ...{
+          outageMs: { p50: 1000, max: 3000 },
+          ackedLost: 3,
+          salvaged: 3,
+          unaccounted: 0,
+          doublyAccepted: 6,
+          convergedMs: 6000,
+        },
       },
     ]);
   });

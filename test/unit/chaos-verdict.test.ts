@@ -7,7 +7,7 @@ import { whatIsWrong } from '#test/chaos/verdict.js';
 const FAULT: Fault = { what: 'none', ends: 'another leader', strike: () => () => undefined };
 const WELL: Measured = {
   ...{ outageMs: 900, acknowledged: 1000, ackedLost: 0, forked: 0, doublyAccepted: 0, otherwiseWrong: 0 },
-  ...{ refused: 0, convergedMs: 4000, leaderChanged: true, unaccounted: 0 },
+  ...{ refused: 0, convergedMs: 4000, leaderChanged: true, unaccounted: 0, salvaged: 0 },
 };
 
 const observed = (measured: Partial<Measured>): Observed => ({

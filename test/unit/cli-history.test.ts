@@ -53,6 +53,7 @@ const failover: LedgerEntry = {
   ],
   tail: { kind: 'taken', from: 'orders-1', bytes: 12_595 },
   loss: { kind: 'none' },
+  salvaged: [],
   identifiers: undefined,
   phases: [
     { phase: 'suspected', ms: 12 },
@@ -120,6 +121,16 @@ describe('an entry', () => {
     ]);
   });
 
+  it('tells where what was lost is saved', () => {
+    const saved = { member: 'orders-1', name: '4-1-0_2FA0', transactions: 3, rows: 7, bytes: 5000 };
+    expect(lines({ ...failover, salvaged: [saved, { ...saved, member: 'orders-3' }] })).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^ {2}saved +3 transactions, 7 rows at orders-1: tanist salvage show \S+ \d+$/),
+        expect.stringMatching(/^ +3 transactions, 7 rows at orders-3: /),
+      ]),
+    );
+  });
+
   it('tells what may be lost, and what is known of it', () => {
     const tail = { kind: 'failed', text: 'no answer within 1000 ms' } as const;
     const lost = (loss: LedgerEntry['loss']): readonly string[] => lines({ ...failover, tail, loss });
@@ -132,6 +143,12 @@ describe('an entry', () => {
       ]),
     );
     expect(atMost(0n)).toContain('  loss         at most what was written after timeline 1 0/2FA0');
+    const exactly = (transactions: number): readonly string[] =>
+      lost({ kind: 'exactly', after: at(0x2fa0n), transactions, rows: 7, bytes: 5000 });
+    expect(exactly(3)).toContain(
+      '  loss         3 transactions, 7 rows: what was written after timeline 1 0/2FA0, 4.9 KiB of log',
+    );
+    expect(exactly(0)).toContain('  loss         none: the old leader is back, and had nothing else');
     expect(lost({ kind: 'unknown', text: 'writes may be missing' })).toContain(
       '  loss         not known: writes may be missing',
     );

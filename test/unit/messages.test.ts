@@ -69,6 +69,7 @@ const report: fc.Arbitrary<Report> = fc.record({
   planEpoch: epoch,
   planVersion: counter.map(asVersion),
   fencedEpoch: epoch,
+  openedEpoch: epoch,
   sealed: maybe(fc.record({ epoch, position: maybe(position) })),
   tail: maybe(
     fc.record({
@@ -97,6 +98,12 @@ const report: fc.Arbitrary<Report> = fc.record({
       named: fc.array(fc.record({ who: text, where: text, by: text, sessions: uint32 }), { maxLength: 3 }),
     }),
     tailReadable: fc.boolean(),
+    salvaged: maybe(
+      fc.record({
+        ...{ epoch, name: someText, transactions: fc.maxSafeNat() },
+        ...{ rows: fc.maxSafeNat(), bytes: fc.maxSafeNat() },
+      }),
+    ),
     copying: fc.option(fc.record({ from: name, doneBytes: fc.maxSafeNat(), totalBytes: fc.maxSafeNat() }), {
       nil: undefined,
     }),

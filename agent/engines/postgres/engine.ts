@@ -14,6 +14,7 @@ import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
 import { isBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import { check } from '#agent/engines/postgres/check.js';
 import { checkpoint } from '#agent/engines/postgres/checkpoint.js';
+import { compareRows } from '#agent/engines/postgres/compare-rows.js';
 import { createConnection } from '#agent/engines/postgres/connection.js';
 import { askOnSession, fence } from '#agent/engines/postgres/fence.js';
 import { applyDurability } from '#agent/engines/postgres/durability.js';
@@ -223,6 +224,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       readTail(server, request).catch((error: unknown) => ({ kind: 'refused', text: String(error) })),
     probe: ({ databaseHost, databasePort }, timeoutMs) =>
       probeDatabase(databaseHost, databasePort, timeoutMs),
+    compare: (rows) => compareRows(server, rows),
     inspect: findings,
     setRetention(retention) {
       clearInterval(tidying);

@@ -50,6 +50,7 @@ const DATABASES =
 
 /** Clients wait for it, and so does the proof by which the new leader keeps its lease (L1). */
 const JUMP_WITHIN_MS = 1000;
+const READ_WITHIN_MS = 10_000;
 
 /** What cannot be done in its time is told, and keeps nobody from writing. */
 export async function jumpIdentifiers(
@@ -73,6 +74,31 @@ export async function jumpIdentifiers(
   // Those that were left alone are what somebody has to look at.
   const named = [...all].sort((a, b) => Number(b.left !== undefined) - Number(a.left !== undefined));
   return { named: named.slice(0, MOST_NAMED), more: Math.max(0, named.length - MOST_NAMED) };
+}
+
+/**
+ * The last number that each sequence may have given out, by name: of a closed server, whose log is ahead of what was really drawn by some. What
+ * cannot be read is left out.
+ */
+export async function lastIdentifiers(server: Server, bounds: Bounds): Promise<ReadonlyMap<string, bigint>> {
+  const found = new Map<string, bigint>();
+  const databases = await server.connection.query<{ name: string }>(DATABASES, { timeoutMs: bounds.left() });
+  for (const { name: database } of databases) {
+    bounds.check();
+    const session = await openSession(server.config, {
+      database,
+      timeoutMs: READ_WITHIN_MS,
+      settings: [],
+    }).catch(() => undefined);
+    try {
+      const answer = await session?.client.query<Sequence>(READ).catch(() => undefined);
+      for (const { name, last } of answer?.rows ?? [])
+        if (last !== null) found.set(`${database}.${name}`, BigInt(last));
+    } finally {
+      session?.close();
+    }
+  }
+  return found;
 }
 
 async function jumpIn(

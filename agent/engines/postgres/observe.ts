@@ -257,7 +257,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       at: watch.postmaster() === undefined ? watch.lookedAt() : knownAt,
       observation: {
         ...{ state, role, streaming, upstream, followers: receiving, processesGone, bootClosed, position },
-        ...{ dataId, lowered: lowered.known(), copying: server.copying },
+        ...{ dataId, lowered: lowered.known(), copying: server.copying, salvaged: server.salvaged },
         backlogBytes: status === undefined ? 0 : Number(status.end - status.applied),
         canaryAt: provedAt,
         canaryAgeMs: provedAt === undefined ? undefined : since(provedAt, now()),

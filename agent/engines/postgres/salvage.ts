@@ -13,6 +13,8 @@ import { type Fork, formatLsn, formatPosition, type Position } from '#core/posit
 import { RECORD_FILE, type SalvageRecord } from '#core/salvage.js';
 import { type Bounds, Interrupted } from '#agent/engines/postgres/bounds.js';
 import { syncFolder, writeDurably } from '#agent/engines/postgres/durable-files.js';
+import { lastIdentifiers } from '#agent/engines/postgres/identifiers.js';
+import { newestSalvage, summaryOf } from '#agent/engines/postgres/newest-salvage.js';
 import { findChanges } from '#agent/engines/postgres/salvage-changes.js';
 import { openFiles, sqlFile } from '#agent/engines/postgres/salvage-files.js';
 import { copyLog } from '#agent/engines/postgres/salvage-log.js';
@@ -30,7 +32,10 @@ export async function salvage(
 ): Promise<string> {
   const name = `${opening.epoch}-${own.timeline}-${formatLsn(own.lsn).replace('/', '_')}`;
   const folder = join(server.stateDir, 'salvage', name);
-  if (existsSync(join(folder, RECORD_FILE))) return folder;
+  if (existsSync(join(folder, RECORD_FILE))) {
+    server.salvaged = newestSalvage(server.stateDir);
+    return folder;
+  }
   try {
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -39,6 +44,7 @@ export async function salvage(
     const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
     await writeDurably(join(folder, RECORD_FILE), `${JSON.stringify(record, undefined, 2)}\n`, owner);
     const { from, to, bytes, transactions } = record;
+    server.salvaged = summaryOf(record);
     const evidence = { folder, bytes, from, to, transactions: transactions.count };
     server.log('warn', 'LOG_SALVAGED', evidence);
     return folder;
@@ -71,6 +77,7 @@ async function save(
     `Rows that ${server.member} had committed and ${leader.name} lacks, as of epoch ${opening.epoch}.`,
     `${transactions.length} transactions, committed from ${times[0] ?? '-'} to ${times.at(-1) ?? '-'} UTC.`,
   ];
+  const identifiers = await lastIdentifiers(server, bounds);
   const out = await openFiles(folder, about);
   try {
     const { tables, notes } = await salvageRows(server, leader, found, out, bounds);
@@ -82,6 +89,7 @@ async function save(
       bytes: Number(own.lsn - divergence.end),
       transactions: { count: transactions.length, first: times[0] ?? null, last: times.at(-1) ?? null },
       tables,
+      identifiers: Object.fromEntries([...identifiers].map(([each, last]) => [each, last.toString()])),
       notes: [...notes, ...(found.gap === undefined ? [] : [found.gap])],
       statements: Object.fromEntries(
         [...new Set(tables.map(({ database }) => database))].map((name) => [name, sqlFile(name)]),

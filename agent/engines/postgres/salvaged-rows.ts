@@ -62,19 +62,21 @@ interface FileRow {
   readonly columns: readonly Column[] | null;
 }
 
+const COLUMNS = `
+  (select json_agg(json_build_object(
+      'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+      'isKey', a.attnum = any (coalesce(i.indkey::int2[], '{}')),
+      'generated', case when a.attgenerated <> '' then 'stored' when a.attidentity = 'a' then 'identity' else 'no' end)
+      order by a.attnum)
+    from pg_attribute a left join pg_index i on i.indrelid = c.oid and i.indisprimary
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns`;
+
 /** Large objects are rows of the application in a catalog. */
 const DESCRIBE = `
   select
     coalesce(nullif(c.reltablespace, 0), d.dattablespace) || '/' || case when c.relisshared then 0 else d.oid end
       || '/' || pg_relation_filenode(c.oid) as relation,
-    n.nspname as schema, format('%I.%I', n.nspname, c.relname) as name, c.relkind as kind, c.oid::text as oid,
-    (select json_agg(json_build_object(
-        'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
-        'isKey', a.attnum = any (coalesce(i.indkey::int2[], '{}')),
-        'generated', case when a.attgenerated <> '' then 'stored' when a.attidentity = 'a' then 'identity' else 'no' end)
-        order by a.attnum)
-      from pg_attribute a left join pg_index i on i.indrelid = c.oid and i.indisprimary
-      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
+    n.nspname as schema, format('%I.%I', n.nspname, c.relname) as name, c.relkind as kind, c.oid::text as oid, ${COLUMNS}
   from pg_class c join pg_namespace n on n.oid = c.relnamespace, pg_database d
   where d.datname = current_database() and pg_relation_filenode(c.oid) = any ($1::oid[])`;
 
@@ -87,6 +89,20 @@ export async function describeFiles(
   const nodes = relations.map((relation) => relation.split('/')[2]);
   const { rows } = await client.query<FileRow>(DESCRIBE, [nodes]);
   return new Map(rows.map((row) => [row.relation, described(row, database)]));
+}
+
+/** By its quoted name, as it is now; undefined: there is none. */
+export async function describeTable(
+  client: ClientBase,
+  database: string,
+  name: string,
+): Promise<Table | undefined> {
+  const { rows } = await client.query<{ columns: readonly Column[] | null }>(
+    `select ${COLUMNS} from pg_class c where c.oid = to_regclass($1)`,
+    [name],
+  );
+  const [row] = rows;
+  return row && { relation: '', database, name, columns: row.columns ?? [] };
 }
 
 function described({ relation, schema, name, kind, columns }: FileRow, database: string): Described {
@@ -104,7 +120,7 @@ interface VersionRow {
 }
 
 /** In the type's own words; a cast to text would change some of them. */
-const valueOf = (column: string): string =>
+export const valueOf = (column: string): string =>
   `case when t.${column} is null then null else format('%s', t.${column}) end`;
 
 /** All columns of a row as one JSON object of texts. */

@@ -4,7 +4,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import type { MonotonicMs, WallMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
-import type { Copying } from '#core/report.js';
+import type { Copying, Salvaged } from '#core/report.js';
 import type { PostgresConfig } from '#agent/config.js';
 import type { Connection } from '#agent/engines/postgres/connection.js';
 import {
@@ -15,6 +15,7 @@ import {
 import { type Owner, give } from '#agent/engines/postgres/durable-files.js';
 import { type Memos, createMemos } from '#agent/engines/postgres/memos.js';
 import { binDirOf, findPostmaster } from '#agent/engines/postgres/processes.js';
+import { newestSalvage } from '#agent/engines/postgres/newest-salvage.js';
 import type { TailSource } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
 
@@ -52,6 +53,8 @@ export interface Server extends ServerDeps {
   makeTailDir(): Promise<void>;
   /** How far a copy that is being made is; undefined: none is. */
   copying: Copying | undefined;
+  /** The newest salvage in the state directory. */
+  salvaged: Salvaged | undefined;
 }
 
 export function describeServer(config: PostgresConfig, deps: ServerDeps, connection: Connection): Server {
@@ -68,6 +71,7 @@ export function describeServer(config: PostgresConfig, deps: ServerDeps, connect
     copyDir: join(deps.stateDir, 'copying'),
     oldDataDir: join(deps.stateDir, 'old-data'),
     copying: undefined,
+    salvaged: newestSalvage(deps.stateDir),
     connection,
     memos: createMemos(deps.stateDir),
     binDir: () => (binDir ??= findBinDir(dataDir)),

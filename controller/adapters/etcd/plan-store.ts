@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type IKeyValue, type IRangeRequest, type ITxnRequest, SortOrder, SortTarget } from 'etcd3';
 import { asDuration, asRevision, nextEpoch } from '#core/brand.js';
 import type { LedgerEntry } from '#core/ledger.js';
+import type { Plan } from '#core/plan.js';
 import type { Log } from '#controller/ports/log.js';
 import {
   type PlanStore,
@@ -53,7 +54,7 @@ export class EtcdPlanStore implements PlanStore {
     this.#log = log;
   }
 
-  /** Two requests per cluster: ledgers, which lie between the plans and are long, are stepped over unread. */
+  /** Three requests per cluster: ledgers, which lie between the plans and are long, are stepped over unread. */
   async readAll(): Promise<readonly StoredCluster[]> {
     const read: StoredCluster[] = [];
     let from: Buffer = Buffer.from(this.#keys.clusters);
@@ -91,7 +92,24 @@ export class EtcdPlanStore implements PlanStore {
       plan,
       revision: asRevision(BigInt(stored.mod_revision)),
       policy: decode(policy, policyFromJson),
+      entry: await this.#entryOf(plan),
     };
+  }
+
+  /** A ledger that is damaged is no reason to leave its cluster alone. */
+  async #entryOf({ cluster, epoch }: Plan): Promise<LedgerEntry | undefined> {
+    const [entry] = await this.#range({ key: Buffer.from(this.#keys.ledgerEntry(cluster, epoch)) });
+    try {
+      return entry && decode(entry, ledgerEntryFromJson);
+    } catch (error) {
+      if (!(error instanceof StoreCorrupt)) throw error;
+      this.#log('error', 'STORE_CORRUPT', {
+        sentence: 'an entry of a ledger is not valid, and is not gone on with',
+        cluster,
+        because: error.message,
+      });
+      return undefined;
+    }
   }
 
   async write(write: PlanWrite): Promise<WriteOutcome> {

@@ -6,6 +6,7 @@ import type { Fault } from '#test/chaos/faults/fault.js';
 import { NETWORK } from '#test/chaos/faults/network.js';
 import { OVER_TIME } from '#test/chaos/faults/over-time.js';
 import { PROCESSES } from '#test/chaos/faults/processes.js';
+import { REJOINS } from '#test/chaos/faults/rejoins.js';
 import { TOGETHER } from '#test/chaos/faults/together.js';
 
 const ALL = {
@@ -16,6 +17,7 @@ const ALL = {
   ...DISKS,
   ...CLOCKS,
   ...OVER_TIME,
+  ...REJOINS,
 } as const;
 
 export type FaultName = keyof typeof ALL;

@@ -31,7 +31,7 @@ export function commits(it: ContractIt): void {
       const entry = entryOf(plan);
       const revision = await commit(plan, NONE, { entry, policy: DEFAULT_POLICY });
       expect(revision).toBeGreaterThan(elected.term.revision);
-      const stored = { plan, revision, policy: DEFAULT_POLICY };
+      const stored = { plan, revision, policy: DEFAULT_POLICY, entry };
       const { planStore: elsewhere } = await bed.controller('ctl-2');
       for (const store of [planStore, elsewhere]) {
         expect(await store.read('orders')).toEqual(stored);

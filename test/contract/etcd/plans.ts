@@ -42,6 +42,7 @@ export function entryOf({ cluster, epoch, leader }: Plan): LedgerEntry {
       atLeastBytes: 12n,
     },
     phases: [{ phase: 'committed', ms: 812 }],
+    salvaged: [],
     outcome: 'pending',
   };
 }

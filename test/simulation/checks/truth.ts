@@ -44,6 +44,8 @@ export class Truth implements Witness {
   /** Acknowledged writes that the ledger has said may be lost. */
   readonly accounted = new Set<number>();
   readonly databases: Database[] = [];
+  /** By epoch, who had acknowledged what its leader lacks. */
+  readonly #lostAt = new Map<Epoch, readonly string[]>();
   readonly #timeline: Timeline;
   readonly #trace: Trace;
   readonly #leaders = new Map<Epoch, Database>();
@@ -256,6 +258,18 @@ export class Truth implements Witness {
     if (plan.opening.state === 'pending' && entry?.kind === 'failover') this.#failsOver(plan, before, entry);
     if (isProved(plan) && before !== undefined && !isProved(before) && entry !== undefined)
       this.#proved(plan, entry);
+    if (entry?.loss.kind === 'exactly') this.#settled(entry, entry.loss.transactions);
+  }
+
+  /** What is said to be all that was lost is no less than what was, and nobody else's. */
+  #settled({ epoch, previousLeader }: LedgerEntry, transactions: number): void {
+    const lost = this.#lostAt.get(epoch) ?? [];
+    const other = lost.find((by) => by !== previousLeader);
+    if (other !== undefined || lost.length > transactions)
+      this.violate(
+        'ledger',
+        `${lost.length} writes, acknowledged by ${[...new Set(lost)].join(' ')}, are missing since epoch ${epoch}, which counts ${transactions} of ${previousLeader ?? 'nobody'}`,
+      );
   }
 
   #appointed(plan: Plan): void {
@@ -303,6 +317,7 @@ export class Truth implements Witness {
     for (const { entry: write, index, by, acknowledgements } of missing) {
       if (write.what.kind !== 'write' || this.accounted.has(write.what.value)) continue;
       this.lost += 1;
+      this.#lostAt.set(plan.epoch, [...(this.#lostAt.get(plan.epoch) ?? []), by]);
       this.accounted.add(write.what.value);
       const text = `value ${write.what.value}, acknowledged by ${by}, is missing at ${plan.leader}, epoch ${plan.epoch}`;
       if (acknowledgements > 0 && (mustKeep || loss.kind === 'none')) this.violate('INV-5', text);

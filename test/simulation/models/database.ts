@@ -4,7 +4,7 @@
  */
 import type { Epoch } from '#core/brand.js';
 import type { PlanMember } from '#core/plan.js';
-import type { DatabaseState } from '#core/report.js';
+import type { DatabaseState, Salvaged } from '#core/report.js';
 import type { Disk } from '#test/simulation/models/disk.js';
 import { type Entry, Log } from '#test/simulation/models/log.js';
 import { Stream } from '#test/simulation/models/stream.js';
@@ -62,6 +62,8 @@ export class Database {
   isReplayPaused = false;
   /** A rewind was interrupted while it rewrote the data: no server can be started on it. */
   isTorn = false;
+  /** The newest salvage in the state directory beside it. */
+  salvaged: Salvaged | undefined;
   /** Noted on disk before a promotion is asked for: it may go through at any moment. */
   promotionAsked = false;
   /** In true time; undefined: it was not asked for by an agent. For the checks only. */

@@ -3,9 +3,9 @@
  * land after its agent has died. Callbacks stand where the real one has promises.
  */
 import { assertNever } from '#core/assert.js';
-import type { MonotonicMs } from '#core/brand.js';
+import { type MonotonicMs, NO_EPOCH } from '#core/brand.js';
 import type { Durability } from '#core/durability.js';
-import type { PlanMember } from '#core/plan.js';
+import type { PlanMember, ProvedOpening } from '#core/plan.js';
 import { comparePositions, type Position } from '#core/position.js';
 import { type Answering, type DatabaseState, NOBODY_LOWERED } from '#core/report.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
@@ -23,6 +23,7 @@ export interface EngineMistakes {
   readonly provesBeforeTheWrite?: boolean;
   readonly opensTooLate?: boolean;
   readonly copiesWhileItReceives?: boolean;
+  readonly salvagesNothing?: boolean;
 }
 
 /** How the engine's steps go wrong at present; faults turn these up. */
@@ -189,6 +190,7 @@ export class Engine {
         .map((stream) => stream.to.name),
       lowered: NOBODY_LOWERED,
       copying: undefined,
+      salvaged: db.salvaged,
       processesGone: db.isGone,
       bootClosed: db.bootClosed,
       tailReadable: db.isGone || (isClosed && db.bootClosed && !db.promotionAsked),
@@ -499,6 +501,7 @@ export class Engine {
       const stands = S2_ancestry(db.log.position(), action.openings);
       if (stands !== 'behind' && stands !== 'equal') {
         if (random.chance(troubles.tornRewind)) {
+          this.#salvage(db.log.sharedBy(leader.log), action.openings);
           db.isTorn = true;
           return this.#start(step, { kind: 'rewound' });
         }
@@ -513,6 +516,7 @@ export class Engine {
             code: 'REWIND_IMPOSSIBLE',
             text: 'two lines of history share a number',
           });
+        this.#salvage(shared, action.openings);
         db.around.witness.rewound(db, shared);
         db.log.cut(shared);
       }
@@ -521,7 +525,7 @@ export class Engine {
   }
 
   /** Ended at any moment before the swap it has changed nothing, but that nothing is received any more. */
-  #reclone({ source }: EngineAction & { kind: 'reclone' }, step: Step): void {
+  #reclone({ source, openings, salvageWaived }: EngineAction & { kind: 'reclone' }, step: Step): void {
     const { db, agent, mistakes } = this.#deps;
     const { random, network, find } = db.around;
     const from = find(source.name);
@@ -545,6 +549,7 @@ export class Engine {
           if (db.server !== undefined) db.shutDown('fenced', 5, 5, () => undefined);
           step.after(20, () => {
             if (db.server !== undefined) return step.fail('the server does not end');
+            if (!salvageWaived && !db.isTorn) this.#salvage(had, openings);
             db.around.witness.recloned(db, copy);
             db.log.copy(copy);
             db.isTorn = false;
@@ -555,6 +560,18 @@ export class Engine {
         },
       );
     });
+  }
+
+  /** What only this log has, before it goes. */
+  #salvage(shared: number, openings: readonly ProvedOpening[]): void {
+    const { db, mistakes } = this.#deps;
+    const own = db.log.entries.slice(shared);
+    const { epoch } = openings.at(-1) ?? { epoch: NO_EPOCH };
+    if (own.length === 0) return;
+    const writes = own.filter(({ what }) => what.kind === 'write').length;
+    const count = mistakes.salvagesNothing === true ? 0 : writes;
+    const name = `${epoch}-${db.log.timeline}-${db.log.length}`;
+    db.salvaged = { epoch, name, transactions: count, rows: count, bytes: own.length };
   }
 
   #isAskable(): boolean {

@@ -191,18 +191,26 @@ export class Etcd {
     const kept = policy ?? known?.policy;
     assert(kept !== undefined, 'the first plan of a cluster comes with its policy');
     const revision = this.#advance();
-    contents.clusters.set(plan.cluster, { plan, revision, policy: kept });
+    contents.clusters.set(plan.cluster, { plan, revision, policy: kept, entry: undefined });
     if (entry !== undefined || forgetUpTo !== undefined) this.#note(plan.cluster, entry, forgetUpTo);
     this.#witness.committed(plan, known?.plan, entry);
     return revision;
   }
 
   read(cluster: string): StoredCluster | undefined {
-    return this.#contents.clusters.get(cluster);
+    const stored = this.#contents.clusters.get(cluster);
+    return stored && { ...stored, entry: this.#entryOf(stored.plan) };
   }
 
   readAll(): readonly StoredCluster[] {
-    return [...this.#contents.clusters.values()];
+    return [...this.#contents.clusters.values()].map((stored) => ({
+      ...stored,
+      entry: this.#entryOf(stored.plan),
+    }));
+  }
+
+  #entryOf({ cluster, epoch }: Plan): LedgerEntry | undefined {
+    return this.#contents.ledger.get(cluster)?.find((entry) => entry.epoch === epoch);
   }
 
   /** Newest first. */
