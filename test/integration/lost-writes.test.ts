@@ -2,6 +2,8 @@
  * What befell a large site in 2012: a leader dies with rows that its heir never got, the heir gives the same numbers to others, and an outside store
  * that had seen the first ones shows people what belongs to somebody else. Here no number is given out twice, and the rows are saved.
  */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import type { SalvagedRow } from '#core/salvage.js';
 import { startChaos } from '#test/chaos/cluster.js';
@@ -69,6 +71,17 @@ describeUnless(whyNoNetwork(), 'a leader with rows that no replica has', () => {
     expect(entry?.salvaged).toMatchObject([{ member: old.name }]);
     // As it is stored, where nothing is null.
     expect(JSON.stringify(entry?.identifiers)).not.toMatch(/"left":"/);
+
+    // Whoever would rather have a new copy asks for one.
+    const [other = old] = cluster.members.filter((member) => member !== old && member !== heir);
+    await succeed(cluster.tanist, ['reinit', cluster.name, old.name, '--from', other.name]);
+    const oldData = join(`${old.server.dir}.tanist`, 'old-data');
+    await waitFor(() => existsSync(oldData) && readdirSync(oldData).length === 1, {
+      ...{ timeoutMs: 60_000, everyMs: 50, what: 'the copy to take the place of the data' },
+    });
+    await cluster.waitUntilWell({ timeoutMs: 60_000 });
+    await old.server.waitUntilCaughtUpWith(heir.server);
+    expect(await textsOf(old.server)).toEqual(await textsOf(heir.server));
   }, 180_000);
 });
 

@@ -6,7 +6,7 @@
  * begins; a leader has all that was ever confirmed to it; and of a replica's copy it is checked.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, lstatSync, readdirSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -94,9 +94,10 @@ function requireClonable(server: Server): void {
   const program = join(server.binDir(), 'pg_basebackup');
   if (!may(program, constants.X_OK))
     throw impossible(`there is no ${program}`, 'install it with the server, or set postgres.binDir');
-  if (!may(dirname(dataDir), constants.W_OK))
+  const beside = dirname(realpathSync(dataDir));
+  if (!may(beside, constants.W_OK))
     throw impossible(
-      `the agent may not write to ${dirname(dataDir)}, where the copy takes the place of the old data`,
+      `the agent may not write to ${beside}, where the copy takes the place of the old data`,
       'let it write there',
     );
   if (lstatSync(logDir, { throwIfNoEntry: false })?.isSymbolicLink() === true)

@@ -5,6 +5,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
+import { since } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
 import { formatLsn, formatPosition, type Position } from '#core/position.js';
@@ -34,10 +35,12 @@ export async function rewind(
 ): Promise<void> {
   const opening = openings.at(-1);
   if (opening === undefined) throw new TanistError('ENGINE_FAILED', 'no opening is known to rewind to');
+  const phases = timing(server);
   await finishRewind(server);
   await requireRewindable(server);
   const { knowsItsLine } = await readLeader(server, leader, opening, bounds);
   const own = await readOwn(server, bounds);
+  phases.end('readMs');
   const stands = S2_ancestry(own, openings);
   if (stands === 'behind' || stands === 'equal') return; // also when it was rewound before
   const divergence = divergenceOf(own, openings);
@@ -48,18 +51,37 @@ export async function rewind(
     );
   // Before version 16 pg_rewind knows the leader's line only from its control file, which a checkpoint writes.
   if (!knowsItsLine) await askLeader(server, leader, ['checkpoint'], bounds);
+  phases.end('checkpointMs');
   await salvage(server, leader, own, divergence, opening, bounds);
+  phases.end('salvagedMs');
   await stopInOrder(server, bounds);
   const checkpoint = await rehearseRewind(server, leader, divergence, bounds);
+  phases.end('rehearsedMs');
   const leaderLog = await readLeader(server, leader, opening, bounds);
   const needed = await keepLog(server, own, { checkpoint, divergence }, opening.position, leaderLog);
   bounds.check();
+  phases.end('keptMs');
   await rewriteData(server, leader, needed);
+  phases.end('rewrittenMs');
   server.log('info', 'REWOUND', {
     leader: leader.name,
     from: formatPosition(own),
     to: formatLsn(divergence.end),
+    ...phases.told(),
   });
+}
+
+/** How long each part took, for whoever asks why a member was away. */
+function timing({ now }: Pick<Server, 'now'>) {
+  let began = now();
+  const all: Record<string, number> = {};
+  return {
+    end(name: string): void {
+      all[name] = Math.round(since(began, now()));
+      began = now();
+    },
+    told: () => all,
+  };
 }
 
 /** Only a log that keeps track of every change to a page can say which pages to take from the leader. */
