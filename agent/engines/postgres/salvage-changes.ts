@@ -50,7 +50,10 @@ interface Start {
   readonly isTold: boolean;
 }
 
-/** File by file backwards, until a record tells that the oldest of them had not begun when it was written. */
+/**
+ * Backwards, by more each time, until a record tells that the oldest of them had not begun when it was written. What was read before is read again: a
+ * record may lie across any place at which one would go on.
+ */
 async function findStart(
   files: LogFiles,
   own: Position,
@@ -58,32 +61,43 @@ async function findStart(
   committed: readonly number[],
   bounds: Bounds,
 ): Promise<Start> {
-  const told: number[] = [];
-  let next: number | undefined;
-  let straddling: ReadonlySet<number> = new Set();
-  for (let from = end; ;) {
-    const begin = startOfFile(files, own, from);
-    if (begin === undefined) return { from, firstOwnXid: next, straddling, isTold: committed.length === 0 };
-    for await (const record of readLog(files, own, begin, from, bounds)) {
-      const number = nextXidIn(record);
-      if (number !== undefined) told.push(number);
-      const possible = number ?? (record.xid === 0 ? undefined : (record.xid + 1) >>> 0);
-      if (possible !== undefined && (next === undefined || isOlder(next, possible))) next = possible;
+  for (let reach = FIRST_REACH; ; reach *= 4n) {
+    const from = startWithin(files, own, end, reach);
+    const told: number[] = [];
+    let next: number | undefined;
+    if (from < end) {
+      for await (const record of readLog(files, own, from, end, bounds)) {
+        const number = nextXidIn(record);
+        if (number !== undefined) told.push(number);
+        const possible = number ?? (record.xid === 0 ? undefined : (record.xid + 1) >>> 0);
+        if (possible !== undefined && (next === undefined || isOlder(next, possible))) next = possible;
+      }
     }
-    from = begin;
     const first = next;
-    if (first === undefined || told.length === 0) continue;
-    straddling = new Set(committed.filter((xid) => isOlder(xid, first)));
-    const oldest = [...straddling].reduce((a, b) => (isOlder(a, b) ? a : b), first);
-    if (told.some((number) => !isOlder(oldest, number)))
-      return { from, firstOwnXid: first, straddling, isTold: true };
+    const straddling = new Set(first === undefined ? [] : committed.filter((xid) => isOlder(xid, first)));
+    if (first !== undefined) {
+      const oldest = [...straddling].reduce((a, b) => (isOlder(a, b) ? a : b), first);
+      if (told.some((number) => !isOlder(oldest, number)))
+        return { from, firstOwnXid: first, straddling, isTold: true };
+    }
+    if (from > end - reach) return { from, firstOwnXid: first, straddling, isTold: committed.length === 0 };
   }
 }
 
-/** Of the file that holds the byte before; undefined: it is not there any more. */
-function startOfFile({ logDir, sizes }: LogFiles, own: Position, before: bigint): bigint | undefined {
-  if (before === 0n) return undefined;
-  const segment = segmentOf(before - 1n, sizes);
-  const name = segmentName(lineOf(segment, own, sizes), segment, sizes);
-  return existsSync(join(logDir, name)) ? segment * BigInt(sizes.segmentBytes) : undefined;
+/** Within it there is a record that tells, as a rule, unless a transaction has been open for long. */
+const FIRST_REACH = 1n << 18n;
+
+/**
+ * How far back the log is there, at most so far; of older files the whole, for one that was left before it was full ends in nothing that could be
+ * read from its midst.
+ */
+function startWithin({ logDir, sizes }: LogFiles, own: Position, end: bigint, reach: bigint): bigint {
+  const wanted = end > reach ? end - reach : 0n;
+  let start = end;
+  while (start > wanted) {
+    const segment = segmentOf(start - 1n, sizes);
+    if (!existsSync(join(logDir, segmentName(lineOf(segment, own, sizes), segment, sizes)))) return start;
+    start = segment * BigInt(sizes.segmentBytes);
+  }
+  return segmentOf(wanted, sizes) === segmentOf(end - 1n, sizes) ? wanted : start;
 }

@@ -19,30 +19,47 @@ export interface SalvageFiles {
 
 export const sqlFile = (database: string): string => `${encodeURIComponent(database)}.sql`;
 
+/** A write for each row would take most of a salvage's time. */
+const WRITE_AT_BYTES = 1 << 20;
+
+interface OpenFile {
+  readonly file: FileHandle;
+  unwritten: string;
+}
+
 export async function openFiles(folder: string, about: readonly string[]): Promise<SalvageFiles> {
-  const files = new Map<string, FileHandle>();
-  const fileOf = async (name: string, head = ''): Promise<FileHandle> => {
+  const files = new Map<string, OpenFile>();
+  const fileOf = async (name: string, head = ''): Promise<OpenFile> => {
     const known = files.get(name);
     if (known !== undefined) return known;
-    const file = await open(join(folder, name), 'w', 0o600);
-    files.set(name, file);
-    await file.write(head);
-    return file;
+    const opened = { file: await open(join(folder, name), 'w', 0o600), unwritten: head };
+    files.set(name, opened);
+    return opened;
   };
   await fileOf(ROWS_FILE);
   return {
     async write({ database, name }, { xid, at }, row, sql) {
       const line: SalvagedRow = { database, table: name, ...row, transaction: xid, committed: at };
-      const rows = await fileOf(ROWS_FILE);
-      await rows.write(`${JSON.stringify(line)}\n`);
-      const statements = await fileOf(sqlFile(database), sqlHead(about));
-      await statements.write(sql);
+      await append(await fileOf(ROWS_FILE), `${JSON.stringify(line)}\n`);
+      await append(await fileOf(sqlFile(database), sqlHead(about)), sql);
     },
     async close() {
-      for (const file of files.values()) {
-        await file.sync();
-        await file.close();
+      for (const opened of files.values()) {
+        await flush(opened);
+        await opened.file.sync();
+        await opened.file.close();
       }
     },
   };
+}
+
+async function append(opened: OpenFile, text: string): Promise<void> {
+  opened.unwritten += text;
+  if (opened.unwritten.length >= WRITE_AT_BYTES) await flush(opened);
+}
+
+async function flush(opened: OpenFile): Promise<void> {
+  const { file, unwritten } = opened;
+  opened.unwritten = '';
+  await file.writeFile(unwritten); // all of it, from where the file ends
 }
