@@ -122,10 +122,16 @@ export function emptyCluster(name: string): ClusterState {
   };
 }
 
-export interface Stored {
+/** As etcd has it. */
+export interface ReadCluster {
   readonly plan: Plan;
   readonly revision: Revision;
   readonly policy: Policy;
+  /** The ledger's, of the plan's epoch. */
+  readonly entry: LedgerEntry | undefined;
+}
+
+export interface Stored extends Omit<ReadCluster, 'entry'> {
   readonly readIn: OwnTerm;
 }
 
@@ -313,12 +319,7 @@ export type Input =
   | {
       readonly kind: 'loaded';
       readonly term: OwnTerm;
-      readonly clusters: readonly {
-        readonly plan: Plan;
-        readonly revision: Revision;
-        readonly policy: Policy;
-        readonly entry: LedgerEntry | undefined;
-      }[];
+      readonly clusters: readonly ReadCluster[];
     }
   | { readonly kind: 'load-failed'; readonly term: OwnTerm; readonly text: string }
   | {
@@ -355,8 +356,7 @@ export type Input =
       readonly kind: 'reread';
       readonly cluster: string;
       readonly id: number;
-      readonly stored:
-        { readonly plan: Plan; readonly revision: Revision; readonly policy: Policy } | undefined;
+      readonly stored: ReadCluster | undefined;
     }
   | {
       readonly kind: 'reread-failed';

@@ -109,11 +109,13 @@ export function reread(
   }
   const ours = under.settling && isSameContent(event.stored.plan, under.write.plan);
   if (ours) return adopt(cluster, event.stored, context);
-  const stored: Stored = { ...event.stored, readIn: context.role.term };
+  const { entry, ...read } = event.stored;
+  const stored: Stored = { ...read, readIn: context.role.term };
   answerEverybody({ ...cluster, write: undefined }, context);
   return {
     ...abandon(cluster, under.settling ? 'OUTCOME_UNKNOWN' : 'OPERATION_REFUSED', CHANGED, context),
     stored,
+    entry,
     vouchedUntil: vouchedUntil(stored.plan, cluster.vouchedUntil, context.now),
     attempt: undefined,
     order: undefined,

@@ -2,6 +2,7 @@
  * Files that must still be there, whole, after the machine lost power: written beside, fsynced, renamed, and the folder
  * fsynced. What lies in the data directory belongs to its owner, also when the agent runs as root.
  */
+import { readFileSync } from 'node:fs';
 import { type FileHandle, chown, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -45,4 +46,14 @@ export async function give(file: FileHandle | string, owner: Owner): Promise<voi
   if (process.getuid?.() !== 0) return;
   if (typeof file === 'string') await chown(file, owner.uid, owner.gid);
   else await file.chown(owner.uid, owner.gid);
+}
+
+/** What was written there as JSON; undefined: nothing is. */
+export function readNote(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }

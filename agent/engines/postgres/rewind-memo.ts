@@ -3,11 +3,10 @@
  * again nobody may start a server there, agent or not: the memo stops the agent, and the mode of the data directory, one
  * that PostgreSQL refuses, stops everybody else. An agent that starts first after a crash finds both.
  */
-import { readFileSync } from 'node:fs';
 import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { removeDurably, syncFolder, writeDurably } from '#agent/engines/postgres/durable-files.js';
+import { readNote, removeDurably, syncFolder, writeDurably } from '#agent/engines/postgres/durable-files.js';
 import { putBack } from '#agent/engines/postgres/own-files.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
@@ -63,18 +62,12 @@ export function broken(server: Server, leader: string, why: string): TanistError
   return new TanistError(
     'REWIND_BROKEN',
     `${server.dataDir} was being rewritten from ${leader}: ${why}`,
-    `clone it anew into an empty folder of mode 0700, then remove ${server.rewindDir}, where its own configuration lies`,
+    `a copy of the leader takes its place; until then its own configuration lies in ${server.rewindDir}`,
   );
 }
 
-function readMemo(server: Server): RewindMemo | undefined {
-  try {
-    return JSON.parse(readFileSync(memoFile(server), 'utf8')) as RewindMemo;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
+const readMemo = (server: Server): RewindMemo | undefined =>
+  readNote(memoFile(server)) as RewindMemo | undefined;
 
 async function refuseStarts(dataDir: string, refused: boolean): Promise<void> {
   const mode = (await stat(dataDir)).mode & 0o7777;

@@ -3,11 +3,11 @@
  * can start there; the memo, written before, tells whoever comes next which way to go. It stays until the server is started on the new data: by
  * it an agent that starts first after a crash knows that this copy is one which the agent before it made.
  */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
-import { removeDurably, syncFolder, writeDurably } from '#agent/engines/postgres/durable-files.js';
+import { readNote, removeDurably, syncFolder, writeDurably } from '#agent/engines/postgres/durable-files.js';
 import { dropRewind } from '#agent/engines/postgres/rewind-memo.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
@@ -75,13 +75,6 @@ export const oldDataName = (wall: number): string =>
 
 const OLD_DATA = /^\d{8}T\d{6}Z/;
 
-function readMemo(server: Server): SwapMemo | undefined {
-  try {
-    return JSON.parse(readFileSync(memoFile(server), 'utf8')) as SwapMemo;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
+const readMemo = (server: Server): SwapMemo | undefined => readNote(memoFile(server)) as SwapMemo | undefined;
 
 const memoFile = (server: Server): string => join(server.stateDir, 'swapping.json');
