@@ -1,4 +1,5 @@
 /** What the database is now, and since when it is down; and what a step that has just ended made of it. */
+import { type MonotonicMs, LONG_AGO, latest } from '#core/brand.js';
 import { databaseAddress, upstreamOf } from '#core/plan.js';
 import type { ActionUnderWay, AgentState, Context, Event, Observed, Result } from '#agent/decide/state.js';
 
@@ -7,7 +8,7 @@ export function observe(
   event: Event & { kind: 'observed' },
   context: Context,
 ): AgentState {
-  if (event.lookedAt < state.actedAt) return state;
+  if (event.lookedAt < state.actedAt) return provedBy(state, event.observation.canaryAt);
   const database = { ...event.observation, at: context.now };
   const down = isDown(database.state);
   return {
@@ -17,6 +18,13 @@ export function observe(
     downSince: down ? (state.downSince ?? context.now) : undefined,
     stoppedByFence: state.stoppedByFence && (down || state.action?.action.kind === 'fence'),
   };
+}
+
+/** What a canary proves of its own instant (L1) no step undoes; for all else a look from before the step's end is of no use. */
+function provedBy(state: AgentState, canaryAt: MonotonicMs | undefined): AgentState {
+  const { database } = state;
+  if (database === undefined || canaryAt === undefined) return state;
+  return { ...state, database: { ...database, canaryAt: latest(database.canaryAt ?? LONG_AGO, canaryAt) } };
 }
 
 /** Whatever kept it from its upstream is over, also when the engine got there by itself. */
@@ -53,7 +61,8 @@ export function afterStep(
         ...seen,
         state: 'running',
         role: 'writable',
-        canaryAt: result.provedAt,
+        // What came after the mark may have taken longer than a canary is waited for, and canaries have come back meanwhile.
+        canaryAt: latest(seen.canaryAt ?? LONG_AGO, result.provedAt),
         upstream: undefined,
         streaming: false,
       };

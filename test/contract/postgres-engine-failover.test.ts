@@ -10,7 +10,7 @@ import { S2_ancestry } from '#core/rules/sealing.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import { type History, newHistory } from '#test/contract/engine/history.js';
-import { fence, follow, seal, takeTail } from '#test/contract/engine/steps.js';
+import { fence, follow, followStep, seal, takeTail } from '#test/contract/engine/steps.js';
 import {
   type Member,
   careFor,
@@ -114,6 +114,31 @@ describe('postgres engine, sealing', { timeout: 30_000 }, () => {
     expect(readFileSync(join(bob.server.dir, 'postgresql.auto.conf'), 'utf8')).not.toContain(
       'restore_command',
     );
+  });
+
+  it('ends a following whose settings the server has not taken up yet, and will', async () => {
+    await seal(bob);
+    // A reload waits for the postmaster; what is set meanwhile no session knows of.
+    bob.server.kill('SIGSTOP');
+    const autoConf = join(bob.server.dir, 'postgresql.auto.conf');
+    const following = bob.engine.run(followStep(bob, ann));
+    const isPointed = (): boolean => readFileSync(autoConf, 'utf8').includes(String(ann.server.port));
+    await waitFor(isPointed, { timeoutMs: 5_000, what: 'the leader in the settings', everyMs: 2 });
+    const position = await seal(bob);
+    expect(await following).toMatchObject({ kind: 'failed' });
+    await ann.server.query('insert into written values (500)');
+    bob.server.kill('SIGCONT');
+    const wake = async (): Promise<unknown> => bob.server.query('select pg_reload_conf()');
+    await wake();
+    await bob.until('to be asked', ({ state }) => state === 'running');
+    for (let round = 0; round < 5; round += 1) {
+      await wake();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(await bob.server.query('select from pg_stat_wal_receiver')).toEqual([]);
+    }
+    expect(await seal(bob)).toEqual(position);
+    await follow(bob, ann);
+    await bob.server.waitUntilCaughtUpWith(ann.server);
   });
 
   it('counts log that is received and not applied yet, up to the last whole record', async () => {

@@ -2,11 +2,10 @@
 // its catalogs know.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IdentifierReport } from '#core/identifiers.js';
-import { cloneReplica, createPrimary } from '#test/cluster/postgres.js';
-import { createRunFolder, stopAll } from '#test/cluster/processes.js';
-import { type History, newHistory } from '#test/contract/engine/history.js';
+import { stopAll } from '#test/cluster/processes.js';
+import type { History } from '#test/contract/engine/history.js';
 import { fence, seal } from '#test/contract/engine/steps.js';
-import { careFor, connect, type Member, stopCaring } from '#test/contract/postgres-members.js';
+import { connect, createPair, type Member, stopCaring } from '#test/contract/postgres-members.js';
 
 const GAP = { bigint: 1_000_000, integer: 10_000 };
 const MOST_INTEGER = 2_147_483_647;
@@ -24,14 +23,8 @@ describe('sequences of a leader that may lack writes', { timeout: 60_000 }, () =
   const ofAnn: Record<string, string> = {};
 
   beforeAll(async () => {
-    const server = await createPrimary({ dir: createRunFolder('identifiers'), name: 'ann' });
-    await server.start();
-    const replica = await cloneReplica(server, { name: 'bob' });
-    await replica.start();
-    await replica.waitUntilStreaming();
-    [ann, bob] = [careFor(server), careFor(replica)];
-    history = newHistory();
-    await history.open(ann);
+    ({ ann, bob, history } = await createPair('identifiers'));
+    const { server } = ann;
     for (const sql of [
       'create table of_bigint (id bigint generated always as identity, text text)',
       'create table of_serial (id serial, text text)',
@@ -53,7 +46,7 @@ describe('sequences of a leader that may lack writes', { timeout: 60_000 }, () =
     await elsewhere.query('create sequence far');
     await elsewhere.query("select nextval('far')");
     await elsewhere.end();
-    await replica.waitUntilCaughtUpWith(server);
+    await bob.server.waitUntilCaughtUpWith(server);
     await seal(bob);
     for (const name of [
       'of_bigint_id_seq',
@@ -129,5 +122,42 @@ describe('sequences of a leader that may lack writes', { timeout: 60_000 }, () =
     const { identifiers } = await history.open(bob, { identifierGap: GAP });
     const jump = identifiers?.named.find(({ name }) => name === 'postgres.public.of_serial_id_seq');
     expect(jump && jump.to - jump.from).toBe(500n);
+  });
+});
+
+describe('a sequence that somebody holds', { timeout: 60_000 }, () => {
+  let bob: Member;
+  let history: History;
+
+  beforeAll(async () => {
+    const pair = await createPair('held', { max_prepared_transactions: '4' });
+    ({ bob, history } = pair);
+    const { server } = pair.ann;
+    await server.query('create sequence held');
+    await server.query('create database zoo');
+    const zoo = await connect(server, 'postgres', 'zoo');
+    await zoo.query('create sequence free');
+    await zoo.query("select nextval('free')");
+    await zoo.end();
+    const client = await connect(server);
+    for (const sql of ['begin', 'alter sequence held increment 2', "prepare transaction 'holds'"])
+      await client.query(sql);
+    await client.end();
+    await bob.server.waitUntilCaughtUpWith(server);
+    await seal(bob);
+    await fence(pair.ann);
+  }, 60_000);
+
+  it('costs a second, keeps no other database from its jump, and makes nobody take the server for hung', async () => {
+    const from = bob.events.length;
+    const { identifiers } = await history.open(bob, { identifierGap: GAP });
+    await bob.until('to be open', ({ role }) => role === 'writable');
+    const left = new Map(identifiers?.named.map(({ name, left }) => [name, left]));
+    expect([...left.keys()].sort()).toEqual(['postgres', 'zoo.public.free']);
+    expect(left.get('postgres')).toMatch(/lock|terminated/i);
+    expect(left.get('zoo.public.free')).toBeUndefined();
+    const seen = bob.events.slice(from).map(({ observation }) => observation);
+    expect(seen.filter(({ state }) => state !== 'running')).toEqual([]);
+    expect(Math.max(...seen.map(({ canaryAgeMs }) => canaryAgeMs ?? 0))).toBeLessThan(600);
   });
 });

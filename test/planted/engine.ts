@@ -7,6 +7,7 @@ export const ENGINE_MISTAKES = {
   'received-log-is-dropped-at-promotion': { mistakes: { dropsReceivedLog: true } },
   'an-opening-does-not-look-at-the-clock-again': { among: 'openings', mistakes: { opensTooLate: true } },
   'a-seal-reads-before-it-cuts': { among: 'confirmed', mistakes: { sealReadsBeforeTheCut: true } },
+  'a-seal-trusts-what-is-taken-up': { among: 'confirmed', mistakes: { sealTrustsWhatIsTakenUp: true } },
   'a-copy-is-made-while-log-arrives': { among: 'confirmed', mistakes: { copiesWhileItReceives: true } },
   'a-salvage-forgets-what-it-saved': { mistakes: { salvagesNothing: true } },
   'what-the-disk-refused-is-answered-for': { mistakes: { forgetsWhatIsRefused: true } },

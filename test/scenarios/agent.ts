@@ -116,7 +116,11 @@ export function agentScenario(): Scenario {
       position: position(o['at'] ?? '1:100'),
       backlogBytes: 0,
       canaryAgeMs: undefined,
-      canaryAt: canary ? asMonotonic(now) : o['fresh'] === 'yes' ? undefined : old?.canaryAt,
+      canaryAt: canary
+        ? asMonotonic(now - Number(o['ago'] ?? 0))
+        : o['fresh'] === 'yes'
+          ? undefined
+          : old?.canaryAt,
       upstream: o['follows'] === undefined ? old?.upstream : `${o['follows']}:5432`,
       streaming: o['follows'] === undefined ? (old?.streaming ?? false) : true,
       followers: [],
@@ -127,7 +131,11 @@ export function agentScenario(): Scenario {
       processesGone: o['orphans'] !== 'yes',
       bootClosed: o['marker'] !== 'no',
     };
-    return take({ kind: 'observed', lookedAt: asMonotonic(now), observation: observed });
+    return take({
+      kind: 'observed',
+      lookedAt: asMonotonic(now - Number(o['ago'] ?? 0)),
+      observation: observed,
+    });
   }
 
   function directive(d: Directive): readonly string[] {
@@ -203,7 +211,7 @@ export function agentScenario(): Scenario {
       case 'opened':
         return {
           kind: 'opened',
-          provedAt: asMonotonic(now),
+          provedAt: asMonotonic(now - Number(o['ago'] ?? 0)),
           opened: {
             epoch: asEpoch(BigInt(o['epoch'] ?? '1')),
             mark: 'random',

@@ -65,6 +65,10 @@ export async function readApply(server: Server, timeoutMs: number): Promise<Appl
 export const isAtEndOfLog = ({ startup, receiver }: Apply): boolean =>
   startup?.waitsFor === END_OF_LOG && receiver === undefined;
 
+/** It has log to apply, and something keeps it from going on. */
+export const isHeldUp = (waitsFor: string): boolean =>
+  waitsFor === PAUSED || waitsFor === DELAYED || BLOCKED.test(waitsFor);
+
 /**
  * Until `isDone`, ending what holds the log up: sessions, a pause, a delay. A session that was there before goes on after a promotion,
  * so only those in a transaction are ended, and only while they are in the way.

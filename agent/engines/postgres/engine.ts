@@ -24,6 +24,7 @@ import { inspect } from '#agent/engines/postgres/inspect.js';
 import { type Observer, createObserver } from '#agent/engines/postgres/observe.js';
 import { open } from '#agent/engines/postgres/open.js';
 import { readPosition } from '#agent/engines/postgres/position.js';
+import { inOwnSession } from '#agent/engines/postgres/own-session.js';
 import { probeDatabase } from '#agent/engines/postgres/probe.js';
 import { readTail } from '#agent/engines/postgres/read-tail.js';
 import { release } from '#agent/engines/postgres/release.js';
@@ -100,7 +101,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
       case 'takeTail':
         return takeTail(server, action.agentAddress, bounds);
       case 'open': {
-        const opened = await openWithoutCanary(action, bounds);
+        const opened = await openBeforeCanary(action, bounds);
         equip(action.replicas);
         return opened;
       }
@@ -162,29 +163,30 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     }
   }
 
-  /** The canary must not be the first write of an opening. */
-  async function openWithoutCanary(
+  /** The canary must not be the first write of an opening; but it must not be waited for either, while identifiers jump. */
+  async function openBeforeCanary(
     action: EngineAction & { readonly kind: 'open' },
     bounds: Bounds,
   ): Promise<ActionResult> {
-    observer?.holdCanary(true);
+    observer?.holdCanary();
     try {
-      return await open(server, action, bounds);
+      return await open(server, action, bounds, (markedAt) => observer?.letCanary(markedAt));
     } finally {
-      observer?.holdCanary(false);
+      observer?.letCanary();
     }
   }
 
-  /** What a new leader needs soon; the proof must not wait for it. */
+  /** What a new leader needs soon; neither the proof nor the canary must wait for it. */
   function equip(replicas: readonly string[]): void {
-    void makeSlots(server, replicas, WITHIN_MS.makeSlots).catch((error: unknown) => {
-      server.log('warn', 'SLOTS_FAILED', { because: String(error) });
-    });
-    // By itself PostgreSQL takes minutes for it, and until then pg_rewind before 16 does not know this line of history, should it crash.
     const untilClosed = boundBy(server.now, FIRST_CHECKPOINT_WITHIN_MS, step.signal);
-    void checkpoint(server, untilClosed).catch((error: unknown) => {
-      server.log('warn', 'CHECKPOINT_FAILED', { because: String(error) });
-    });
+    const failed = (code: string) => (error: unknown) => {
+      server.log('warn', code, { because: String(error) });
+    };
+    void inOwnSession(server, config.database, untilClosed, (session) =>
+      makeSlots(session, replicas, WITHIN_MS.makeSlots),
+    ).catch(failed('SLOTS_FAILED'));
+    // By itself PostgreSQL takes minutes for it, and until then pg_rewind before 16 does not know this line of history, should it crash.
+    void checkpoint(server, untilClosed).catch(failed('CHECKPOINT_FAILED'));
   }
 
   return {

@@ -3,7 +3,7 @@
  * beside a busy database for ever, and what costs is waking up: so there is one timer, and whatever is due is done together.
  * Beyond the canary, nothing here changes the server.
  */
-import { type MonotonicMs, LONG_AGO, after, asDuration, since } from '#core/brand.js';
+import { type MonotonicMs, LONG_AGO, after, asDuration, latest, since } from '#core/brand.js';
 import type { Mark, Position } from '#core/position.js';
 import type { DatabaseRole, DatabaseState } from '#core/report.js';
 import type { EngineEvent, EngineTimings } from '#agent/ports/engine.js';
@@ -47,8 +47,10 @@ export interface Observer {
   refresh(): Promise<void>;
   sessionLost(): void;
   setTimings(timings: EngineTimings): void;
-  /** The canary must not be the first write of an opening. */
-  holdCanary(held: boolean): void;
+  /** The canary must not be the first write of an opening: until it is let go, looks do not write. */
+  holdCanary(): void;
+  /** `markedAt`: when the write of a mark began, which came back. */
+  letCanary(markedAt?: MonotonicMs): void;
 }
 
 export function createObserver(server: Server, emit: (event: EngineEvent) => void): Observer {
@@ -194,6 +196,9 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     const at = now();
     try {
       const found = await readStatus(server, !canaryHeld, GIVE_UP_MS);
+      // Here already: what else the look asks for may take a while on a busy machine.
+      const hasProved = found.closed || found.canary;
+      canaries = { ...canaries, lookedAt: at, ...(hasProved && { wroteAt: at }) };
       const rest = await seldomNow(found, at);
       const received = await followersNow(found, at);
       const where = await positionOf(server, found, rest.marks);
@@ -201,8 +206,6 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       [status, position, dataId, mood, knownAt] = [found, where, where.dataId, 'serving', at];
       [seldom, followers] = [rest, received];
       watchReceiver(found.receiver?.pid);
-      const hasProved = found.closed || found.canary;
-      canaries = { ...canaries, lookedAt: at, ...(hasProved && { wroteAt: at }) };
     } catch (error) {
       // A session that is lost is told of elsewhere.
       if (connection.isReady()) server.log('warn', 'LOOK_FAILED', { because: String(error) });
@@ -303,6 +306,10 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       wake();
     },
     setTimings: (changed) => (timings = changed),
-    holdCanary: (held) => (canaryHeld = held),
+    holdCanary: () => (canaryHeld = true),
+    letCanary(markedAt) {
+      canaryHeld = false;
+      if (markedAt !== undefined) canaries = { ...canaries, wroteAt: latest(canaries.wroteAt, markedAt) };
+    },
   };
 }

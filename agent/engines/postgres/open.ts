@@ -4,6 +4,7 @@
  * before that.
  */
 import { rm } from 'node:fs/promises';
+import type { MonotonicMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import { type Position, comparePositions, formatLsn, formatPosition } from '#core/position.js';
 import type { ActionResult, EngineAction } from '#agent/ports/engine.js';
@@ -26,10 +27,12 @@ export type OpenAction = EngineAction & { readonly kind: 'open' };
 
 const LOOK_EVERY_MS = 2;
 
+/** `marked`: told once the mark is written, with the instant from which on it proves something. */
 export async function open(
   server: Server,
   action: OpenAction,
   bounds: Bounds,
+  marked: (provedAt: MonotonicMs) => void,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
   const before = await readStatus(server, false, bounds.left());
   const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
@@ -45,6 +48,7 @@ export async function open(
   await layBootClosed(server.dataDir, await server.owner());
   const provedAt = server.now();
   const mark = await writeMark(server.connection, action.epoch, action.mark, server.member, bounds.left());
+  marked(provedAt);
   const identifiers =
     action.identifierGap === undefined
       ? undefined

@@ -1,17 +1,19 @@
 /**
- * S1: a replica stops receiving, by every way there is, and only then says where its log ends. Both settings take effect with a
- * reload; a restore_command that runs already may deliver one more file, so the end is read when nothing is under way.
+ * S1: a replica stops receiving, by every way there is, and only then says where its log ends. Both settings are written whatever seems to stand
+ * there, for what an interrupted step set may still be on its way; and the startup process, which alone starts receivers, is told by itself
+ * to read them. A restore_command that runs already may deliver one more file, so the end is read when nothing is under way.
  */
 import { TanistError } from '#core/errors.js';
 import type { Position } from '#core/position.js';
-import { type Apply, isAtEndOfLog, readApply } from '#agent/engines/postgres/apply.js';
+import { type Apply, isAtEndOfLog, isHeldUp, readApply } from '#agent/engines/postgres/apply.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { lastRecordStart } from '#agent/engines/postgres/log-files.js';
 import { readPosition } from '#agent/engines/postgres/position.js';
 import { findPostmaster, hasChildren, readProcess, signal } from '#agent/engines/postgres/processes.js';
+import { NEUTRAL, rememberOriginals } from '#agent/engines/postgres/originals.js';
 import { timelineAt } from '#agent/engines/postgres/reach.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-import { neutralize, readSettings, reload } from '#agent/engines/postgres/settings.js';
+import { changeSetting, readSettings, reload, takeUp, takeUpHere } from '#agent/engines/postgres/settings.js';
 
 /** The receiver ends by itself within milliseconds, unless it is stuck or the startup process is. */
 const RECEIVER_ENDS_WITHIN_MS = 200;
@@ -25,23 +27,31 @@ export async function seal(server: Server, bounds: Bounds): Promise<Position> {
   const postmaster = findPostmaster(server.dataDir);
   if (postmaster !== undefined && server.memos.isNoted('promoted', postmaster))
     throw new TanistError('ENGINE_FAILED', 'a promotion was asked for, which may go through at any moment');
-  const restored = await cut(server, bounds);
+  const before = await cut(server, bounds);
   await awaitReceiverGone(server, bounds);
-  const apply = await awaitQuiet(server, bounds);
-  if (restored) await awaitRestored(server, bounds);
+  const apply = await awaitQuiet(server, before, bounds);
+  if (before.restores || !apply.isQuiet) await awaitRestored(server, bounds);
   bounds.check();
   return readPosition(server, await endOfLog(server, apply), bounds.left());
 }
 
-/** Answers whether log could have come from an archive. */
-async function cut(server: Server, bounds: Bounds): Promise<boolean> {
+interface Cut {
+  /** Log could have come from an archive. */
+  readonly restores: boolean;
+  /** How far the log was applied when the startup process was told. */
+  readonly applied: bigint;
+}
+
+async function cut(server: Server, bounds: Bounds): Promise<Cut> {
   const settings = await readSettings(server, bounds.left());
-  const changed = [
-    await neutralize(server, settings, 'primary_conninfo', bounds.left()),
-    await neutralize(server, settings, 'restore_command', bounds.left()),
-  ];
-  if (changed.includes(true)) await reload(server, bounds.left());
-  return settings.restore_command.value !== '';
+  await rememberOriginals(server, settings);
+  for (const name of ['primary_conninfo', 'restore_command'] as const)
+    await changeSetting(server, name, NEUTRAL[name], bounds.left());
+  await reload(server, bounds.left());
+  await takeUpHere(server, bounds.left());
+  const { applied, startup } = await readApply(server, bounds.left());
+  if (startup !== undefined) takeUp(server, startup.pid);
+  return { restores: settings.restore_command.value !== '', applied };
 }
 
 async function awaitReceiverGone(server: Server, bounds: Bounds): Promise<void> {
@@ -62,11 +72,12 @@ async function awaitReceiverGone(server: Server, bounds: Bounds): Promise<void> 
     throw new TanistError('ENGINE_FAILED', 'the receiver of log does not end');
 }
 
-/**
- * Until all log is applied; or for a while, where what was received can be read instead. Seen twice: the reload reaches the startup
- * process a moment after it has reached this session.
- */
-async function awaitQuiet(server: Server, bounds: Bounds): Promise<Apply & { readonly isQuiet: boolean }> {
+/** Until all log is applied; or for a while, where what was received can be read instead. Seen twice: what one look tells is not of one instant. */
+async function awaitQuiet(
+  server: Server,
+  since: Cut,
+  bounds: Bounds,
+): Promise<Apply & { readonly isQuiet: boolean }> {
   const patience = bounds.within(APPLIED_WITHIN_MS);
   let apply = await readApply(server, LOOK_WITHIN_MS);
   let isQuiet = false;
@@ -74,10 +85,17 @@ async function awaitQuiet(server: Server, bounds: Bounds): Promise<Apply & { rea
     const before = mayBeQuiet(apply) ? apply.applied : undefined;
     apply = await readApply(server, LOOK_WITHIN_MS);
     isQuiet = mayBeQuiet(apply) && apply.applied === before;
-    return isQuiet || (apply.received !== undefined && patience.left() === 0);
+    return isQuiet || (apply.received !== undefined && patience.left() === 0 && hasHeard(apply, since));
   }, LOOK_EVERY_MS);
   return { ...apply, isQuiet };
 }
+
+/**
+ * Whether the startup process reads its settings before it could next start a receiver. It does between two records, and wherever it waits
+ * except for a disk.
+ */
+const hasHeard = ({ applied, startup }: Apply, since: Cut): boolean =>
+  applied > since.applied || isHeldUp(startup?.waitsFor ?? '');
 
 const mayBeQuiet = (apply: Apply): boolean => apply.cut && isAtEndOfLog(apply);
 

@@ -1,5 +1,10 @@
-/** Tanist changes a few settings of the running server, and remembers each time what an administrator had put there. */
+/**
+ * Tanist changes a few settings of the running server, and remembers each time what an administrator had put there. A reload goes through the
+ * postmaster, and under load it may be a long time on its way: so a session that is asked for a setting is told first, by itself, to
+ * read the files anew, and so is a process on which safety rests.
+ */
 import { escapeLiteral } from 'pg';
+import { TanistError } from '#core/errors.js';
 import { AUTO_CONF } from '#agent/engines/postgres/auto-conf.js';
 import {
   NEUTRAL,
@@ -9,9 +14,12 @@ import {
   type Settings,
   rememberOriginals,
 } from '#agent/engines/postgres/originals.js';
+import { findPostmaster, readProcess, signal } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
+/** As the files have them now, unless the command line has something else. */
 export async function readSettings(server: Server, timeoutMs: number): Promise<Settings> {
+  await takeUpHere(server, timeoutMs);
   const rows = await server.connection.query<{
     name: SettingName;
     setting: string;
@@ -75,6 +83,25 @@ export async function changeSetting(
   const sql =
     value === undefined ? `alter system reset ${name}` : `alter system set ${name} = ${escapeLiteral(value)}`;
   await server.connection.query(sql, { timeoutMs });
+}
+
+/** This session knows the files as they are now, from its next statement on. */
+export async function takeUpHere(server: Server, timeoutMs: number): Promise<void> {
+  const [row] = await server.connection.query<{ pid: number }>('select pg_backend_pid() as pid', {
+    timeoutMs,
+  });
+  takeUp(server, row?.pid ?? 0);
+}
+
+/**
+ * A process of the server reads the files anew before it next looks whether there is something to do. Throws when it is none that the
+ * agent can signal.
+ */
+export function takeUp(server: Server, pid: number): void {
+  const found = readProcess(pid);
+  if (found === undefined || found.parent !== findPostmaster(server.dataDir)?.pid)
+    throw new TanistError('ENGINE_FAILED', `process ${pid} is none of the server's on this machine`);
+  signal(found, 'SIGHUP');
 }
 
 /** The server's processes take it up each at its own time. It also wakes one that waits for log. */

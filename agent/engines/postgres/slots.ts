@@ -3,6 +3,7 @@
  * stops the leader too. Made on the leader only after it has proved writable.
  */
 import { createHash } from 'node:crypto';
+import type { Connection } from '#agent/engines/postgres/connection.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 const PREFIX = 'tanist_';
@@ -29,12 +30,12 @@ const MAKE = `
     where not exists (select from pg_replication_slots where slot_name = $1)`;
 
 export async function makeSlots(
-  server: Server,
+  connection: Connection,
   replicas: readonly string[],
   timeoutMs: number,
 ): Promise<void> {
   for (const name of replicas.map(slotName)) {
-    await server.connection.query(MAKE, { values: [name], timeoutMs });
+    await connection.query(MAKE, { values: [name], timeoutMs });
   }
 }
 
@@ -61,7 +62,7 @@ export async function keepSlots(
     wanted.delete(slot.slot_name);
   }
   await makeSlots(
-    server,
+    server.connection,
     replicas.filter((member) => wanted.has(slotName(member))),
     timeoutMs,
   );

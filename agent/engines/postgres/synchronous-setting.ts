@@ -11,7 +11,7 @@ import { AUTO_CONF } from '#agent/engines/postgres/auto-conf.js';
 import { removeDurably, writeDurably } from '#agent/engines/postgres/durable-files.js';
 import { type Original, rememberOriginals } from '#agent/engines/postgres/originals.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-import { readSettings } from '#agent/engines/postgres/settings.js';
+import { readSettings, takeUpHere } from '#agent/engines/postgres/settings.js';
 import { namesIn } from '#agent/engines/postgres/synchronous-names.js';
 
 export const NOBODY = 'tanist:nobody';
@@ -30,6 +30,7 @@ export const acknowledgementsIn = (value: string): number =>
   isOurs(value) ? Number(/^ANY (\d+) /.exec(value)?.[1] ?? 0) : 0;
 
 export async function readSynchronous(server: Server, timeoutMs: number): Promise<Original> {
+  await takeUpHere(server, timeoutMs);
   const [row] = await server.connection.query<{ setting: string; sourcefile: string | null }>(
     `select setting, sourcefile from pg_settings where name = 'synchronous_standby_names'`,
     { timeoutMs },

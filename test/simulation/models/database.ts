@@ -35,6 +35,8 @@ export interface Surroundings {
 
 /** How often a server that shuts down looks whether its receivers have everything. */
 const HANDS_OVER_MS = 2;
+/** A reload goes through the postmaster, which may be kept waiting for a processor. */
+const TAKEN_UP_MS = [0, 60] as const;
 
 interface Pending {
   readonly server: Process;
@@ -78,6 +80,8 @@ export class Database {
   #waiting: { readonly count: number; readonly pending: Pending }[] = [];
   #onChange: () => void = () => undefined;
   #connecting = false;
+  /** A leader that is set, and not taken up yet. */
+  #coming: { readonly leader: PlanMember } | undefined;
   #ableAt = 0;
 
   constructor(name: string, host: Host, disk: Disk, dataId: string, around: Surroundings) {
@@ -232,15 +236,28 @@ export class Database {
     this.#onChange();
   }
 
+  /** Not what is set and not taken up yet. */
   cutUpstream(): void {
     this.upstream = undefined;
     this.stream?.end();
   }
 
+  dropComing(): void {
+    this.#coming = undefined;
+  }
+
+  /** The server takes up what is set in its own time. */
   follow(leader: PlanMember): void {
-    if (this.upstream !== leader.name) this.stream?.end();
-    this.upstream = leader.name;
-    this.connectSoon(1);
+    const { server, around } = this;
+    const coming = { leader };
+    this.#coming = coming;
+    server?.after(around.random.between(...TAKEN_UP_MS), () => {
+      if (this.#coming !== coming || this.server !== server || this.role !== 'replica') return;
+      this.#coming = undefined;
+      if (this.upstream !== leader.name) this.stream?.end();
+      this.upstream = leader.name;
+      this.connectSoon(1);
+    });
   }
 
   connectSoon(delayMs: number = this.around.random.between(5, 300)): void {

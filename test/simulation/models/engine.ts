@@ -20,6 +20,7 @@ export interface EngineMistakes {
   readonly fenceLeavesOrphans?: boolean;
   readonly dropsReceivedLog?: boolean;
   readonly sealReadsBeforeTheCut?: boolean;
+  readonly sealTrustsWhatIsTakenUp?: boolean;
   readonly provesBeforeTheWrite?: boolean;
   readonly opensTooLate?: boolean;
   readonly copiesWhileItReceives?: boolean;
@@ -321,6 +322,7 @@ export class Engine {
     if (db.promotionAsked) return step.after(1, () => step.fail('a promotion was asked for'));
     const early = mistakes.sealReadsBeforeTheCut === true ? db.log.position() : undefined;
     if (early === undefined) db.cutUpstream();
+    if (mistakes.sealTrustsWhatIsTakenUp !== true) db.dropComing();
     step.after(db.around.random.between(2, 15), () => {
       db.cutUpstream();
       if (!this.#isAskable() || db.role === 'writable') return step.fail('no session');
@@ -425,17 +427,19 @@ export class Engine {
       const provedAt = this.#deps.agent.host.now();
       if (db.openedAt !== action.epoch) db.around.witness.opened(db, action.epoch);
       const report = (): void =>
-        step.finish({
-          kind: 'opened',
-          provedAt,
-          opened: {
-            epoch: action.epoch,
-            mark: action.mark,
-            position: db.log.position(),
-            lineage: '',
-            identifiers: undefined,
-          },
-        });
+        step.after(this.#jumpMs(action), () =>
+          step.finish({
+            kind: 'opened',
+            provedAt,
+            opened: {
+              epoch: action.epoch,
+              mark: action.mark,
+              position: db.log.position(),
+              lineage: '',
+              identifiers: undefined,
+            },
+          }),
+        );
       if (mistakes.provesBeforeTheWrite === true) return report();
       if (!this.#isAskable()) return step.fail('no session');
       const known = db.log.lastMark();
@@ -455,6 +459,13 @@ export class Engine {
         else step.fail('the mark was not written');
       });
     });
+  }
+
+  /** Clients may write meanwhile; a sequence that somebody holds costs a second. */
+  #jumpMs({ identifierGap }: EngineAction & { kind: 'open' }): number {
+    const { random } = this.#deps.db.around;
+    if (identifierGap === undefined) return 0;
+    return random.chance(0.1) ? 1000 : random.between(2, 60);
   }
 
   /** Each sender takes it up in its own time; what they still acknowledge by the old one lies below where the log ends then. */
