@@ -114,7 +114,9 @@ export function createConnection(config: PostgresConfig, onLost: () => void): Co
       );
       try {
         const query = { text: sql, values: [...values], ...(name !== undefined && { name }) };
-        return (await mine.client.query<Row>(query)).rows;
+        const answer = mine.turn.then(() => mine.client.query<Row>(query));
+        mine.turn = answer.catch(() => undefined);
+        return (await answer).rows;
       } finally {
         clearTimeout(timer);
       }
@@ -148,6 +150,8 @@ export function createConnection(config: PostgresConfig, onLost: () => void): Co
 
 interface Session {
   readonly client: Client;
+  /** Settles when the last statement that was asked for has ended: a client takes one at a time. */
+  turn: Promise<unknown>;
   /** Ours, since a client's own end() waits for a server that may be stopped. */
   readonly socket: Socket;
 }
@@ -197,7 +201,7 @@ async function dial(
   try {
     await client.connect();
     await client.query(WAIT_FOR_NOBODY);
-    return { session: { client, socket } };
+    return { session: { client, socket, turn: Promise.resolve() } };
   } catch (error) {
     socket.destroy();
     // What the server said at the end goes before what that made of our statement.

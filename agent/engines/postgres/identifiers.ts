@@ -9,8 +9,8 @@ import {
   jumpOf,
   MOST_NAMED,
 } from '#core/identifiers.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
-import { openSession } from '#agent/engines/postgres/connection.js';
+import { type Bounds, awaitWithin } from '#agent/engines/postgres/bounds.js';
+import { type OwnSession, openSession } from '#agent/engines/postgres/connection.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 interface Sequence {
@@ -54,26 +54,57 @@ const JUMP_WITHIN_MS = 1000;
 const AT_ONCE = 4;
 const READ_WITHIN_MS = 10_000;
 
-/** What cannot be done in its time is told, and keeps nobody from writing. */
-export async function jumpIdentifiers(
-  server: Server,
-  gap: IdentifierGap,
-  bounds: Bounds,
-): Promise<IdentifierReport> {
-  const all: IdentifierJump[] = [];
-  const waiting = await server.connection.query<{ name: string }>(DATABASES, { timeoutMs: bounds.left() });
-  const own = bounds.within(JUMP_WITHIN_MS);
-  const jumpInNext = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      bounds.check();
-      const { name } = next;
-      const jumps = await jumpIn(server, name, gap, own).catch((error: unknown) => [
-        { name, from: 0n, to: 0n, left: String(error) },
-      ]);
-      all.push(...jumps);
+export interface Jump {
+  /** Once the server is open. What cannot be done in its time is told, and keeps nobody from writing. */
+  run(): Promise<IdentifierReport>;
+  /** Whether it was run or not. */
+  end(): void;
+}
+
+/** Before the server opens: logins take their time, and clients would wait for them afterwards. */
+export async function prepareJump(server: Server, gap: IdentifierGap, bounds: Bounds): Promise<Jump> {
+  const found = await server.connection.query<{ name: string }>(DATABASES, { timeoutMs: bounds.left() });
+  const waiting = found.map(({ name }) => name);
+  const logIn = (database: string, timeoutMs: number): Promise<OwnSession> =>
+    openSession(server.config, { database, timeoutMs, settings: [] });
+  const ready = new Map(waiting.slice(0, AT_ONCE).map((name) => [name, logIn(name, bounds.left())]));
+  for (const session of ready.values()) session.catch(() => undefined); // told when it is needed
+
+  async function jumpIn(database: string, own: Bounds): Promise<readonly IdentifierJump[]> {
+    const session = await awaitWithin(own, ready.get(database) ?? logIn(database, own.left()));
+    const timer = setTimeout(() => session.close(), own.left());
+    try {
+      return await jumpOn(session, database, gap);
+    } finally {
+      clearTimeout(timer);
+      session.close();
     }
+  }
+
+  return {
+    async run() {
+      const all: IdentifierJump[] = [];
+      const own = bounds.within(JUMP_WITHIN_MS);
+      const jumpInNext = async (): Promise<void> => {
+        for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+          bounds.check();
+          const database = name;
+          const jumps = await jumpIn(database, own).catch((error: unknown) => [
+            { name: database, from: 0n, to: 0n, left: String(error) },
+          ]);
+          all.push(...jumps);
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, jumpInNext));
+      return reportOf(server, all);
+    },
+    end() {
+      for (const session of ready.values()) void session.then(({ close }) => close()).catch(() => undefined);
+    },
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, jumpInNext));
+}
+
+function reportOf(server: Server, all: readonly IdentifierJump[]): IdentifierReport {
   const jumped = all.filter(({ left }) => left === undefined).length;
   server.log('warn', 'IDENTIFIERS_JUMPED', { jumped, leftAlone: all.length - jumped });
   // Those that were left alone are what somebody has to look at.
@@ -106,29 +137,19 @@ export async function lastIdentifiers(server: Server, bounds: Bounds): Promise<R
   return found;
 }
 
-async function jumpIn(
-  server: Server,
+async function jumpOn(
+  { client }: OwnSession,
   database: string,
   gap: IdentifierGap,
-  bounds: Bounds,
 ): Promise<readonly IdentifierJump[]> {
-  const session = await openSession(server.config, { database, timeoutMs: bounds.left(), settings: [] });
-  const timer = setTimeout(() => {
-    session.close();
-  }, bounds.left());
-  try {
-    const { rows } = await session.client.query<Sequence>(READ);
-    const jumps = rows.map((sequence) => ({ sequence, jump: jumpFor(database, sequence, gap) }));
-    const moving = jumps.filter(({ jump }) => jump.left === undefined);
-    await session.client.query(
-      'select setval(oid, last) from unnest($1::oid[], $2::bigint[]) as jumps (oid, last)',
-      [moving.map(({ sequence }) => sequence.oid), moving.map(({ jump }) => jump.to.toString())],
-    );
-    return jumps.map(({ jump }) => jump);
-  } finally {
-    clearTimeout(timer);
-    session.close();
-  }
+  const { rows } = await client.query<Sequence>(READ);
+  const jumps = rows.map((sequence) => ({ sequence, jump: jumpFor(database, sequence, gap) }));
+  const moving = jumps.filter(({ jump }) => jump.left === undefined);
+  await client.query('select setval(oid, last) from unnest($1::oid[], $2::bigint[]) as jumps (oid, last)', [
+    moving.map(({ sequence }) => sequence.oid),
+    moving.map(({ jump }) => jump.to.toString()),
+  ]);
+  return jumps.map(({ jump }) => jump);
 }
 
 function jumpFor(

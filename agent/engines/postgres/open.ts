@@ -12,7 +12,7 @@ import { type Apply, applyUntil, readApply } from '#agent/engines/postgres/apply
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { applyDurability, prepareDurability } from '#agent/engines/postgres/durability.js';
-import { jumpIdentifiers } from '#agent/engines/postgres/identifiers.js';
+import { type Jump, prepareJump } from '#agent/engines/postgres/identifiers.js';
 import { readLineage, reserveUpTo } from '#agent/engines/postgres/lineage.js';
 import { writeMark } from '#agent/engines/postgres/marks.js';
 import { holdWrites, letWrites } from '#agent/engines/postgres/write-hold.js';
@@ -34,11 +34,27 @@ export async function open(
   bounds: Bounds,
   marked: (provedAt: MonotonicMs) => void,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
+  const { identifierGap: gap } = action;
+  const jump = gap === undefined ? undefined : await prepareJump(server, gap, bounds);
+  try {
+    return await openWith(server, action, bounds, marked, jump);
+  } finally {
+    jump?.end();
+  }
+}
+
+async function openWith(
+  server: Server,
+  action: OpenAction,
+  bounds: Bounds,
+  marked: (provedAt: MonotonicMs) => void,
+  jump: Jump | undefined,
+): Promise<ActionResult & { readonly kind: 'opened' }> {
   const before = await readStatus(server, false, bounds.left());
   const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
   if (before.closed) {
     if (atLeast !== undefined) await awaitApplied(server, atLeast, bounds);
-    if (action.identifierGap !== undefined) await holdWrites(server, bounds);
+    if (jump !== undefined) await holdWrites(server, bounds);
     await promote(server, action, bounds);
   } else if (atLeast !== undefined) {
     requireReached(await readPosition(server, before, bounds.left()), atLeast);
@@ -49,10 +65,7 @@ export async function open(
   const provedAt = server.now();
   const mark = await writeMark(server.connection, action.epoch, action.mark, server.member, bounds.left());
   marked(provedAt);
-  const identifiers =
-    action.identifierGap === undefined
-      ? undefined
-      : await jumpIdentifiers(server, action.identifierGap, bounds);
+  const identifiers = await jump?.run();
   await letWrites(server, bounds);
   const now = await readStatus(server, false, bounds.left());
   const position = await readPosition(server, now, bounds.left());
