@@ -99,7 +99,7 @@ export async function prepareJump(server: Server, gap: IdentifierGap, bounds: Bo
       return reportOf(server, all);
     },
     end() {
-      for (const session of ready.values()) void session.then(({ close }) => close()).catch(() => undefined);
+      for (const session of ready.values()) void session.then((opened) => opened.close()).catch(() => undefined);
     },
   };
 }
