@@ -99,7 +99,8 @@ export async function prepareJump(server: Server, gap: IdentifierGap, bounds: Bo
       return reportOf(server, all);
     },
     end() {
-      for (const session of ready.values()) void session.then((opened) => opened.close()).catch(() => undefined);
+      for (const session of ready.values())
+        void session.then((opened) => opened.close()).catch(() => undefined);
     },
   };
 }
