@@ -136,7 +136,8 @@ function noReply(error: ServiceError | null): Reply<never> {
   return { kind: 'none', text: 'no controller of this version listens there', mayHaveArrived: false };
 }
 
-function asTanistError(address: string, { code, text }: OperatorError__Output): TanistError {
+/** What a controller refused with, for people. */
+export function asTanistError(address: string, { code, text }: OperatorError__Output): TanistError {
   if (Object.hasOwn(ERRORS, code)) return new TanistError(code as ErrorCode, text);
   return new TanistError(
     'CONTROLLER_UNREACHABLE',

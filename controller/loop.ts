@@ -8,11 +8,13 @@ import type { OperatorCommand } from '#core/operator.js';
 import { rules } from '#core/rules/index.js';
 import type { StatusDocument } from '#core/status.js';
 import type { OwnTerm } from '#core/term.js';
+import { mayAct } from '#controller/decide/authority.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import { statusOf } from '#controller/decide/status.js';
-import type { Answer, Effect, Input } from '#controller/decide/state.js';
+import type { Answer, ControllerState, Effect, Input } from '#controller/decide/state.js';
 import type { Agents } from '#controller/ports/agents.js';
 import type { Election } from '#controller/ports/election.js';
+import type { FailoverWatcher, Failovers } from '#controller/ports/failovers.js';
 import type { Log } from '#controller/ports/log.js';
 import { type PlanStore, StoreCorrupt } from '#controller/ports/plan-store.js';
 
@@ -30,7 +32,7 @@ export interface ControllerPorts {
   readonly wall: () => WallMs;
 }
 
-export interface ControllerLoop {
+export interface ControllerLoop extends Failovers {
   /** Begins to listen, to campaign and to decide. Rejects when the address cannot be bound. Resolves to the port. */
   start(): Promise<number>;
   /** Resigns, leaving what a successor needs, and ends everything. */
@@ -54,6 +56,7 @@ export function createControllerLoop(
   let requests = 0;
   let stopped = false;
   const waiting = new Map<number, (answer: Answer) => void>();
+  const watchers = new Map<FailoverWatcher, string>();
   let resigned: ((ended: Promise<boolean>) => void) | undefined;
 
   const queue: Input[] = [];
@@ -78,10 +81,23 @@ export function createControllerLoop(
       { ...input, at: ports.now(), authorityAt: ports.authorityNow(), wall: ports.wall() },
       rules,
     );
+    const before = state;
     state = decision.state;
     for (const effect of decision.effects) carryOut(effect);
+    tellWatchers(before);
     clearTimeout(timer);
     timer = setTimeout(() => take({ kind: 'tick' }), Math.max(1, decision.wakeAt - ports.now()));
+  }
+
+  function tellWatchers(before: ControllerState): void {
+    for (const [watcher, cluster] of watchers) {
+      const entry = state.clusters[cluster]?.entry;
+      if (!mayAct(state.role, ports.authorityNow())) {
+        watchers.delete(watcher);
+        watcher.over();
+      } else if (entry !== before.clusters[cluster]?.entry && entry?.outcome === 'proved')
+        watcher.happened(entry);
+    }
   }
 
   function later(input: Input): void {
@@ -182,6 +198,11 @@ export function createControllerLoop(
       for (const answer of waiting.values()) {
         answer({ kind: 'error', code: 'OUTCOME_UNKNOWN', text: 'this controller is shutting down' });
       }
+    },
+    watchFailovers(cluster, watcher) {
+      watchers.set(watcher, cluster);
+      tellWatchers(state);
+      return () => watchers.delete(watcher);
     },
     status: (cluster) => statusOf(state, cluster, ports.now(), ports.authorityNow(), ports.wall()),
     operate(cluster, command) {

@@ -6,6 +6,7 @@ import { createEtcd, checkEtcd } from '#controller/adapters/etcd/index.js';
 import { createAuthorityClock, waitingNow, wallNow } from '#controller/adapters/clock.js';
 import { createAgents, type OperatorHandlers } from '#controller/adapters/grpc/agents.js';
 import type { ControllerConfig } from '#controller/config.js';
+import { failoverEvents } from '#controller/failover-events.js';
 import { type ControllerLoop, createControllerLoop } from '#controller/loop.js';
 import type { Log } from '#controller/ports/log.js';
 import { type PlanStore, StoreCorrupt } from '#controller/ports/plan-store.js';
@@ -62,6 +63,11 @@ function operatorHandlers(loop: () => ControllerLoop, store: PlanStore): Operato
     },
     async history(cluster, limit) {
       return (await readLedger(store, cluster, limit)).map(ledgerEntryToJson);
+    },
+    async *watchFailovers(cluster, fromEpoch, over) {
+      const ledger = (name: string, limit: number) => readLedger(store, name, limit);
+      for await (const entry of failoverEvents(cluster, fromEpoch, loop(), ledger, over))
+        yield ledgerEntryToJson(entry);
     },
   };
 }

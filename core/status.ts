@@ -1,4 +1,5 @@
 /** What a controller sees, in the form that `tanist status --json` prints. Numbers that people read; nothing here decides. */
+import type { LedgerKind, LossAccount } from '#core/ledger.js';
 import type { Care } from '#core/plan.js';
 import type { Reason } from '#core/reasons.js';
 import type { LoweredSessions } from '#core/report.js';
@@ -27,7 +28,25 @@ export interface ClusterStatus {
   readonly failoverHeldMs: number | null;
   /** What is being waited for or done, if anything. */
   readonly reason: Reason | null;
+  /** What the ledger has of the change to this epoch; null: nothing, or no controller that knows. */
+  readonly change: ChangeStatus | null;
   readonly members: readonly MemberStatus[];
+}
+
+/** Which acknowledged writes the leader may lack, as the ledger has it by now. */
+export interface ChangeStatus {
+  readonly kind: LedgerKind;
+  readonly from: string | null;
+  readonly to: string;
+  readonly loss: LossAccount['kind'];
+  /** What this position of the log does not include; null: `none` or `unknown`. */
+  readonly after: string | null;
+  /** Of log: exactly so many, or how many are known of at least; null where that has no meaning, as below. */
+  readonly bytes: number | null;
+  readonly transactions: number | null;
+  readonly rows: number | null;
+  /** Where they were saved. */
+  readonly salvagedBy: readonly string[];
 }
 
 export interface MemberStatus {

@@ -52,3 +52,10 @@ export const wholeNumber = (min: number, max: number) => (text: string) => {
   if (/^\d+$/.test(text) && value >= min && value <= max) return value;
   throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
 };
+
+/** Interrupting a watch is how it ends, not a failure. */
+export function untilSignal(): AbortSignal {
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+  return interrupted.signal;
+}

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { controllersOption, nameArgument } from '#cli/commands/options.js';
+import { controllersOption, nameArgument, untilSignal } from '#cli/commands/options.js';
 import type { Terminal } from '#cli/terminal.js';
 
 interface Options {
@@ -57,11 +57,4 @@ function parseSeconds(text: string): number {
   throw new InvalidArgumentError(
     'Expected seconds from 0.1 to 3600. To watch one cluster, name it first: tanist status CLUSTER --watch',
   );
-}
-
-/** Interrupting a watch is how it ends, not a failure. */
-function untilSignal(): AbortSignal {
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-  return interrupted.signal;
 }

@@ -1,4 +1,4 @@
-/** `tanist history`: the ledger of one cluster, newest first. */
+/** `tanist history`: the ledger of one cluster, newest first; or each failover as it comes. */
 import { TanistError } from '#core/errors.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import { JsonInvalid, ledgerEntryFromJson } from '#proto/codec/json.js';
@@ -27,6 +27,19 @@ export async function showHistory(
   }
   if (texts.length === 0) return terminal.print(`nothing is recorded of cluster ${request.cluster}\n`);
   terminal.print(renderHistory(texts.map(readEntry), createPaint(terminal.hasColours)));
+}
+
+/** Until it is interrupted. With `json` one entry per line. */
+export async function followHistory(
+  { json }: Pick<HistoryRequest, 'json'>,
+  events: AsyncIterable<string>,
+  terminal: Terminal,
+): Promise<void> {
+  const paint = createPaint(terminal.hasColours);
+  for await (const text of events)
+    terminal.print(
+      json ? `${JSON.stringify(JSON.parse(text))}\n` : `${renderHistory([readEntry(text)], paint)}\n`,
+    );
 }
 
 function readEntry(text: string): LedgerEntry {

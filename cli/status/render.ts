@@ -1,6 +1,6 @@
 /** The answer to `tanist status`, for people: one line per cluster, one table of its members, and what to do next. */
 import type { LoweredSessions } from '#core/report.js';
-import type { ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
+import type { ChangeStatus, ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
 import type { ControllerAnswer, StatusAnswer } from '#cli/status/ask.js';
 import { renderMembers } from '#cli/status/members.js';
 import type { Paint, Style } from '#cli/view/paint.js';
@@ -61,7 +61,15 @@ const STATE_STYLES: Readonly<Partial<Record<string, Style>>> = {
 } satisfies Partial<Record<ClusterStatus['state'], Style>>;
 
 /** Below the table: a sentence in a column would break every other line. */
-const notes = ({ members, heldMs, failoverHeldMs }: ClusterStatus): readonly string[] => [
+const notes = ({
+  name: cluster,
+  epoch,
+  members,
+  heldMs,
+  failoverHeldMs,
+  change,
+}: ClusterStatus): readonly string[] => [
+  ...(change === null ? [] : lossNotes(`${cluster} ${epoch ?? ''}`, change)),
   ...(heldMs === null
     ? []
     : [`  held: a leader that falls silent is not replaced for up to ${Math.ceil(heldMs / 1000)} s`]),
@@ -77,6 +85,20 @@ const notes = ({ members, heldMs, failoverHeldMs }: ClusterStatus): readonly str
     ...(lowered === null ? [] : loweredNotes(name, lowered)),
   ]),
 ];
+
+/** Nothing, where nothing can be missing. */
+function lossNotes(epoch: string, change: ChangeStatus): readonly string[] {
+  const { from, to, loss, transactions, rows, after, salvagedBy } = change;
+  if (loss === 'none' || (loss === 'exactly' && transactions === 0)) return [];
+  const missing =
+    loss === 'exactly'
+      ? `${to} lacks ${transactions ?? 0} transactions (${rows ?? 0} rows)`
+      : loss === 'at-most'
+        ? `${to} may lack what was written after ${after ?? '-'}`
+        : `what ${to} lacks is not known`;
+  const where = salvagedBy.length === 0 ? '' : `; saved: tanist salvage show ${epoch}`;
+  return [`  ${missing}${from === null || from === to ? '' : ` by ${from}`}${where}`];
+}
 
 const BAR_WIDTH = 30;
 

@@ -1,11 +1,12 @@
 /** The state, as people read it. */
 import { type MonotonicMs, since, type WallMs } from '#core/brand.js';
+import type { LedgerEntry } from '#core/ledger.js';
 import { databaseAddress, type Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
 import { bytesAhead, formatPosition, type Position } from '#core/position.js';
 import type { DatabaseReport } from '#core/report.js';
 import { damping_heldFor } from '#core/rules/damping.js';
-import type { ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
+import type { ChangeStatus, ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
 import { formatTerm } from '#core/term.js';
 import { mayAct } from '#controller/decide/authority.js';
 import type { ClusterState, ControllerState, MemberPicture } from '#controller/decide/state.js';
@@ -53,7 +54,20 @@ function clusterStatus(
     failoverHeldMs: plan === undefined ? null : failoverHeldMs(plan, wall),
     care: plan?.care ?? null,
     reason: cluster.said ?? cluster.attempt?.reason ?? cluster.suspicion?.reason ?? null,
+    change: plan === undefined || cluster.entry?.epoch !== plan.epoch ? null : changeStatus(cluster.entry),
     members,
+  };
+}
+
+function changeStatus({ kind, previousLeader, leader, loss, salvaged }: LedgerEntry): ChangeStatus {
+  const isKnown = loss.kind === 'exactly';
+  return {
+    ...{ kind, from: previousLeader ?? null, to: leader, loss: loss.kind },
+    after: isKnown || loss.kind === 'at-most' ? formatPosition(loss.after) : null,
+    bytes: isKnown ? loss.bytes : loss.kind === 'at-most' ? Number(loss.atLeastBytes) : null,
+    transactions: isKnown ? loss.transactions : null,
+    rows: isKnown ? loss.rows : null,
+    salvagedBy: [...new Set(salvaged.map(({ member }) => member))],
   };
 }
 

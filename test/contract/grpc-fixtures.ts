@@ -80,7 +80,7 @@ export async function startController(
   const unasked = (): never => {
     throw new Error('nobody asked');
   };
-  const operator = { operate: unasked, status: unasked, history: unasked };
+  const operator = { operate: unasked, status: unasked, history: unasked, watchFailovers: unasked };
   const agents = createAgents(
     { host: '127.0.0.1', port: wanted },
     { controller: 'ctl-1', operator, now, log: noLog, ...rest },

@@ -1,6 +1,7 @@
 // What a person asks of the controllers reaches the one that can answer, whatever state the others are in; and a command reaches no
 // second one once it may have reached a first.
 import { describe, expect, it } from 'vitest';
+import { watchFailovers } from '#cli/failover-events.js';
 import { callOperator } from '#cli/operator-client.js';
 import { TanistError } from '#core/errors.js';
 import type { OperatorHandlers } from '#controller/adapters/grpc/agents.js';
@@ -16,10 +17,16 @@ const NOT_ACTIVE = new TanistError('NOT_ACTIVE', 'ctl-2 is');
 
 function operator(handlers: Partial<OperatorHandlers>): { readonly operator: OperatorHandlers } {
   const standby = (): Promise<TanistError> => Promise.resolve(NOT_ACTIVE);
-  return { operator: { operate: standby, status: standby, history: standby, ...handlers } };
+  async function* watchFailovers(): AsyncGenerator<string> {
+    throw await standby();
+  }
+  return { operator: { operate: standby, status: standby, history: standby, watchFailovers, ...handlers } };
 }
 
 const never = (): Promise<never> => new Promise(() => undefined);
+const notAway = (because: string): never => {
+  throw new Error(because);
+};
 const command = { cluster: 'orders', commandJson: '{}' };
 
 describe('the operator', () => {
@@ -137,5 +144,71 @@ describe('a command that takes long', () => {
     expect(await callOperator([broken, active], 'status', { cluster: undefined })).toBe('{}');
     const history = callOperator([broken, active], 'history', { cluster: 'orders', limit: 1 }, 100);
     expect(await history).toEqual(['{}']);
+  });
+});
+
+describe('failover events', () => {
+  const entry = (epoch: number, loss: string): string => JSON.stringify({ epoch: String(epoch), loss });
+
+  /** A controller that tells these, and is not active any more once `ends` is resolved; never without it. */
+  function tells(asked: bigint[], entries: readonly string[], ends: Promise<unknown> = never()) {
+    return operator({
+      async *watchFailovers(_cluster, fromEpoch, over) {
+        asked.push(fromEpoch);
+        yield* entries;
+        await Promise.race([ends, new Promise((resolve) => over.addEventListener('abort', resolve))]);
+        throw NOT_ACTIVE;
+      },
+    });
+  }
+
+  it('go on at the next active controller: none is missed, none told twice', async () => {
+    const asked: bigint[] = [];
+    let resign: (value: unknown) => void = () => undefined;
+    const first = await startController(
+      tells(asked, [entry(3, 'none'), entry(4, 'at-most')], new Promise((resolve) => (resign = resolve))),
+    );
+    const standby = await startController(operator({}));
+    const second = await startController(
+      tells(asked, [entry(4, 'at-most'), entry(4, 'exactly'), entry(5, 'none')]),
+    );
+    const controllers = [standby.address, first.address, second.address];
+    const over = new AbortController();
+    const told: string[] = [];
+    for await (const text of watchFailovers(
+      { controllers, cluster: 'orders', fromEpoch: 3n },
+      over.signal,
+      notAway,
+    )) {
+      told.push(text);
+      if (told.length === 2) resign(undefined);
+      if (told.length === 4) over.abort();
+    }
+    expect(told).toEqual([entry(3, 'none'), entry(4, 'at-most'), entry(4, 'exactly'), entry(5, 'none')]);
+    expect(asked).toEqual([3n, 4n]);
+  });
+
+  it('end with what the active controller refuses', async () => {
+    const refusal = new TanistError('NOT_ADOPTED', 'no ledger');
+    const { address } = await startController(
+      operator({
+        async *watchFailovers() {
+          throw await Promise.resolve(refusal);
+        },
+      }),
+    );
+    const request = { controllers: [address], cluster: 'orders', fromEpoch: 0n };
+    const events = watchFailovers(request, new AbortController().signal, notAway);
+    await expect(events.next()).rejects.toThrow('NOT_ADOPTED');
+  });
+
+  it('are asked of nobody for ever when nobody was active at first', async () => {
+    const { address } = await startController(operator({}));
+    const request = { controllers: ['127.0.0.1:1', address], cluster: 'orders', fromEpoch: 0n };
+    const events = watchFailovers(request, new AbortController().signal, notAway);
+    await expect(events.next()).rejects.toMatchObject({
+      code: 'CONTROLLER_UNREACHABLE',
+      detail: expect.stringMatching(/ECONNREFUSED.*not active/) as string,
+    });
   });
 });

@@ -4,8 +4,10 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, onTestFinished } from 'vitest';
+import type { LedgerEntry } from '#core/ledger.js';
 import type { SalvagedRow } from '#core/salvage.js';
+import { watchFailovers } from '#cli/failover-events.js';
 import { startChaos } from '#test/chaos/cluster.js';
 import { loseHost } from '#test/chaos/faults/processes.js';
 import { succeed } from '#test/cluster/command-line.js';
@@ -29,6 +31,7 @@ describeUnless(whyNoNetwork(), 'a leader with rows that no replica has', () => {
     });
     const { cluster, network } = chaos;
     const old = await cluster.leader();
+    const heard = listen(cluster);
     await makeShop(old.server);
     for (const { server } of chaos.replicas(old)) await server.waitUntilCaughtUpWith(old.server);
 
@@ -69,6 +72,11 @@ describeUnless(whyNoNetwork(), 'a leader with rows that no replica has', () => {
     const entry = (await cluster.history()).find((one) => String(one.epoch) === epoch);
     expect(entry).toMatchObject({ previousLeader: old.name, loss: { kind: 'exactly' } });
     expect(entry?.salvaged).toMatchObject([{ member: old.name }]);
+    // Whoever keeps this database's keys elsewhere is told of it as it happens, and again when it is known what is gone.
+    const events = heard.filter((each) => String(each.epoch) === epoch);
+    expect(events.map(({ loss }) => loss.kind)).toEqual(['at-most', 'exactly']);
+    expect(events.at(-1)).toEqual(entry);
+    expect(clusters[0]?.change).toMatchObject({ from: old.name, loss: 'exactly', salvagedBy: [old.name] });
     // As it is stored, where nothing is null.
     expect(JSON.stringify(entry?.identifiers)).not.toMatch(/"left":"/);
 
@@ -84,6 +92,19 @@ describeUnless(whyNoNetwork(), 'a leader with rows that no replica has', () => {
     expect(await textsOf(old.server)).toEqual(await textsOf(heir.server));
   }, 180_000);
 });
+
+/** Failover events, as they come and as they are stored. */
+function listen({ controllerAddresses, name }: TanistCluster): readonly LedgerEntry[] {
+  const heard: LedgerEntry[] = [];
+  const request = { controllers: controllerAddresses, cluster: name, fromEpoch: 0n };
+  const over = new AbortController();
+  onTestFinished(() => over.abort());
+  void (async () => {
+    for await (const text of watchFailovers(request, over.signal, () => undefined))
+      heard.push(JSON.parse(text) as LedgerEntry);
+  })();
+  return heard;
+}
 
 const LINES = 'select id::text, note from lines where id > 2 order by lines.id';
 

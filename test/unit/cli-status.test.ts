@@ -53,6 +53,7 @@ const cluster: ClusterStatus = {
   profile: 'balanced',
   heldMs: null,
   failoverHeldMs: null,
+  change: null,
   reason: null,
   members: [leader, replica],
 };

@@ -4,7 +4,7 @@
  */
 import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
-import { failure, sent } from '#agent/adapters/grpc/answering.js';
+import { failure } from '#agent/adapters/grpc/answering.js';
 import { salvageHandlers } from '#agent/adapters/grpc/salvages.js';
 import type { TailAnswer, TailChunk } from '#agent/ports/engine.js';
 import type { Salvages } from '#agent/ports/salvages.js';
@@ -21,6 +21,7 @@ import {
 import { readVouchQuestion, writeVouchAnswer } from '#proto/codec/vouch.js';
 import { wire } from '#proto/load.js';
 import { createServer, type ListenAddress } from '#proto/server.js';
+import { sent } from '#proto/sent.js';
 
 export { createTailSource } from '#agent/adapters/grpc/tail-source.js';
 

@@ -1,12 +1,13 @@
 /** Answers people who ask this agent for what it has saved. */
 import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
-import { failure, sent } from '#agent/adapters/grpc/answering.js';
+import { failure } from '#agent/adapters/grpc/answering.js';
 import type { Salvages } from '#agent/ports/salvages.js';
 import type { CompareSalvageRequest__Output } from '#proto/generated/tanist/v1/CompareSalvageRequest.js';
 import type { ListSalvagesRequest__Output } from '#proto/generated/tanist/v1/ListSalvagesRequest.js';
 import type { ListSalvagesResponse } from '#proto/generated/tanist/v1/ListSalvagesResponse.js';
 import type { ReadSalvageRequest__Output } from '#proto/generated/tanist/v1/ReadSalvageRequest.js';
 import type { SalvagePiece } from '#proto/generated/tanist/v1/SalvagePiece.js';
+import { sent } from '#proto/sent.js';
 
 type ListCall = ServerUnaryCall<ListSalvagesRequest__Output, ListSalvagesResponse>;
 type ReadCall = ServerWritableStream<ReadSalvageRequest__Output, SalvagePiece>;

@@ -1,9 +1,13 @@
 /** What people and their tools ask of a controller: requests in, JSON or an error with its code out. */
-import { type handleUnaryCall, status } from '@grpc/grpc-js';
+import { type handleServerStreamingCall, type handleUnaryCall, status } from '@grpc/grpc-js';
+import { asEpoch, type Epoch } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { Log } from '#controller/ports/log.js';
 import type { OperatorError } from '#proto/generated/tanist/v1/OperatorError.js';
 import type { OperatorHandlers as OperatorService } from '#proto/generated/tanist/v1/Operator.js';
+import type { WatchFailoversRequest__Output } from '#proto/generated/tanist/v1/WatchFailoversRequest.js';
+import type { WatchFailoversResponse } from '#proto/generated/tanist/v1/WatchFailoversResponse.js';
+import { sent } from '#proto/sent.js';
 
 /** Answers are JSON texts. What a user can meet is a TanistError, returned or thrown; anything else thrown is our mistake. */
 export interface OperatorHandlers {
@@ -12,6 +16,8 @@ export interface OperatorHandlers {
   status(cluster: string | undefined): Promise<string | TanistError>;
   /** Newest first. */
   history(cluster: string, limit: number): Promise<readonly string[] | TanistError>;
+  /** Until it ends or `over` is given: failover events, as ledger entries. `fromEpoch` 0: of those that are stored the newest only. */
+  watchFailovers(cluster: string, fromEpoch: Epoch, over: AbortSignal): AsyncIterable<string>;
 }
 
 const HISTORY_DEFAULT = 20;
@@ -32,7 +38,23 @@ export function operatorService(handlers: OperatorHandlers, log: Log): OperatorS
         handlers.history(cluster, limit === 0 ? HISTORY_DEFAULT : Math.min(limit, HISTORY_LIMIT)),
       (entries) => ({ entriesJson: [...entries] }),
     ),
+    WatchFailovers: (call) => void watch(call),
   };
+
+  /** It never ends by itself but with an error. */
+  async function watch(call: WatchCall): Promise<void> {
+    const over = new AbortController();
+    for (const sign of ['cancelled', 'error', 'close']) call.once(sign, () => over.abort());
+    const { cluster, fromEpoch } = call.request;
+    try {
+      const events = handlers.watchFailovers(cluster, asEpoch(BigInt(fromEpoch)), over.signal);
+      for await (const entryJson of events) if (!(await sent(call, { entryJson }, over.signal))) return;
+    } catch (error) {
+      if (error instanceof TanistError) await sent(call, { error: toWire(error) }, over.signal);
+      else call.emit('error', ourMistake(error));
+    }
+    call.end();
+  }
 
   function answer<Request, Answer, Response>(
     handle: (request: Request) => Promise<Answer | TanistError>,
@@ -42,15 +64,21 @@ export function operatorService(handlers: OperatorHandlers, log: Log): OperatorS
       void settle(handle(call.request)).then(
         (result) =>
           callback(null, result instanceof TanistError ? { error: toWire(result) } : respond(result)),
-        (error: unknown) => {
-          const because = error instanceof Error ? (error.stack ?? error.message) : String(error);
-          log('error', 'REQUEST_FAILED', { because });
-          callback({ code: status.INTERNAL, details: 'the controller failed to answer; its log says why' });
-        },
+        (error: unknown) => callback(ourMistake(error)),
       );
     };
   }
+
+  function ourMistake(error: unknown): { readonly code: status; readonly details: string } {
+    const because = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    log('error', 'REQUEST_FAILED', { because });
+    return { code: status.INTERNAL, details: 'the controller failed to answer; its log says why' };
+  }
 }
+
+type WatchCall = Parameters<
+  handleServerStreamingCall<WatchFailoversRequest__Output, WatchFailoversResponse>
+>[0];
 
 function settle<Answer>(answer: Promise<Answer | TanistError>): Promise<Answer | TanistError> {
   return answer.catch((error: unknown) => {
