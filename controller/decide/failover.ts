@@ -6,6 +6,7 @@
 import { asDuration, type DurationMs, type Epoch, since } from '#core/brand.js';
 import type { Phase, PhaseName } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
+import { comparePositions } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { sealEpoch } from '#core/rules/sealing.js';
 import { timingsOf } from '#core/timings.js';
@@ -16,7 +17,7 @@ import { answers } from '#controller/decide/forecast.js';
 import { mayLackConfirmed } from '#controller/decide/lossless.js';
 import { inWords, replyError } from '#controller/decide/reply.js';
 import { say } from '#controller/decide/say.js';
-import type { Attempt, ClusterState, Context } from '#controller/decide/state.js';
+import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
 import { vouchedBy } from '#controller/decide/vouched.js';
 
@@ -114,19 +115,27 @@ function sealing(cluster: ClusterState, plan: Plan, attempt: Attempt, context: C
   );
   if (choice.kind === 'wait') return say(resent, 'info', choice.reason, context);
   if (choice.kind === 'stuck') return stuck(resent, plan, attempt, waited, choice.reason, context);
-  const chosen: Attempt = {
-    ...attempt,
-    choice: choice.choice,
-    phases: withPhase(attempt, 'sealed', context),
-  };
-  if (!hasTail(resent, plan, choice.choice.member)) {
-    return mustProveEqual(resent, plan, attempt, context)
-      ? giveUpWish(resent, plan, attempt, reason('NOT_EQUAL', { member: choice.choice.member }), context)
-      : appoint(resent, chosen, context);
+  const sealed: Attempt = { ...attempt, phases: withPhase(attempt, 'sealed', context) };
+  return chosen(resent, plan, sealed, choice.choice, context);
+}
+
+/** It takes the tail, where there is one to be had. */
+function chosen(
+  cluster: ClusterState,
+  plan: Plan,
+  attempt: Attempt,
+  choice: Choice,
+  context: Context,
+): ClusterState {
+  const { member } = choice;
+  if (!hasTail(cluster, plan, member)) {
+    return mustProveEqual(cluster, plan, attempt, context)
+      ? giveUpWish(cluster, plan, attempt, reason('NOT_EQUAL', { member }), context)
+      : appoint(cluster, { ...attempt, choice }, context);
   }
-  const next: Attempt = { ...chosen, stage: 'tail', stageAt: context.now };
-  askForTail(resent, plan, next, context);
-  return { ...resent, attempt: next };
+  const next: Attempt = { ...attempt, choice, stage: 'tail', stageAt: context.now, resentAt: context.now };
+  askForTail(cluster, plan, next, context);
+  return { ...cluster, attempt: next };
 }
 
 /** What an operator asked of a leader that answers loses nothing, unless he said that it may; without the leader's own log that cannot be proved. */
@@ -255,6 +264,8 @@ function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
     };
     return appoint(cluster, { ...ended, choice }, context);
   }
+  const better = moreAdvanced(cluster, plan, attempt, attempt.choice, context);
+  if (better !== undefined) return chosen(cluster, plan, attempt, better, context);
   const late = since(attempt.stageAt, context.now) > plan.policy.tailTimeoutMs + TAIL_MARGIN;
   if (result === undefined && !late) return repeatTail(cluster, plan, attempt, context);
   const text = result?.text ?? 'no answer in time';
@@ -286,6 +297,22 @@ function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
   const choice = { ...attempt.choice, tail: { kind: 'failed', text } as const };
   return appoint(cluster, { ...ended, choice }, context);
 }
+
+/** Whoever was sealed too late to be chosen may hold more: without the tail it loses less, and of the tail it needs less. */
+function moreAdvanced(
+  cluster: ClusterState,
+  plan: Plan,
+  attempt: Attempt,
+  { position }: Choice,
+  context: Context,
+): Choice | undefined {
+  if (attempt.wish !== undefined || attempt.goBack !== undefined || position === undefined) return undefined;
+  const now = choose(cluster, plan, attempt, NO_PATIENCE, context);
+  if (now.kind !== 'chosen' || now.choice.position === undefined) return undefined;
+  return comparePositions(now.choice.position, position) === 'ahead' ? now.choice : undefined;
+}
+
+const NO_PATIENCE = { forSeals: false, forAhead: false, forTail: false } as const;
 
 function repeatTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): ClusterState {
   if (since(attempt.resentAt ?? attempt.stageAt, context.now) < RESEND) return cluster;

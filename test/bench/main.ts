@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { PROFILES } from '#core/timings.js';
 import { benchAdopt } from '#test/bench/adopt.js';
 import { benchAgentRestart } from '#test/bench/agent-restart.js';
+import { benchComeBack, type ComeBackOptions, WAYS } from '#test/bench/come-back.js';
 import { benchFailover, DURABILITIES } from '#test/bench/failover.js';
 import { FAULTS } from '#test/bench/faults.js';
 import { benchHandOver } from '#test/bench/hand-over.js';
@@ -71,6 +72,32 @@ program
   .option('--json', 'the last line is a JSON document', false)
   .addHelpText('after', explainOutage())
   .action(benchOutage);
+
+program
+  .command('rejoin')
+  .description(
+    'brings back a member whose data the leader does not continue: by a rewind, of a leader that died with rows of its own; or by a copy, which is compared with pg_basebackup by hand',
+  )
+  .addOption(new Option('--way <way>', 'how it comes back').choices(WAYS).default('rewind'))
+  .option('--runs <n>', 'times; default: 10, and 1 with a copy', count)
+  .option(
+    '--writers <n>',
+    'with a rewind: how many write meanwhile, as fast as they can; default: nobody',
+    count,
+  )
+  .option('--rows <n>', 'with a rewind: how many only the old leader has', count, 3000)
+  .option('--megabytes <n>', 'with a copy: how much data', count, 2048)
+  .option('--json', 'the last line is a JSON document', false)
+  .action(
+    ({
+      way,
+      runs,
+      writers,
+      rows,
+      megabytes,
+    }: Partial<ComeBackOptions> & Omit<ComeBackOptions, 'runs' | 'writers'>) =>
+      benchComeBack({ way, rows, megabytes, runs: runs ?? (way === 'copy' ? 1 : 10), writers: writers ?? 0 }),
+  );
 
 program
   .command('hand-over')

@@ -55,6 +55,7 @@ export async function rewind(
   await salvage(server, leader, own, divergence, opening, bounds);
   phases.end('salvagedMs');
   await stopInOrder(server, bounds);
+  phases.end('stoppedMs');
   const checkpoint = await rehearseRewind(server, leader, divergence, bounds);
   phases.end('rehearsedMs');
   const leaderLog = await readLeader(server, leader, opening, bounds);

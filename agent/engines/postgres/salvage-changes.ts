@@ -9,7 +9,7 @@ import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { type Changes, gatherChanges } from '#agent/engines/postgres/log-changes.js';
 import { type LogFiles, readLog } from '#agent/engines/postgres/log-dump.js';
 import { lineOf, segmentName, segmentOf } from '#agent/engines/postgres/log-files.js';
-import { commitOf, isOlder, nextXidIn } from '#agent/engines/postgres/log-records.js';
+import { commitOf, isOlder, type LogRecord, nextXidIn } from '#agent/engines/postgres/log-records.js';
 
 export interface Found {
   readonly changes: Changes;
@@ -26,23 +26,50 @@ export async function findChanges(
   bounds: Bounds,
 ): Promise<Found> {
   const committed: number[] = [];
-  for await (const record of readLog(files, own, end, own.lsn, bounds)) {
+  const piece = rememberLog(() => readLog(files, own, end, own.lsn, bounds));
+  for await (const record of piece()) {
     const commit = commitOf(record);
     if (commit !== undefined) committed.push(commit.xid, ...commit.parts);
   }
-  const { from, firstOwnXid, straddling, isTold } = await findStart(files, own, end, committed, bounds);
+  const { from, before, firstOwnXid, straddling, isTold } = await findStart(
+    files,
+    own,
+    end,
+    committed,
+    bounds,
+  );
   const gathering = gatherChanges();
   if (straddling.size > 0) {
-    for await (const record of readLog(files, own, from, end, bounds))
-      gathering.addEarlier(record, straddling);
+    for await (const record of before()) gathering.addEarlier(record, straddling);
   }
-  for await (const record of readLog(files, own, end, own.lsn, bounds)) gathering.add(record);
+  for await (const record of piece()) gathering.add(record);
   const gap = `what transactions wrote that had begun before ${formatLsn(from)} cannot be told: no older log is left`;
   return { changes: gathering.end(), firstOwnXid, gap: isTold ? undefined : gap };
 }
 
+type Records = () => AsyncIterable<LogRecord>;
+
+/** Some 20 MB. */
+const MOST_REMEMBERED = 50_000;
+
+/** For log that is gone through more than once: it is read once, unless it is long. */
+function rememberLog(read: Records): Records {
+  let remembered: readonly LogRecord[] | undefined;
+  return async function* () {
+    if (remembered !== undefined) return yield* remembered;
+    const all: LogRecord[] = [];
+    for await (const record of read()) {
+      if (all.length <= MOST_REMEMBERED) all.push(record);
+      yield record;
+    }
+    if (all.length <= MOST_REMEMBERED) remembered = all;
+  };
+}
+
 interface Start {
   readonly from: bigint;
+  /** The log from there to where the logs parted. */
+  readonly before: Records;
   readonly firstOwnXid: number | undefined;
   /** Of the committed, those that had begun when the logs parted. */
   readonly straddling: ReadonlySet<number>;
@@ -63,10 +90,11 @@ async function findStart(
 ): Promise<Start> {
   for (let reach = FIRST_REACH; ; reach *= 4n) {
     const from = startWithin(files, own, end, reach);
+    const before = rememberLog(() => readLog(files, own, from, end, bounds));
     const told: number[] = [];
     let next: number | undefined;
     if (from < end) {
-      for await (const record of readLog(files, own, from, end, bounds)) {
+      for await (const record of before()) {
         const number = nextXidIn(record);
         if (number !== undefined) told.push(number);
         const possible = number ?? (record.xid === 0 ? undefined : (record.xid + 1) >>> 0);
@@ -78,9 +106,10 @@ async function findStart(
     if (first !== undefined) {
       const oldest = [...straddling].reduce((a, b) => (isOlder(a, b) ? a : b), first);
       if (told.some((number) => !isOlder(oldest, number)))
-        return { from, firstOwnXid: first, straddling, isTold: true };
+        return { from, before, firstOwnXid: first, straddling, isTold: true };
     }
-    if (from > end - reach) return { from, firstOwnXid: first, straddling, isTold: committed.length === 0 };
+    if (from > end - reach)
+      return { from, before, firstOwnXid: first, straddling, isTold: committed.length === 0 };
   }
 }
 

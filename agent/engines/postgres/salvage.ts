@@ -70,14 +70,16 @@ async function save(
   const files = await copyLog(server, own, divergence, sizes, folder);
   bounds.check();
   const log = { binDir: server.binDir(), logDir: server.logDir, sizes };
-  const found = await findChanges(log, own, divergence, bounds);
+  const [found, identifiers] = await Promise.all([
+    findChanges(log, own, divergence, bounds),
+    lastIdentifiers(server, bounds),
+  ]);
   const { transactions } = found.changes;
   const times = transactions.map(({ at }) => at).sort();
   const about = [
     `Rows that ${server.member} had committed and ${leader.name} lacks, as of epoch ${opening.epoch}.`,
     `${transactions.length} transactions, committed from ${times[0] ?? '-'} to ${times.at(-1) ?? '-'} UTC.`,
   ];
-  const identifiers = await lastIdentifiers(server, bounds);
   const out = await openFiles(folder, about);
   try {
     const { tables, notes } = await salvageRows(server, leader, found, out, bounds);
