@@ -170,17 +170,20 @@ async function untilFilled(server: Member['server'], megabytes: number): Promise
 /** Shows the bar as people see it; answers how many different ones there were. Ends once the copy follows. */
 async function watchCopy(cluster: TanistCluster, { name }: Member, epoch: number | null): Promise<number> {
   const seen = new Set<string>();
+  let current: number | null | undefined = epoch;
   const isBack = async (): Promise<boolean> => {
     const text = await succeed(cluster.tanist, ['status', cluster.name]);
     const bar = text.split('\n').find((line) => line.includes(`${name}: copied from`));
     if (bar !== undefined && !seen.has(bar)) tell(bar);
     if (bar !== undefined) seen.add(bar);
     const [shown] = (await cluster.status()).clusters;
-    if (shown?.epoch !== epoch)
-      throw new Error(`epoch ${shown?.epoch ?? '-'} by now: the leader was replaced meanwhile`);
+    current = shown?.epoch;
     const member = shown?.members.find((each) => each.name === name);
     return seen.size > 0 && bar === undefined && member?.streaming === true && member.problem === null;
   };
-  await waitFor(isBack, { timeoutMs: COPIED_WITHIN_MS, everyMs: 500, what: `the copy at ${name} to follow` });
+  await waitFor(isBack, {
+    ...{ timeoutMs: COPIED_WITHIN_MS, everyMs: 500, what: `the copy at ${name} to follow` },
+    giveUp: () => (current === epoch ? undefined : 'the leader was replaced meanwhile'),
+  });
   return seen.size;
 }
