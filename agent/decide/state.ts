@@ -289,7 +289,7 @@ export type Result =
   | {
       readonly kind: 'opened';
       readonly opened: OpenedReport;
-      /** When the write of the mark was begun: what it proves was true then. */
+      /** When the write of the mark was begun, or a later one that came back too: what it proves was true then. */
       readonly provedAt: MonotonicMs;
     }
   | { readonly kind: 'durabilitySet'; readonly holds: Position }

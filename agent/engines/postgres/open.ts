@@ -67,7 +67,9 @@ async function openWith(
   marked(provedAt);
   const identifiers = await jump?.run();
   await letWrites(server, bounds);
-  const now = await readStatus(server, false, bounds.left());
+  // A second write where the first may have been a while ago: the lease is asked for by the newest (L1).
+  const lookedAt = server.now();
+  const now = await readStatus(server, jump !== undefined, bounds.left());
   const position = await readPosition(server, now, bounds.left());
   if (action.timeline !== undefined && before.closed && now.timeline !== action.timeline) {
     server.log('warn', 'TIMELINE_DIFFERS', { wanted: action.timeline, taken: now.timeline });
@@ -75,7 +77,11 @@ async function openWith(
   for (const memo of ['promoted', 'fenced'] as const) await server.memos.drop(memo);
   await rm(server.tailDir, { recursive: true, force: true });
   const lineage = readLineage(server.logDir, now.timeline) ?? '';
-  return { kind: 'opened', provedAt, opened: { epoch: action.epoch, mark, position, lineage, identifiers } };
+  return {
+    kind: 'opened',
+    provedAt: now.canary ? lookedAt : provedAt,
+    opened: { epoch: action.epoch, mark, position, lineage, identifiers },
+  };
 }
 
 /** All that the plan counts on must be applied here. What was received beyond that is applied by the promotion. */
