@@ -40,24 +40,26 @@ export async function* watchFailovers(
   while (!isOver()) {
     const tried: string[] = [];
     let anyAnswered = false;
+    let noneIsActive = controllers.length > 0;
     for (const address of controllers) {
       const one = watchOne(address, cluster, from, over);
       let step = await one.next();
       for (; step.done !== true; step = await one.next()) {
         [hasHeard, anyAnswered, isAway] = [true, true, false];
-        if (step.value === last) continue;
+        if (step.value === '' || step.value === last) continue;
         last = step.value;
         from = epochOf(last);
         yield last;
       }
       if (isOver()) return;
       const ended = step.value;
-      if (ended.kind === 'error' && ended.error.code !== 'NOT_ACTIVE')
+      if (ended.kind === 'error' && !isPassing(ended.error.code, hasHeard))
         throw asTanistError(address, ended.error);
+      noneIsActive &&= ended.kind === 'error';
       tried.push(`${address}: ${ended.kind === 'error' ? 'not active' : ended.text}`);
     }
     const because = tried.length === 0 ? 'no address was given' : tried.join('; ');
-    if (!hasHeard) throw new TanistError('CONTROLLER_UNREACHABLE', because);
+    if (!hasHeard) throw new TanistError(noneIsActive ? 'NOT_ACTIVE' : 'CONTROLLER_UNREACHABLE', because);
     if (!anyAnswered && !isAway) away(because);
     isAway = !anyAnswered;
     await sleep(ASK_AGAIN_MS, undefined, { signal: over }).catch(() => undefined);
@@ -92,6 +94,10 @@ async function* watchOne(
     connection.close();
   }
 }
+
+/** Another controller is asked, or the same one again; etcd that does not answer is waited for as the controllers do. */
+const isPassing = (code: string, hasHeard: boolean): boolean =>
+  code === 'NOT_ACTIVE' || (hasHeard && code === 'ETCD_UNREACHABLE');
 
 const epochOf = (entryJson: string): bigint =>
   BigInt((JSON.parse(entryJson) as { epoch: string | number }).epoch);

@@ -8,9 +8,11 @@ import type { Failovers } from '#controller/ports/failovers.js';
 
 /** A ledger longer than this is not told from its beginning. */
 const MOST_STORED = 1000;
+/** Among so many there is one that came to be. */
+const NEWEST_AMONG = 20;
 
 /**
- * `fromEpoch` 0: of what is stored the newest only. Throws NOT_ACTIVE once another controller is to be asked, and what `ledger` throws.
+ * First undefined: they are told here. `fromEpoch` 0: of what is stored the newest only. Throws NOT_ACTIVE once another controller is to be asked, and what `ledger` throws.
  * `over`: nobody listens any more.
  */
 export async function* failoverEvents(
@@ -19,7 +21,7 @@ export async function* failoverEvents(
   failovers: Failovers,
   ledger: (cluster: string, limit: number) => Promise<readonly LedgerEntry[]>,
   over: AbortSignal,
-): AsyncGenerator<LedgerEntry> {
+): AsyncGenerator<LedgerEntry | undefined> {
   const news = new EventEmitter();
   const gone = new AbortController();
   const coming = on(news, 'entry', { signal: AbortSignal.any([over, gone.signal]) });
@@ -28,8 +30,11 @@ export async function* failoverEvents(
     over: () => gone.abort(),
   });
   try {
-    const stored = await ledger(cluster, fromEpoch === 0n ? 1 : MOST_STORED);
-    const told = stored.filter(({ epoch, outcome }) => epoch >= fromEpoch && outcome === 'proved').reverse();
+    gone.signal.throwIfAborted();
+    yield undefined;
+    const stored = await ledger(cluster, fromEpoch === 0n ? NEWEST_AMONG : MOST_STORED);
+    const proved = stored.filter(({ epoch, outcome }) => epoch >= fromEpoch && outcome === 'proved');
+    const told = (fromEpoch === 0n ? proved.slice(0, 1) : proved).reverse();
     yield* told;
     let last = told.at(-1);
     for await (const [entry] of coming as AsyncIterable<[LedgerEntry]>) {

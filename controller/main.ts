@@ -67,7 +67,7 @@ function operatorHandlers(loop: () => ControllerLoop, store: PlanStore): Operato
     async *watchFailovers(cluster, fromEpoch, over) {
       const ledger = (name: string, limit: number) => readLedger(store, name, limit);
       for await (const entry of failoverEvents(cluster, fromEpoch, loop(), ledger, over))
-        yield ledgerEntryToJson(entry);
+        yield entry === undefined ? '' : ledgerEntryToJson(entry);
     },
   };
 }

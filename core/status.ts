@@ -28,8 +28,8 @@ export interface ClusterStatus {
   readonly failoverHeldMs: number | null;
   /** What is being waited for or done, if anything. */
   readonly reason: Reason | null;
-  /** What the ledger has of the change to this epoch; null: nothing, or no controller that knows. */
-  readonly change: ChangeStatus | null;
+  /** What the ledger has of the change to this epoch; null: nothing, or no controller that knows; absent: a controller of an older version. */
+  readonly change?: ChangeStatus | null;
   readonly members: readonly MemberStatus[];
 }
 

@@ -69,7 +69,7 @@ const notes = ({
   failoverHeldMs,
   change,
 }: ClusterStatus): readonly string[] => [
-  ...(change === null ? [] : lossNotes(`${cluster} ${epoch ?? ''}`, change)),
+  ...(change === null || change === undefined ? [] : lossNotes(`${cluster} ${epoch ?? ''}`, change)),
   ...(heldMs === null
     ? []
     : [`  held: a leader that falls silent is not replaced for up to ${Math.ceil(heldMs / 1000)} s`]),

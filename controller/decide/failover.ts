@@ -264,8 +264,6 @@ function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
     };
     return appoint(cluster, { ...ended, choice }, context);
   }
-  const better = moreAdvanced(cluster, plan, attempt, attempt.choice, context);
-  if (better !== undefined) return chosen(cluster, plan, attempt, better, context);
   const late = since(attempt.stageAt, context.now) > plan.policy.tailTimeoutMs + TAIL_MARGIN;
   if (result === undefined && !late) return repeatTail(cluster, plan, attempt, context);
   const text = result?.text ?? 'no answer in time';
@@ -274,6 +272,8 @@ function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
   if (mustProveEqual(cluster, plan, attempt, context))
     return giveUpWish(cluster, plan, attempt, why, context);
   context.emit({ kind: 'log', level: 'error', cluster: cluster.name, reason: why });
+  const better = moreAdvanced(cluster, plan, attempt, attempt.choice, context);
+  if (better !== undefined) return chosen(cluster, plan, attempt, better, context);
   const isOldLeader = member === plan.leader;
   const { position } = attempt.choice;
   if (
@@ -298,7 +298,7 @@ function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context
   return appoint(cluster, { ...ended, choice }, context);
 }
 
-/** Whoever was sealed too late to be chosen may hold more: without the tail it loses less, and of the tail it needs less. */
+/** Whoever was sealed too late to be chosen may hold more: without the tail that counts, and of the tail it needs less. */
 function moreAdvanced(
   cluster: ClusterState,
   plan: Plan,

@@ -31,13 +31,15 @@ function listen(stored: readonly LedgerEntry[], fromEpoch: number, meanwhile: re
     return Promise.resolve(stored.slice(0, limit));
   };
   const events = failoverEvents('orders', asEpoch(BigInt(fromEpoch)), loop, ledger, over.signal);
+  const begun = events.next();
   return {
     events,
     over,
     tell: (each: LedgerEntry) => watcher?.happened(each),
     resign: () => watcher?.over(),
     isWatched: () => isWatched,
-    next: async () => (await events.next()).value as LedgerEntry | undefined,
+    /** After the first word, which says that they are told. */
+    next: async () => (await begun, (await events.next()).value as LedgerEntry | undefined),
   };
 }
 
@@ -68,6 +70,21 @@ describe('failover events', () => {
     resign();
     await expect(waiting).rejects.toMatchObject({ code: 'NOT_ACTIVE' });
     expect(isWatched()).toBe(false);
+  });
+
+  it('are not told by a controller that is not active', async () => {
+    const events = failoverEvents(
+      ...(['orders', asEpoch(0n)] as const),
+      { watchFailovers: (_cluster, { over }) => (over(), () => undefined) },
+      () => Promise.resolve([entry(5)]),
+      new AbortController().signal,
+    );
+    await expect(events.next()).rejects.toMatchObject({ code: 'NOT_ACTIVE' });
+  });
+
+  it('begin with the newest that came to be', async () => {
+    const { next } = listen([entry(5, { outcome: 'pending' }), entry(4, { outcome: 'failed' }), entry(3)], 0);
+    expect((await next())?.epoch).toBe(3n);
   });
 
   it('end in silence when nobody listens any more', async () => {

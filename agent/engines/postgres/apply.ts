@@ -12,6 +12,7 @@ export interface Apply {
   readonly applied: bigint;
   /** Undefined when this start of the server has received nothing by streaming. */
   readonly received: bigint | undefined;
+  /** Also one that is still connecting, of which pg_stat_wal_receiver knows nothing. */
   readonly receiver: { readonly pid: number; readonly connected: boolean } | undefined;
   /** Whether neither a leader nor an archive is set, as far as this session has heard. */
   readonly cut: boolean;
@@ -31,11 +32,12 @@ const READ = `
     pg_last_wal_replay_lsn()::text as applied,
     pg_last_wal_receive_lsn()::text as received,
     current_setting('primary_conninfo') = '' and current_setting('restore_command') = '' as cut,
-    receiver.pid as receiver, receiver.sender_host is not null as connected,
+    receiver.pid as receiver, streaming.sender_host is not null as connected,
     startup.pid as startup,
     case startup.wait_event_type when 'Lock' then 'Lock:' else '' end || coalesce(startup.wait_event, '') as waits_for
   from (values (1)) as one
-    left join pg_stat_get_wal_receiver() as receiver on receiver.pid is not null
+    left join pg_stat_activity as receiver on receiver.backend_type = 'walreceiver'
+    left join pg_stat_get_wal_receiver() as streaming on streaming.pid is not null
     left join pg_stat_activity as startup on startup.backend_type = 'startup'`;
 
 interface Row {

@@ -71,7 +71,8 @@ export async function prepareJump(server: Server, gap: IdentifierGap, bounds: Bo
   for (const session of ready.values()) session.catch(() => undefined); // told when it is needed
 
   async function jumpIn(database: string, own: Bounds): Promise<readonly IdentifierJump[]> {
-    const session = await awaitWithin(own, ready.get(database) ?? logIn(database, own.left()));
+    const again = (): Promise<OwnSession> => logIn(database, own.left());
+    const session = await awaitWithin(own, ready.get(database)?.catch(again) ?? again());
     const timer = setTimeout(() => session.close(), own.left());
     try {
       return await jumpOn(session, database, gap);

@@ -38,7 +38,7 @@ export async function seal(server: Server, bounds: Bounds): Promise<Position> {
 interface Cut {
   /** Log could have come from an archive. */
   readonly restores: boolean;
-  /** How far the log was applied when the startup process was told. */
+  /** How far the log was applied once the startup process had been told. */
   readonly applied: bigint;
 }
 
@@ -49,8 +49,9 @@ async function cut(server: Server, bounds: Bounds): Promise<Cut> {
     await changeSetting(server, name, NEUTRAL[name], bounds.left());
   await reload(server, bounds.left());
   await takeUpHere(server, bounds.left());
-  const { applied, startup } = await readApply(server, bounds.left());
+  const { startup } = await readApply(server, bounds.left());
   if (startup !== undefined) takeUp(server, startup.pid);
+  const { applied } = await readApply(server, bounds.left());
   return { restores: settings.restore_command.value !== '', applied };
 }
 
@@ -73,21 +74,23 @@ async function awaitReceiverGone(server: Server, bounds: Bounds): Promise<void> 
 }
 
 /** Until all log is applied; or for a while, where what was received can be read instead. Seen twice: what one look tells is not of one instant. */
-async function awaitQuiet(
-  server: Server,
-  since: Cut,
-  bounds: Bounds,
-): Promise<Apply & { readonly isQuiet: boolean }> {
+async function awaitQuiet(server: Server, since: Cut, bounds: Bounds): Promise<Quiet> {
   const patience = bounds.within(APPLIED_WITHIN_MS);
   let apply = await readApply(server, LOOK_WITHIN_MS);
   let isQuiet = false;
-  await bounds.until(async () => {
+  const isKnown = await bounds.until(async () => {
     const before = mayBeQuiet(apply) ? apply.applied : undefined;
     apply = await readApply(server, LOOK_WITHIN_MS);
     isQuiet = mayBeQuiet(apply) && apply.applied === before;
     return isQuiet || (apply.received !== undefined && patience.left() === 0 && hasHeard(apply, since));
   }, LOOK_EVERY_MS);
-  return { ...apply, isQuiet };
+  return { ...apply, isQuiet, isKnown };
+}
+
+interface Quiet extends Apply {
+  readonly isQuiet: boolean;
+  /** Nothing can arrive any more; false: that could not be told in time. */
+  readonly isKnown: boolean;
 }
 
 /**
@@ -111,7 +114,7 @@ async function awaitRestored(server: Server, bounds: Bounds): Promise<void> {
 
 async function endOfLog(
   server: Server,
-  { isQuiet, cut, applied, received, startup }: Apply & { readonly isQuiet: boolean },
+  { isQuiet, isKnown, cut, applied, received, startup }: Quiet,
 ): Promise<{ timeline: number; end: bigint }> {
   if (!cut) {
     const hint = 'is it set on the command line?';
@@ -120,7 +123,7 @@ async function endOfLog(
   if (isQuiet) return { timeline: await timelineAt(server, applied), end: applied };
   // What was received is contiguous with the log that was here before, but only a receiver that ran since the start proves that
   // the latter has been read to its end.
-  if (received === undefined) {
+  if (received === undefined || !isKnown) {
     const waitsFor = startup?.waitsFor ?? 'no startup process';
     throw new TanistError('ENGINE_FAILED', `the log is still being applied (${waitsFor})`);
   }

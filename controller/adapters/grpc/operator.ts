@@ -16,7 +16,7 @@ export interface OperatorHandlers {
   status(cluster: string | undefined): Promise<string | TanistError>;
   /** Newest first. */
   history(cluster: string, limit: number): Promise<readonly string[] | TanistError>;
-  /** Until it ends or `over` is given: failover events, as ledger entries. `fromEpoch` 0: of those that are stored the newest only. */
+  /** Until it ends or `over` is given: an empty text once they are told here, then failover events, as ledger entries. `fromEpoch` 0: of those that are stored the newest only. */
   watchFailovers(cluster: string, fromEpoch: Epoch, over: AbortSignal): AsyncIterable<string>;
 }
 

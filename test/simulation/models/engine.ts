@@ -188,7 +188,8 @@ export class Engine {
       streaming: isClosed && db.stream !== undefined,
       followers: [...db.followers]
         .filter(({ stuckMs }) => isClosed || stuckMs <= STUCK_AFTER * heartbeatMs)
-        .map((stream) => stream.to.name),
+        .map((stream) => stream.to.name)
+        .sort(),
       lowered: NOBODY_LOWERED,
       copying: undefined,
       salvaged: db.salvaged,
