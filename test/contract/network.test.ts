@@ -39,7 +39,7 @@ describeUnless(whyNoNetwork(), 'network', () => {
   const arrived = async (from: NetworkHost, to: NetworkHost, sent: number): Promise<number> => {
     const before = statSync(logOf(to)).size;
     const send = `const socket = require('node:dgram').createSocket('udp4'); let left = ${sent};
-      const next = () => left-- > 0 ? socket.send('-', ${PORT}, '${to.address}', () => setImmediate(next)) : socket.close();
+      const next = () => left-- > 0 ? socket.send('-', ${PORT}, '${to.address}', () => left % 50 === 0 ? setTimeout(next, 10) : setImmediate(next)) : socket.close();
       next();`;
     await promisify(execFile)('ip', ['netns', 'exec', from.namespace, process.execPath, '-e', send]);
     await sleep(100);

@@ -9,6 +9,7 @@ import { comparePositions } from '#core/position.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import { TIMINGS } from '#test/contract/engine/harness.js';
 import { type History, newHistory } from '#test/contract/engine/history.js';
 import { fence, follow, followStep, seal, takeTail } from '#test/contract/engine/steps.js';
 import {
@@ -277,8 +278,14 @@ describe('postgres engine, tail', { timeout: 60_000 }, () => {
       await heir.server.waitUntilCaughtUpWith(leader.server);
       return (await seal(heir)).lsn % (16n << 20n) === 0n;
     };
-    // A canary may come in between.
-    await waitFor(isAtBoundary, { timeoutMs: 10_000, what: 'the heir to end with a file' });
+    // A canary in between would be in the next file.
+    leader.engine.setTimings({
+      ...TIMINGS,
+      heartbeatMs: asDuration(5_000),
+      canaryTimeoutMs: asDuration(30_000),
+    });
+    await waitFor(isAtBoundary, { timeoutMs: 20_000, what: 'the heir to end with a file' });
+    leader.engine.setTimings(TIMINGS);
     await leader.server.query('create table in_next_file ()');
     await crash();
     const { atLeast } = await takeTail(heir, leader);

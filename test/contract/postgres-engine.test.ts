@@ -76,13 +76,16 @@ describe('postgres engine', { timeout: 30_000 }, () => {
       await bob.until('to stream again', ({ streaming }) => streaming);
     });
 
-    it('a death within 50 ms', async () => {
+    it('a death within 50 ms of the end of its sessions', async () => {
+      // After what any session of it noticed: a busy machine takes its time to end a server.
       const noticed: number[] = [];
       for (let round = 0; round < 3; round += 1) {
-        const killedAt = performance.now();
+        const session = await connect(ann.server);
+        session.on('error', () => undefined);
+        const ended = new Promise<number>((resolve) => session.once('end', () => resolve(performance.now())));
         ann.server.kill('SIGKILL');
         const told = ann.until('its death', ({ state }) => state === 'crashed').then(() => performance.now());
-        noticed.push((await told) - killedAt);
+        noticed.push((await told) - (await ended));
         await ann.until(
           'its last process gone',
           ({ processesGone, tailReadable }) => processesGone && tailReadable,

@@ -1,7 +1,7 @@
 /**
- * S1: a replica stops receiving, by every way there is, and only then says where its log ends. Both settings are written whatever seems to stand
- * there, for what an interrupted step set may still be on its way; and the startup process, which alone starts receivers, is told by itself
- * to read them. A restore_command that runs already may deliver one more file, so the end is read when nothing is under way.
+ * S1: a replica stops receiving, by every way there is, and only then says where its log ends. What an interrupted step has set may still be on its
+ * way: so it goes by the files and not by what sessions have heard of them, and the startup process, which alone starts receivers, is told by
+ * itself to read them. A restore_command that runs already may deliver one more file, so the end is read when nothing is under way.
  */
 import { TanistError } from '#core/errors.js';
 import type { Position } from '#core/position.js';
@@ -13,7 +13,15 @@ import { findPostmaster, hasChildren, readProcess, signal } from '#agent/engines
 import { NEUTRAL, rememberOriginals } from '#agent/engines/postgres/originals.js';
 import { timelineAt } from '#agent/engines/postgres/reach.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-import { changeSetting, readSettings, reload, takeUp, takeUpHere } from '#agent/engines/postgres/settings.js';
+import {
+  changeSetting,
+  neutralize,
+  othersChangeSettings,
+  readSettings,
+  reload,
+  takeUp,
+  takeUpHere,
+} from '#agent/engines/postgres/settings.js';
 
 /** The receiver ends by itself within milliseconds, unless it is stuck or the startup process is. */
 const RECEIVER_ENDS_WITHIN_MS = 200;
@@ -45,8 +53,12 @@ interface Cut {
 async function cut(server: Server, bounds: Bounds): Promise<Cut> {
   const settings = await readSettings(server, bounds.left());
   await rememberOriginals(server, settings);
-  for (const name of ['primary_conninfo', 'restore_command'] as const)
-    await changeSetting(server, name, NEUTRAL[name], bounds.left());
+  const isChanging = await othersChangeSettings(server, bounds.left());
+  for (const name of ['primary_conninfo', 'restore_command'] as const) {
+    // The server lets one session at a time write them, so this one comes last.
+    if (isChanging) await changeSetting(server, name, NEUTRAL[name], bounds.left());
+    else await neutralize(server, settings, name, bounds.left());
+  }
   await reload(server, bounds.left());
   await takeUpHere(server, bounds.left());
   const { startup } = await readApply(server, bounds.left());

@@ -85,6 +85,16 @@ export async function changeSetting(
   await server.connection.query(sql, { timeoutMs });
 }
 
+/** Whether another session is about to write the files: one of a step that gave up waiting for it may be. */
+export async function othersChangeSettings(server: Server, timeoutMs: number): Promise<boolean> {
+  const found = await server.connection.query(
+    `select from pg_stat_activity
+      where pid <> pg_backend_pid() and state = 'active' and query ilike 'alter system%'`,
+    { timeoutMs },
+  );
+  return found.length > 0;
+}
+
 /** This session knows the files as they are now, from its next statement on. */
 export async function takeUpHere(server: Server, timeoutMs: number): Promise<void> {
   const [row] = await server.connection.query<{ pid: number }>('select pg_backend_pid() as pid', {
