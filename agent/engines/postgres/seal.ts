@@ -10,7 +10,7 @@ import type { Bounds } from '#agent/engines/postgres/bounds.js';
 import { lastRecordStart } from '#agent/engines/postgres/log-files.js';
 import { readPosition } from '#agent/engines/postgres/position.js';
 import { findPostmaster, hasChildren, readProcess, signal } from '#agent/engines/postgres/processes.js';
-import { NEUTRAL, rememberOriginals } from '#agent/engines/postgres/originals.js';
+import { NEUTRAL } from '#agent/engines/postgres/originals.js';
 import { timelineAt } from '#agent/engines/postgres/reach.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import {
@@ -52,12 +52,11 @@ interface Cut {
 
 async function cut(server: Server, bounds: Bounds): Promise<Cut> {
   const settings = await readSettings(server, bounds.left());
-  await rememberOriginals(server, settings);
   const isChanging = await othersChangeSettings(server, bounds.left());
   for (const name of ['primary_conninfo', 'restore_command'] as const) {
+    const isChanged = await neutralize(server, settings, name, bounds.left());
     // The server lets one session at a time write them, so this one comes last.
-    if (isChanging) await changeSetting(server, name, NEUTRAL[name], bounds.left());
-    else await neutralize(server, settings, name, bounds.left());
+    if (isChanging && !isChanged) await changeSetting(server, name, NEUTRAL[name], bounds.left());
   }
   await reload(server, bounds.left());
   await takeUpHere(server, bounds.left());
