@@ -1,15 +1,20 @@
 /** Which runs are to be made, on which cluster: one for each durability, made anew where a run left it broken. */
 import { join } from 'node:path';
-import type { ProfileName } from '#core/timings.js';
+import { type ProfileName, timingsOf } from '#core/timings.js';
 import { type Chaos, startChaos } from '#test/chaos/cluster.js';
 import type { DurabilityMode } from '#test/chaos/faults/fault.js';
 import { type FaultName, FAULTS } from '#test/chaos/faults/index.js';
-import { record } from '#test/chaos/record.js';
+import { record, whatLed } from '#test/chaos/record.js';
 import type { Result, Results } from '#test/chaos/results.js';
-import { runOnce } from '#test/chaos/run.js';
+import { type Observed, runOnce } from '#test/chaos/run.js';
 import { whatIsWrong } from '#test/chaos/verdict.js';
 import { stopAll } from '#test/cluster/processes.js';
 import { prepareLists } from '#test/load/appenders.js';
+
+/** How often a run is made, should the machine stand still in each. */
+const ATTEMPTS = 3;
+/** Half of what `balanced` has patience for with a canary, which syncs behind what all others write. */
+const STOOD_STILL_MS = timingsOf('balanced').canaryTimeoutMs / 2;
 
 export interface Wanted {
   readonly fault: FaultName;
@@ -36,7 +41,7 @@ export async function strikeAll(
     const cluster = reusable(cells[0], options);
     for (const cell of cells) {
       for (let run = done(cell) + 1; run <= cell.runs; run++) {
-        const result = await strikeOnce(cluster, cell, run, results.folder);
+        const result = await strikeOnce(cluster, cell, run, results.folder, options.tell);
         results.add(result);
         tally[result.wrong === undefined ? 'passed' : 'failed'] += 1;
         options.tell(inWords(result));
@@ -64,14 +69,27 @@ async function strikeOnce(
   { fault, durability }: Wanted,
   run: number,
   folder: string,
+  tell: (text: string) => void,
 ): Promise<Result> {
-  const { chaos, number } = await cluster.next();
-  const observed = await runOnce(chaos, FAULTS[fault], durability, number);
-  const wrong = whatIsWrong(observed, FAULTS[fault], durability);
-  record(join(folder, durability, fault, String(run)), observed);
-  if (observed.measured === undefined) await cluster.end();
-  return { fault, engine: 'postgres', durability, run, measured: observed.measured, wrong };
+  for (let attempt = 1; ; attempt++) {
+    const { chaos, number } = await cluster.next();
+    const observed = await runOnce(chaos, FAULTS[fault], durability, number);
+    const wrong = whatIsWrong(observed, FAULTS[fault], durability);
+    record(join(folder, durability, fault, String(run)), observed);
+    if (observed.measured === undefined) await cluster.end();
+    if (wrong !== undefined) for (const line of whatLed(observed)) tell(`  ${line}`);
+    if (wrong?.isUntimely === true && isVoid(observed) && attempt < ATTEMPTS) {
+      tell(
+        `${durability} ${fault} ${run}: ${wrong.what}; but this machine stood still for ${observed.stoodStillMs} ms: again`,
+      );
+      continue;
+    }
+    return { fault, engine: 'postgres', durability, run, measured: observed.measured, wrong: wrong?.what };
+  }
 }
+
+/** See machine.ts. */
+const isVoid = ({ stoodStillMs }: Observed): boolean => stoodStillMs >= STOOD_STILL_MS;
 
 interface Reusable {
   /** The cluster, well, and the number of its next run. */

@@ -5,6 +5,9 @@ import { gzipSync } from 'node:zlib';
 import type { LogShare } from '#test/chaos/logs.js';
 import type { Observed } from '#test/chaos/run.js';
 
+/** Lines, and their width. */
+const [BRIEF, BRIEF_WIDTH] = [24, 200];
+
 /** Writes `history.jsonl.gz`, `ledger.json`, `findings.json`, `logs/` and `timeline.txt`. */
 export function record(folder: string, observed: Observed): void {
   rmSync(folder, { recursive: true, force: true });
@@ -29,6 +32,16 @@ interface Told {
   readonly at: number;
   readonly by: string;
   readonly what: string;
+}
+
+/** In brief, for whoever sees no more of a run than what it printed: what the active controllers decided and what anybody warned of. */
+export function whatLed(observed: Observed): readonly string[] {
+  const isTold = (line: string): boolean =>
+    /^ *\S+ +(\* |(controller|agent|guard)-\S+ +(warn|ERROR|APPOINTED|PROVED))/.test(line);
+  const lines = timeline(observed).split('\n').filter(isTold);
+  return [...lines.slice(0, BRIEF / 2), ...lines.slice(BRIEF / 2).slice(-BRIEF / 2)].map((line) =>
+    line.slice(0, BRIEF_WIDTH),
+  );
 }
 
 /** Seconds from the fault on, who, what. */

@@ -8,6 +8,7 @@ import type { DurabilityMode, Fault } from '#test/chaos/faults/fault.js';
 import { type LogShare, markLogs } from '#test/chaos/logs.js';
 import { waitFor } from '#test/cluster/processes.js';
 import type { Member } from '#test/cluster/tanist.js';
+import { watchMachine } from '#test/chaos/machine.js';
 import { salvagedValues } from '#test/chaos/salvages.js';
 import { checkAppends, type Finding } from '#test/history/append-history.js';
 import { acceptedTwice } from '#test/load/accepted-twice.js';
@@ -39,6 +40,8 @@ export interface Observed {
   /** Undefined: not all of it came to be, and `broken` says what did not. */
   readonly measured: Measured | undefined;
   readonly broken: string | undefined;
+  /** The longest that this machine itself stood still meanwhile, as a disk or as a processor. */
+  readonly stoodStillMs: number;
 }
 
 export interface Measured {
@@ -77,7 +80,30 @@ export async function runOnce(
   durability: DurabilityMode,
   number: number,
 ): Promise<Observed> {
+  const machine = watchMachine(chaos.cluster.folder);
+  try {
+    const seen = await observe(chaos, fault, durability, number);
+    return { ...seen, stoodStillMs: machine.worstMs() };
+  } catch (error) {
+    return {
+      ...{ leader: '', moments: [], attempts: [], findings: [], ledger: [], logs: [] },
+      ...{ measured: undefined, broken: `before the fault: ${String(error)}` },
+      stoodStillMs: machine.worstMs(),
+    };
+  } finally {
+    await machine.stop();
+  }
+}
+
+/** Rejects where it could not even begin. */
+async function observe(
+  chaos: Chaos,
+  fault: Fault,
+  durability: DurabilityMode,
+  number: number,
+): Promise<Omit<Observed, 'stoodStillMs'>> {
   const { cluster } = chaos;
+  await cluster.waitUntilWell({ timeoutMs: CONVERGED_WITHIN_MS });
   const marks = markLogs(() => logFilesOf(chaos));
   const moments: Moment[] = [];
   const note = (what: string): number => {

@@ -1,20 +1,16 @@
-/** What a ten-minute check strikes with: each kind of fault once, where it is most likely to show a mistake. */
+/**
+ * What a five-minute check strikes with: each kind of fault once, where it is most likely to show a mistake. Those that `npm test` strikes with
+ * as well, on loopback, are left out: a killed server, an etcd that is gone, a leader that no controller reaches.
+ */
 import type { Wanted } from '#test/chaos/campaign.js';
 import type { FaultName } from '#test/chaos/faults/index.js';
 
-const ASYNC: readonly FaultName[] = [
-  'database-killed',
-  'agent-and-database-frozen',
-  'leader-cut-from-controllers',
-  'controller-killed-once-appointed',
-];
+const ASYNC: readonly FaultName[] = ['agent-and-database-frozen', 'controller-killed-once-appointed'];
 const STRICT: readonly FaultName[] = [
   'host-lost',
   'leader-isolated',
   'agent-frozen',
-  'replication-link-cut',
   'controller-and-leader-lost',
-  'etcd-gone',
   'etcd-without-majority-mid-failover',
   'heir-killed-once-appointed',
 ];

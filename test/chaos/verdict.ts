@@ -2,23 +2,32 @@
 import type { DurabilityMode, Fault } from '#test/chaos/faults/fault.js';
 import type { Observed } from '#test/chaos/run.js';
 
+export interface Wrong {
+  readonly what: string;
+  /** It came too late, or a leader was replaced that only looked hung: what a machine that stands still does to any coordinator. */
+  readonly isUntimely: boolean;
+}
+
 /** Undefined: all as promised. */
 export function whatIsWrong(
   { measured, broken, findings }: Observed,
   fault: Fault,
   durability: DurabilityMode,
-): string | undefined {
-  if (measured === undefined) return broken ?? 'nothing was measured';
-  const wrongs = [
+): Wrong | undefined {
+  if (measured === undefined) return { what: broken ?? 'nothing was measured', isUntimely: true };
+  const unsafe = [
     measured.doublyAccepted > 0 && 'two leaders accepted writes at once',
     measured.ackedLost > 0 && mustKeep(fault, durability) && 'acknowledged writes are missing',
     measured.otherwiseWrong > 0 &&
       `the history cannot be: ${findings.find(({ kind }) => kind !== 'lost')?.text ?? ''}`,
-    measured.refused > 0 && fault.unnoticed === true && 'clients noticed it',
     measured.unaccounted > 0 && 'writes are missing that are in the cluster by the ledger, or in no salvage',
+  ].find((wrong): wrong is string => wrong !== false);
+  if (unsafe !== undefined) return { what: unsafe, isUntimely: false };
+  const untimely = [
+    measured.refused > 0 && fault.unnoticed === true && 'clients noticed it',
     measured.leaderChanged && fault.ends === 'the same leader' && 'there was no reason for another leader',
-  ];
-  return wrongs.find((wrong) => wrong !== false);
+  ].find((wrong): wrong is string => wrong !== false);
+  return untimely === undefined ? undefined : { what: untimely, isUntimely: true };
 }
 
 /** Unless nobody but the old leader had a write, and it could not be asked. */

@@ -14,17 +14,30 @@ export interface WellOptions {
 /** Until the active controller says that all is well and every replica could be appointed. */
 export function waitUntilWell(status: AskStatus, options: WellOptions = {}): Promise<StatusDocument> {
   const { epoch = 1, timeoutMs = 30_000 } = options;
-  const isWell = (shown: ClusterStatus | undefined): boolean =>
-    shown?.state === 'ok' &&
-    (shown.epoch ?? 0) >= epoch &&
-    shown.members.every((m) => m.role === 'leader' || m.eligible);
   return waitFor(
     async () => {
       const seen = await status();
-      return seen.active && isWell(seen.clusters[0]) ? seen : undefined;
+      const why = whyUnwell(seen, epoch);
+      if (why !== undefined) throw new Error(why);
+      return seen;
     },
-    { timeoutMs, what: `the cluster to be well at epoch ${epoch}` },
+    { timeoutMs, what: `the cluster to be well, at epoch ${epoch} or later` },
   );
+}
+
+function whyUnwell(
+  { active, controller, clusters: [shown] }: StatusDocument,
+  epoch: number,
+): string | undefined {
+  if (!active || shown === undefined) return `${controller} is not active, or has no cluster`;
+  const unready = shown.members.filter((m) => m.role !== 'leader' && !m.eligible);
+  if (shown.state === 'ok' && (shown.epoch ?? 0) >= epoch && unready.length === 0) return undefined;
+  const members = unready.map((m) => `${m.name} is ${m.state}${m.problem ? `: ${m.problem.code}` : ''}`);
+  return [
+    `${shown.state} at epoch ${String(shown.epoch)}`,
+    shown.reason?.sentence ?? 'no reason',
+    ...members,
+  ].join('; ');
 }
 
 /** Until every agent was heard: only those that report are taken into care. */

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { record } from '#test/chaos/record.js';
+import { record, whatLed } from '#test/chaos/record.js';
+import type { Observed } from '#test/chaos/run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tanist-record-'));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -16,8 +17,8 @@ describe('a run that is recorded', () => {
     const wall = (ms: number): number => performance.timeOrigin + zero + ms;
     const iso = (ms: number): string => new Date(wall(ms)).toISOString();
     const attempt = { key: 1, value: 1, writer: 1, server: 'ada', began: zero - 20, ended: zero - 10 };
-    record(folder, {
-      ...{ leader: 'ada', findings: [], ledger: [], measured: undefined, broken: undefined },
+    const observed: Observed = {
+      ...{ leader: 'ada', findings: [], ledger: [], measured: undefined, broken: undefined, stoodStillMs: 0 },
       moments: [{ at: zero, what: 'STRUCK' }],
       attempts: [{ ...attempt, outcome: 'ok', timeline: 1 }],
       logs: [
@@ -35,7 +36,12 @@ describe('a run that is recorded', () => {
           text: `{"level":"info","time":"${iso(400)}","code":"ARMED"}\nnot json\n{broken\n`,
         },
       ],
-    });
+    };
+    record(folder, observed);
+    expect(whatLed(observed).map((line) => line.trim())).toEqual([
+      expect.stringMatching(/\* +STRUCK$/),
+      expect.stringMatching(/agent-ada +warn SEALING epoch=2$/),
+    ]);
     const lines = readFileSync(join(folder, 'timeline.txt'), 'utf8').trimEnd().split('\n');
     expect(lines.map((line) => line.trim().replace(/ +/g, ' '))).toEqual([
       '-0.010 clients first acknowledgement by ada, timeline 1',

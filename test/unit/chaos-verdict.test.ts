@@ -12,6 +12,7 @@ const WELL: Measured = {
 
 const observed = (measured: Partial<Measured>): Observed => ({
   ...{ leader: 'ada', moments: [], attempts: [], findings: [], ledger: [], logs: [], broken: undefined },
+  stoodStillMs: 0,
   measured: { ...WELL, ...measured },
 });
 
@@ -19,7 +20,7 @@ const wrong = (
   measured: Partial<Measured>,
   fault: Partial<Fault> = {},
   durability: 'async' | 'strict' = 'strict',
-): string | undefined => whatIsWrong(observed(measured), { ...FAULT, ...fault }, durability);
+): string | undefined => whatIsWrong(observed(measured), { ...FAULT, ...fault }, durability)?.what;
 
 describe('a run', () => {
   it('is as promised', () => {
@@ -48,9 +49,15 @@ describe('a run', () => {
     expect(wrong({ refused: 1 }, { unnoticed: true })).toContain('noticed');
   });
 
+  it('is never excused by a machine that stood still where writes are at stake, even beside a needless failover', () => {
+    const unsafe = whatIsWrong(observed({ ackedLost: 1 }), { ...FAULT, ends: 'the same leader' }, 'strict');
+    expect(unsafe?.isUntimely).toBe(false);
+    expect(whatIsWrong(observed({}), { ...FAULT, ends: 'the same leader' }, 'strict')?.isUntimely).toBe(true);
+  });
+
   it('that did not come to its end is wrong', () => {
-    expect(whatIsWrong({ ...observed({}), measured: undefined, broken: 'no writes' }, FAULT, 'async')).toBe(
-      'no writes',
-    );
+    expect(
+      whatIsWrong({ ...observed({}), measured: undefined, broken: 'no writes' }, FAULT, 'async'),
+    ).toEqual({ what: 'no writes', isUntimely: true });
   });
 });
