@@ -19,7 +19,7 @@ export interface AgentConfig {
   };
   /** Holds state.json; on the same volume as the data, outside the data directory (a base backup would copy it). */
   readonly stateDir: string;
-  readonly engine: PostgresConfig;
+  readonly engine: PostgresConfig | MariadbConfig;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -47,6 +47,28 @@ export interface PostgresConfig {
   readonly rewind: {
     readonly user: string;
     readonly password: string | undefined;
+  };
+  readonly server: ServerControl;
+}
+
+export interface MariadbConfig {
+  readonly kind: 'mariadb';
+  readonly dataDir: string;
+  /** Folder of mariadb, mariadb-binlog and mariadb-backup; where distributions put them when not given. */
+  readonly binDir: string | undefined;
+  /** Address of the local server; its socket goes before. */
+  readonly host: string;
+  readonly port: number;
+  readonly socket: string | undefined;
+  /** With all privileges: replication, read_only and other servers' transactions need most of them. */
+  readonly user: string;
+  readonly password: string | undefined;
+  /** How this member logs in to another one to replicate. */
+  readonly replication: {
+    readonly user: string;
+    readonly password: string | undefined;
+    /** Further options of CHANGE MASTER, verbatim: `master_ssl=1, …`. */
+    readonly options: string;
   };
   readonly server: ServerControl;
 }

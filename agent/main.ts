@@ -15,7 +15,7 @@ import { createGuard } from '#agent/adapters/guard/guard.js';
 import { probeAgent } from '#agent/adapters/probe-agent.js';
 import { type OpenStateFile, openStateFile } from '#agent/adapters/state-file/state-file.js';
 import type { AgentConfig } from '#agent/config.js';
-import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
+import { createEngine } from '#agent/engines/create.js';
 import { WRITE_AGAIN_MS } from '#agent/decide/refused.js';
 import { type AgentLoop, createAgentLoop } from '#agent/loop.js';
 import { hasForgotten, memoryAtHand, recall } from '#agent/memory.js';
@@ -41,7 +41,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       member: config.member,
       epoch: () => loop?.durable().sealedEpoch ?? NO_EPOCH,
     });
-    const engine = createPostgresEngine(config.engine, {
+    const engine = createEngine(config.engine, {
       member: config.member,
       stateDir: config.stateDir,
       tailSource,

@@ -5,12 +5,12 @@
  */
 import type { DurationMs, Epoch, Version, WallMs } from '#core/brand.js';
 import type { PlannedDurability } from '#core/durability.js';
-import type { Mark, Position } from '#core/position.js';
+import type { EngineName, Mark, Position } from '#core/position.js';
 import type { Policy } from '#core/policy.js';
 
 export interface Plan {
   readonly cluster: string;
-  readonly engine: 'postgres';
+  readonly engine: EngineName;
   /** Which data this cluster is; a member with another identity is refused. */
   readonly dataId: string;
   readonly epoch: Epoch;

@@ -11,7 +11,7 @@ import { PROJECT_ROOT, build, run, say, setUp } from './setup.mjs';
 
 const tally = { passed: 0, failed: 0 };
 
-await setUp({ servers: ['etcd', 'postgres'], quiet: true });
+await setUp({ servers: ['etcd', 'postgres', 'mariadb'], quiet: true });
 if (await build()) {
   await runChecks();
   await runTests(process.argv.slice(2));

@@ -25,7 +25,7 @@ import { fileURLToPath } from 'node:url';
 
 export const PROJECT_ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** What each server needs: how to find it, and the Debian package that brings it. */
+/** What each server needs: how to find it, and the Debian packages, by spaces, that bring it. */
 const SERVERS = {
   etcd: {
     package: 'etcd-server',
@@ -37,6 +37,17 @@ const SERVERS = {
     missing: () =>
       postgresVersions().length > 0 ? undefined : 'no PostgreSQL server, 14 or newer, in /usr/lib/postgresql',
     byHand: 'PostgreSQL 14 or newer: postgres, initdb, pg_basebackup in /usr/lib/postgresql/<version>/bin',
+  },
+  // Not mariadb-server, which would make a cluster of its own and start it.
+  mariadb: {
+    package: 'mariadb-server-core mariadb-client mariadb-backup',
+    missing: () => {
+      const programs = ['mariadbd', 'mariadb-install-db', 'mariadb-binlog', 'mariadb-backup'];
+      const lacking = programs.filter((name) => !inPath(name) && !isProgram(join('/usr/sbin', name)));
+      return lacking.length > 0 ? `no ${lacking.join(', ')} in PATH or /usr/sbin` : undefined;
+    },
+    byHand:
+      'MariaDB 10.11: mariadbd, mariadb-install-db, mariadb-binlog, mariadb-backup in PATH or /usr/sbin',
   },
   // No servers, but what makes hosts of network namespaces and cuts them off.
   ip: {
@@ -90,7 +101,7 @@ const NO_MAIN_CLUSTER = {
 };
 
 /** Brings everything that is missing. Ends the process with 1 and an explanation where that is impossible. */
-export async function setUp({ servers = ['etcd', 'postgres'], quiet = false } = {}) {
+export async function setUp({ servers = ['etcd', 'postgres', 'mariadb'], quiet = false } = {}) {
   await orExplain(async () => {
     await bringNpmPackages(quiet);
     await bringServers(servers, quiet);
@@ -275,7 +286,7 @@ async function installAsRoot(servers, quiet) {
   try {
     undo.push(place(NO_SERVICE_STARTS));
     undo.push(place(NO_MAIN_CLUSTER));
-    const packages = servers.map((server) => SERVERS[server].package);
+    const packages = servers.flatMap((server) => SERVERS[server].package.split(' '));
     const install = ['install', '-y', '--no-install-recommends', ...packages];
     let installed = hasPackageLists() && (await aptGet(install, quiet));
     if (!installed && !interrupted) {

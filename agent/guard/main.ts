@@ -8,7 +8,6 @@ import { asMonotonic } from '#core/brand.js';
 import { readClocks } from '#agent/adapters/guard/instants.js';
 import { FIRST_LINK, type Guarded, logFileOf } from '#agent/adapters/guard/launch.js';
 import { createLogFile } from '#agent/adapters/guard/log-file.js';
-import { createFencer } from '#agent/engines/postgres/fencer.js';
 import { createDoor } from '#agent/guard/door.js';
 import { createWatch } from '#agent/guard/watch.js';
 
@@ -18,9 +17,14 @@ const LEAVE_WITHIN_MS = 500;
 let leaving = false;
 process.umask(0o077);
 const [, , stateDir = '.'] = process.argv;
-const { dataDir } = JSON.parse(readFileSync(0, 'utf8')) as Guarded;
+const { kind, dataDir } = JSON.parse(readFileSync(0, 'utf8')) as Guarded;
 const log = createLogFile(logFileOf(stateDir));
 const now = (): ReturnType<typeof asMonotonic> => asMonotonic(performance.now());
+// Of one engine only: this process lives for as long as the database is in care, and is made small.
+const { createFencer } =
+  kind === 'postgres'
+    ? await import('#agent/engines/postgres/fencer.js')
+    : await import('#agent/engines/mariadb/fencer.js');
 const fencer = createFencer(dataDir, { stateDir, now, log });
 const watch = createWatch({ fencer, readClocks, log, isNeeded });
 const door = createDoor({ stateDir, dataDir, watch, log, leave });

@@ -6,7 +6,7 @@ import type { DurationMs, Epoch, MonotonicMs } from '#core/brand.js';
 import type { Durability } from '#core/durability.js';
 import type { IdentifierGap } from '#core/identifiers.js';
 import type { Opening, PlanMember, ProvedOpening } from '#core/plan.js';
-import type { Position } from '#core/position.js';
+import type { EngineName, Position } from '#core/position.js';
 import type { ComparedRow, SalvagedRow } from '#core/salvage.js';
 import type { Answering, DatabaseReport, Finding, OpenedReport } from '#core/report.js';
 
@@ -38,7 +38,7 @@ export interface Engine {
 }
 
 export interface EngineIdentity {
-  readonly engine: 'postgres';
+  readonly engine: EngineName;
   readonly dataId: string;
   /**
    * Tells this copy of the data from every other one: a clone or a backup that was put in its place has another. Undefined: nothing here

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import type { AgentConfig } from '#agent/config.js';
 import { formatAddress, isLoopback, isWildcard, parseAddress, PORTS } from '#cli/config/address.js';
+import { mariadbConfig, mariadbSchema } from '#cli/config/mariadb.js';
 import { postgresConfig, postgresSchema } from '#cli/config/postgres.js';
 import { type ConfigFile, readConfigFile } from '#cli/config/read.js';
 import { address, host, list, listen, name, oneOf, path, port, section, text } from '#cli/config/schema.js';
@@ -26,7 +27,8 @@ export const agentSchema = section({
     }).prefault({}),
   }).prefault({}),
   stateDir: path().optional(),
-  postgres: postgresSchema,
+  postgres: postgresSchema.optional(),
+  mariadb: mariadbSchema.optional(),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info'),
 });
 
@@ -37,7 +39,8 @@ export function readAgentConfig(file: string, surroundings: Surroundings): Agent
   const read = readConfigFile(file, agentSchema);
   checkTimings();
   const { value } = read;
-  const stateDir = stateDirectory(read);
+  const { dataDir, port } = databaseIn(read);
+  const stateDir = stateDirectory(read, dataDir);
   return {
     cluster: value.cluster,
     member: value.member,
@@ -45,23 +48,46 @@ export function readAgentConfig(file: string, surroundings: Surroundings): Agent
     hostId: value.hostId ?? surroundings.machineId,
     controllers: [...new Set(value.controllers)],
     listen: value.listen,
-    advertise: advertised(read, surroundings),
+    advertise: advertised(read, port, surroundings),
     stateDir,
-    engine: postgresConfig(read, stateDir, surroundings),
+    engine:
+      value.postgres === undefined
+        ? mariadbConfig(value.mariadb ?? missing(read), read, surroundings)
+        : postgresConfig(value.postgres, read, stateDir, surroundings),
     logLevel: value.logLevel,
   };
 }
 
-function stateDirectory({ value, absolute, refuse }: AgentFile): string {
-  const dataDir = absolute(value.postgres.dataDir);
+/** The one database that is named. */
+function databaseIn(read: AgentFile): { readonly dataDir: string; readonly port: number } {
+  const { postgres, mariadb } = read.value;
+  if (postgres !== undefined && mariadb !== undefined)
+    read.refuse(['mariadb'], 'there is postgres already: an agent runs beside one database');
+  const { dataDir, port } = postgres ?? mariadb ?? missing(read);
+  return { dataDir: read.absolute(dataDir), port };
+}
+
+const missing = ({ refuse }: AgentFile): never =>
+  refuse([], 'no database is named: there is neither postgres nor mariadb');
+
+/** By which a data directory is known. */
+const LANDMARKS = ['PG_VERSION', 'ibdata1'];
+
+function stateDirectory({ value, absolute, refuse }: AgentFile, dataDir: string): string {
   const stateDir = value.stateDir === undefined ? defaultStateDir(dataDir) : absolute(value.stateDir);
   // What is no data directory at all is refused as such, when the agent looks at it; where its state lies is no matter then.
-  const problem = existsSync(join(dataDir, 'PG_VERSION')) ? stateDirProblem(stateDir, dataDir) : undefined;
+  const problem = LANDMARKS.some((name) => existsSync(join(dataDir, name)))
+    ? stateDirProblem(stateDir, dataDir)
+    : undefined;
   return problem === undefined ? stateDir : refuse(['stateDir'], problem);
 }
 
-function advertised({ value, refuse }: AgentFile, { warn }: Surroundings): AgentConfig['advertise'] {
-  const { listen, postgres, advertise } = value;
+function advertised(
+  { value, refuse }: AgentFile,
+  databasePort: number,
+  { warn }: Surroundings,
+): AgentConfig['advertise'] {
+  const { listen, advertise } = value;
   if (advertise.agent === undefined && isWildcard(listen)) {
     refuse(
       ['advertise', 'agent'],
@@ -72,7 +98,7 @@ function advertised({ value, refuse }: AgentFile, { warn }: Surroundings): Agent
   const agentHost = parseAddress(agent, PORTS.agent)?.host ?? agent;
   const database = {
     host: advertise.database.host ?? agentHost,
-    port: advertise.database.port ?? postgres.port,
+    port: advertise.database.port ?? databasePort,
   };
   if (isWildcard({ host: agentHost })) refuse(['advertise', 'agent'], `nobody can reach ${agent}`);
   if (isWildcard(database)) refuse(['advertise', 'database', 'host'], `nobody can reach ${database.host}`);

@@ -42,15 +42,16 @@ export const postgresSchema = section({
 });
 
 type PostgresValues = z.output<typeof postgresSchema>;
-type PostgresFile = ConfigFile<{ readonly postgres: PostgresValues }>;
+type PostgresFile = Pick<ConfigFile<unknown>, 'absolute' | 'refuse'>;
 
 export function postgresConfig(
-  read: PostgresFile,
+  value: PostgresValues,
+  file: PostgresFile,
   stateDir: string,
   surroundings: Surroundings,
 ): PostgresConfig {
-  const { absolute, value } = read;
-  const { binDir, dataDir, database, host, port, user } = value.postgres;
+  const { absolute } = file;
+  const { binDir, dataDir, database, host, port, user } = value;
   return {
     kind: 'postgres',
     dataDir: absolute(dataDir),
@@ -59,37 +60,40 @@ export function postgresConfig(
     port,
     user,
     database,
-    ...credentials(read, surroundings),
-    server: serverControl(read, stateDir),
+    ...credentials(value, file, surroundings),
+    server: serverControl(value, file, stateDir),
   };
 }
 
 function credentials(
-  read: PostgresFile,
+  { passwordFile, user, ...named }: PostgresValues,
+  file: PostgresFile,
   surroundings: Surroundings,
 ): Pick<PostgresConfig, 'password' | 'replication' | 'rewind'> {
-  const { passwordFile, user, ...file } = read.value.postgres;
   const own = { path: ['postgres', 'passwordFile'], passwordFile, variable: SECRET_VARIABLES.postgres };
-  const password = readSecret(own, read, surroundings);
+  const password = readSecret(own, file, surroundings);
   const loginAs = (purpose: 'replication' | 'rewind'): PostgresConfig['rewind'] => {
-    const named = file[purpose];
+    const another = named[purpose];
     const path = ['postgres', purpose, 'passwordFile'];
-    const another = { path, passwordFile: named.passwordFile, variable: SECRET_VARIABLES[purpose] };
-    const sameUser = named.user === undefined || named.user === user;
+    const source = { path, passwordFile: another.passwordFile, variable: SECRET_VARIABLES[purpose] };
+    const sameUser = another.user === undefined || another.user === user;
     return {
-      user: named.user ?? user,
-      password: readSecret(another, read, surroundings) ?? (sameUser ? password : undefined),
+      user: another.user ?? user,
+      password: readSecret(source, file, surroundings) ?? (sameUser ? password : undefined),
     };
   };
   return {
     password,
-    replication: { ...loginAs('replication'), options: file.replication.options ?? '' },
+    replication: { ...loginAs('replication'), options: named.replication.options ?? '' },
     rewind: loginAs('rewind'),
   };
 }
 
-function serverControl({ value, absolute }: PostgresFile, stateDir: string): ServerControl {
-  const { server } = value.postgres;
+function serverControl(
+  { server }: PostgresValues,
+  { absolute }: PostgresFile,
+  stateDir: string,
+): ServerControl {
   switch (server.kind) {
     case 'systemd':
       return { kind: 'systemd', unit: server.unit };

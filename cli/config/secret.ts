@@ -18,6 +18,7 @@ export interface SecretSource {
 export const SECRET_VARIABLES = {
   etcd: 'TANIST_ETCD_PASSWORD',
   postgres: 'TANIST_POSTGRES_PASSWORD',
+  mariadb: 'TANIST_MARIADB_PASSWORD',
   replication: 'TANIST_REPLICATION_PASSWORD',
   rewind: 'TANIST_REWIND_PASSWORD',
 } as const;

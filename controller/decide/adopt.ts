@@ -179,7 +179,7 @@ function firstPlan(
   const away = (before?.members ?? []).filter(({ name }) => !members.some((m) => m.name === name));
   return {
     cluster: cluster.name,
-    engine: 'postgres',
+    engine: leader.report?.database.position?.engine ?? 'postgres',
     dataId: leader.report?.database.dataId ?? '',
     epoch: before === undefined ? asEpoch(1n) : nextEpoch(before.epoch),
     version: before === undefined ? asVersion(1n) : nextVersion(before.version),

@@ -3,7 +3,7 @@ import { asDuration, nextVersion } from '#core/brand.js';
 import type { SealedCandidate } from '#core/choose.js';
 import type { LedgerEntry, LedgerKind, LossAccount } from '#core/ledger.js';
 import { type AutomaticFailover, isBeingAdopted, isProved, type Plan } from '#core/plan.js';
-import { bytesAhead, comparePositions, type Position } from '#core/position.js';
+import { logAhead, comparePositions, type Position } from '#core/position.js';
 import { reason } from '#core/reasons.js';
 import { formatTerm } from '#core/term.js';
 import { onTheLine } from '#controller/decide/line.js';
@@ -132,7 +132,7 @@ function lossOf(
   if (!onTheLine(sealedNow, old, context).some((one) => one.member === member))
     return { kind: 'unknown', text: 'the new leader had left the line of history that the old one wrote' };
   const known = cluster.members[old.leader]?.report?.database.position;
-  const ahead = (known && bytesAhead(known, position)) ?? 0n;
+  const ahead = (known && logAhead(known, position)) ?? 0n;
   return lossSince(before, position, ahead > 0n ? ahead : 0n);
 }
 

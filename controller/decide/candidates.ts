@@ -4,7 +4,7 @@
  */
 import { databaseAddress, memberOf, type Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
-import { bytesAhead, comparePositions, type Position } from '#core/position.js';
+import { logAhead, comparePositions, type Position } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
 import { isSilent } from '#controller/decide/suspect.js';
@@ -61,7 +61,7 @@ export function behind(cluster: ClusterState, plan: Plan, name: string): bigint 
   const leader = cluster.members[plan.leader]?.report?.database.position;
   const own = cluster.members[name]?.report?.database.position;
   if (leader === undefined || own === undefined) return undefined;
-  const bytes = bytesAhead(leader, own);
+  const bytes = logAhead(leader, own);
   return bytes === undefined ? undefined : bytes > 0n ? bytes : 0n;
 }
 

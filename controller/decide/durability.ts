@@ -11,14 +11,12 @@ import {
   sameDurability,
 } from '#core/durability.js';
 import { isProved, memberOf, type Plan } from '#core/plan.js';
+import { NEAR } from '#core/position.js';
 import { type ReasonCode, reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
 import { behind, excluded, followsLeader, holds } from '#controller/decide/candidates.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
 import { submit } from '#controller/decide/writes.js';
-
-/** Further behind, a member would hold up every write until it has caught up. */
-const NEAR_BYTES = 16n * 1024n * 1024n;
 
 /** Undefined: nothing is to be written now. */
 export function tendDurability(
@@ -170,7 +168,7 @@ function mayJoin(cluster: ClusterState, plan: Plan, name: string, context: Conte
   const { silenceMs } = timingsOf(plan.policy.profile);
   const followedAt = cluster.members[name]?.followedAt ?? LONG_AGO;
   if (since(followedAt, context.now) >= silenceMs || !followsLeader(cluster, plan, name)) return false;
-  return (behind(cluster, plan, name) ?? NEAR_BYTES) < NEAR_BYTES;
+  return (behind(cluster, plan, name) ?? NEAR[plan.engine]) < NEAR[plan.engine];
 }
 
 /**

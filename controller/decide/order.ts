@@ -5,6 +5,7 @@
  */
 import { asDuration, type DurationMs, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
+import { NEAR } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { behind } from '#controller/decide/candidates.js';
 import { sealAll } from '#controller/decide/failover.js';
@@ -15,8 +16,6 @@ import { say } from '#controller/decide/say.js';
 import type { ClusterState, Context, Order, Wish } from '#controller/decide/state.js';
 import { isFenced } from '#controller/decide/suspect.js';
 
-/** What a candidate may lack when the leader is told to close: it arrives within that moment. */
-const NEAR_BYTES = 16n * 1024n * 1024n;
 const NEAR_WITHIN = asDuration(60_000);
 const PREPARED_WITHIN = asDuration(150_000);
 /** The leader's own limit for a stop in order, a fence, and the messages around them. */
@@ -185,7 +184,8 @@ function end(cluster: ClusterState, order: Order, why: Reason, context: Context)
 function isNear(cluster: ClusterState, plan: Plan, { wish }: Order): boolean {
   const bytes = wish.to === undefined ? undefined : behind(cluster, plan, wish.to);
   const backlog = cluster.members[wish.to ?? '']?.report?.database.backlogBytes ?? 0;
-  return bytes !== undefined && bytes <= NEAR_BYTES && BigInt(backlog) <= NEAR_BYTES;
+  const near = NEAR[plan.engine];
+  return bytes !== undefined && bytes <= near && BigInt(backlog) <= near;
 }
 
 function distance(cluster: ClusterState, plan: Plan, { wish }: Order): Reason['evidence'] {

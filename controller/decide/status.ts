@@ -3,7 +3,7 @@ import { type MonotonicMs, since, type WallMs } from '#core/brand.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import { databaseAddress, type Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
-import { bytesAhead, formatPosition, type Position } from '#core/position.js';
+import { logAhead, formatPosition, type Position } from '#core/position.js';
 import type { DatabaseReport } from '#core/report.js';
 import { damping_heldFor } from '#core/rules/damping.js';
 import type { ChangeStatus, ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
@@ -110,7 +110,7 @@ function memberStatus(
   const behind =
     plan?.leader === name || position === undefined || leaderPosition === undefined
       ? undefined
-      : bytesAhead(leaderPosition, position);
+      : logAhead(leaderPosition, position);
   return {
     name,
     role: plan === undefined ? 'unknown' : plan.leader === name ? 'leader' : 'replica',

@@ -5,7 +5,14 @@
 import { type Epoch, nextEpoch } from '#core/brand.js';
 import { isProved, type Plan, type ProvedOpening } from '#core/plan.js';
 import type { Sealed } from '#core/report.js';
-import { type Comparison, comparePositions, type Mark, marksAgree, type Position } from '#core/position.js';
+import {
+  type Comparison,
+  comparePositions,
+  isOnSameLine,
+  type Mark,
+  marksAgree,
+  type Position,
+} from '#core/position.js';
 
 /** S1: a seal is taken up only for an epoch above every one this agent durably knows; `again` repeats the answer. */
 export function S1_acceptsSeal(
@@ -45,16 +52,17 @@ export function S2_ancestry(position: Position, openings: readonly ProvedOpening
   const { marks: _, ...line } = newest.position;
   const compared = comparePositions({ ...position, marks: [] }, { ...line, marks: [] });
   // Past the opening on its own line is where every follower ends up: it is behind the leader, not ahead of it.
-  return compared === 'ahead' && position.timeline === newest.position.timeline ? 'behind' : compared;
+  return compared === 'ahead' && isOnSameLine(position, newest.position) ? 'behind' : compared;
 }
 
 /**
  * S2, second half: the number that an opening's line of history must take, so that no two openings ever share one. PostgreSQL
- * takes the next unused number; counting on by epochs reserves one for each, also for an opening that nobody heard of.
+ * takes the next unused number; counting on by epochs reserves one for each, also for an opening that nobody heard of. Undefined: an engine
+ * without such numbers, or no opening yet.
  */
 export function S2_timelineFor(epoch: Epoch, openings: readonly ProvedOpening[]): number | undefined {
   const newest = openings.at(-1);
-  if (newest === undefined) return undefined;
+  if (newest?.position.engine !== 'postgres') return undefined;
   return newest.position.timeline + Number(epoch - newest.epoch);
 }
 

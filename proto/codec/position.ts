@@ -1,15 +1,26 @@
 /** Positions on the wire. Every number that orders histories is 64 bits wide and stays a bigint. */
 import { assertNever } from '#core/assert.js';
-import type { Mark, Position, PostgresPosition } from '#core/position.js';
+import type { Mark, Position } from '#core/position.js';
+import { formatGtids, type Gtid, type MariadbPosition, parseGtids } from '#core/positions/mariadb.js';
+import type { PostgresPosition } from '#core/positions/postgres.js';
 import type { Mark__Output } from '#proto/generated/tanist/v1/Mark.js';
 import type { Position as WirePosition, Position__Output } from '#proto/generated/tanist/v1/Position.js';
-import type { PostgresPosition__Output } from '#proto/generated/tanist/v1/PostgresPosition.js';
+import type {
+  MariadbPosition as WireMariadb,
+  MariadbPosition__Output,
+} from '#proto/generated/tanist/v1/MariadbPosition.js';
+import type {
+  PostgresPosition as WirePostgres,
+  PostgresPosition__Output,
+} from '#proto/generated/tanist/v1/PostgresPosition.js';
 import { MalformedMessage, readEpoch, readText, readUint64, required } from '#proto/codec/fields.js';
 
 export function readPosition(field: string, position: Position__Output): Position {
   switch (position.engine) {
     case 'postgres':
       return readPostgres(`${field}.postgres`, required(field, position.postgres));
+    case 'mariadb':
+      return readMariadb(`${field}.mariadb`, required(field, position.mariadb));
     case undefined:
       throw new MalformedMessage(`${field}.engine`, 'an engine that this version knows');
     default:
@@ -18,17 +29,41 @@ export function readPosition(field: string, position: Position__Output): Positio
 }
 
 export function writePosition(position: Position): WirePosition {
-  const { dataId, timeline, lsn, forks, marks } = position;
+  switch (position.engine) {
+    case 'postgres':
+      return { postgres: writePostgres(position) };
+    case 'mariadb':
+      return { mariadb: writeMariadb(position) };
+  }
+}
+
+function writePostgres({ dataId, timeline, lsn, forks, marks }: PostgresPosition): WirePostgres {
   return {
-    postgres: {
-      dataId,
-      timeline,
-      lsn: lsn.toString(),
-      forks: forks.map((fork) => ({ timeline: fork.timeline, end: fork.end.toString() })),
-      marks: marks.map(({ epoch, mark }) => ({ epoch: epoch.toString(), mark })),
-    },
+    dataId,
+    timeline,
+    lsn: lsn.toString(),
+    forks: forks.map((fork) => ({ timeline: fork.timeline, end: fork.end.toString() })),
+    marks: marks.map(writeMark),
   };
 }
+
+function writeMariadb({ dataId, gtids, lines, marks }: MariadbPosition): WireMariadb {
+  return {
+    dataId,
+    gtids: formatGtids(gtids),
+    lines: lines.map(({ epoch, server, from }) => ({
+      epoch: epoch.toString(),
+      server,
+      from: formatGtids(from),
+    })),
+    marks: marks.map(writeMark),
+  };
+}
+
+const writeMark = ({ epoch, mark }: Mark): { epoch: string; mark: string } => ({
+  epoch: epoch.toString(),
+  mark,
+});
 
 function readPostgres(field: string, wire: PostgresPosition__Output): PostgresPosition {
   return {
@@ -42,6 +77,27 @@ function readPostgres(field: string, wire: PostgresPosition__Output): PostgresPo
     })),
     marks: wire.marks.map((mark, index) => readMark(`${field}.marks[${index}]`, mark)),
   };
+}
+
+function readMariadb(field: string, wire: MariadbPosition__Output): MariadbPosition {
+  return {
+    engine: 'mariadb',
+    dataId: readText(`${field}.data_id`, wire.dataId),
+    gtids: readGtids(`${field}.gtids`, wire.gtids),
+    lines: wire.lines.map((line, index) => ({
+      epoch: readEpoch(`${field}.lines[${index}].epoch`, line.epoch),
+      server: line.server,
+      from: readGtids(`${field}.lines[${index}].from`, line.from),
+    })),
+    marks: wire.marks.map((mark, index) => readMark(`${field}.marks[${index}]`, mark)),
+  };
+}
+
+function readGtids(field: string, text: string): readonly Gtid[] {
+  const gtids = parseGtids(text);
+  if (gtids === undefined)
+    throw new MalformedMessage(field, 'transactions like 0-1-100, one for each domain');
+  return gtids;
 }
 
 function readMark(field: string, wire: Mark__Output): Mark {

@@ -12,7 +12,8 @@ import {
   type Version,
   type WallMs,
 } from '#core/brand.js';
-import { formatLsn, parseLsn } from '#core/position.js';
+import { formatGtids, type Gtid, parseGtids } from '#core/positions/mariadb.js';
+import { formatLsn, parseLsn } from '#core/positions/postgres.js';
 
 /** Epochs and versions count openings and plans: JSON numbers, which people can read; beyond 2^53 they are refused. */
 export const epochSchema = counter<Epoch>('an epoch', asEpoch);
@@ -58,6 +59,21 @@ export const lsnSchema = z.codec(
     encode: formatLsn,
   },
 );
+
+/** As MariaDB writes it: `0-1-100,1-1-7`. */
+export const gtidsSchema = z.codec(z.string(), z.custom<readonly Gtid[]>(Array.isArray), {
+  decode: (text, context) => {
+    const gtids = parseGtids(text);
+    if (gtids !== undefined) return gtids;
+    context.issues.push({
+      code: 'custom',
+      message: 'expected transactions like 0-1-100, one for each domain',
+      input: text,
+    });
+    return z.NEVER;
+  },
+  encode: formatGtids,
+});
 
 /** Any other 64-bit number, as a decimal string: readers that know only doubles leave it alone. */
 export const bigintSchema = z.codec(

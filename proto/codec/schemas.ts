@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { type ReasonCode, REASONS } from '#core/reasons.js';
 import { LEDGER_KINDS } from '#core/ledger.js';
 import { CARE, OLD_LEADER } from '#core/plan.js';
+import { ENGINES } from '#core/position.js';
 import { APPOINT, DEFAULT_POLICY, DURABILITY_MODES, ON_CRASH } from '#core/policy.js';
 import { PROFILES } from '#core/timings.js';
 import {
@@ -14,6 +15,7 @@ import {
   durationSchema,
   epochSchema,
   generationSchema,
+  gtidsSchema,
   lsnSchema,
   orNull,
   versionSchema,
@@ -27,16 +29,31 @@ const count = z.int().min(0);
 
 const mark = { epoch: epochSchema, mark: z.string() };
 
-export const positionSchema = z
-  .strictObject({
-    engine: z.literal('postgres'),
-    dataId: z.string(),
-    timeline: count,
-    lsn: lsnSchema,
-    forks: z.array(z.strictObject({ timeline: count, end: lsnSchema }).readonly()).readonly(),
-    marks: z.array(z.strictObject(mark).readonly()).readonly(),
-  })
-  .readonly();
+const marks = z.array(z.strictObject(mark).readonly()).readonly();
+
+export const positionSchema = z.discriminatedUnion('engine', [
+  z
+    .strictObject({
+      engine: z.literal('postgres'),
+      dataId: z.string(),
+      timeline: count,
+      lsn: lsnSchema,
+      forks: z.array(z.strictObject({ timeline: count, end: lsnSchema }).readonly()).readonly(),
+      marks,
+    })
+    .readonly(),
+  z
+    .strictObject({
+      engine: z.literal('mariadb'),
+      dataId: z.string(),
+      gtids: gtidsSchema,
+      lines: z
+        .array(z.strictObject({ epoch: epochSchema, server: count, from: gtidsSchema }).readonly())
+        .readonly(),
+      marks,
+    })
+    .readonly(),
+]);
 
 export const policySchema = z
   .strictObject({
@@ -83,7 +100,7 @@ const durability = { synchronous: names, acknowledgements: count };
 export const planSchema = z
   .strictObject({
     cluster: name,
-    engine: z.literal('postgres'),
+    engine: z.enum(ENGINES),
     dataId: z.string(),
     epoch: epochSchema,
     version: versionSchema,

@@ -4,7 +4,7 @@
 // And each lies in the salvage of the member that had it, once that is back.
 // Consequence: a missing write of which that is known to be otherwise is one that the ledger has wrong.
 import type { LedgerEntry } from '#core/ledger.js';
-import { parseLsn } from '#core/position.js';
+import { parseLsn } from '#core/positions/postgres.js';
 import type { Attempt } from '#test/load/appenders.js';
 
 /**
@@ -35,7 +35,9 @@ function covers({ loss, at }: LedgerEntry, { began }: Attempt, next: Attempt | u
   // Settled, it says how many besides.
   if (performance.timeOrigin + began > at) return false;
   const lsn = parseLsn(next?.lsn ?? '');
-  return loss.kind === 'unknown' || lsn === undefined || lsn > loss.after.lsn;
+  return (
+    loss.kind === 'unknown' || lsn === undefined || loss.after.engine !== 'postgres' || lsn > loss.after.lsn
+  );
 }
 
 const nextOf = (

@@ -6,12 +6,13 @@ import { type CommandLine, createCommandLine, succeed } from '#test/cluster/comm
 import { CLUSTER } from '#test/cluster/configuration.js';
 import type { EtcdCluster } from '#test/cluster/etcd.js';
 import { createHost, type Host } from '#test/cluster/hosts.js';
-import type { Member } from '#test/cluster/members.js';
+import type { DatabaseServer, Member } from '#test/cluster/members.js';
+import type { PostgresServer } from '#test/cluster/postgres.js';
 import type { NetworkHost } from '#test/cluster/network.js';
 import type { Program } from '#test/cluster/programs.js';
 import { waitForActive, waitUntilWell, type WellOptions } from '#test/cluster/waiting.js';
 
-export interface TanistCluster {
+export interface TanistCluster<Server extends DatabaseServer = PostgresServer> {
   /** Where the built package is run from. */
   readonly home: string;
   readonly name: string;
@@ -19,13 +20,13 @@ export interface TanistCluster {
   readonly policyFile: string;
   readonly etcd: EtcdCluster;
   readonly controllers: readonly Program[];
-  readonly members: readonly Member[];
+  readonly members: readonly Member<Server>[];
   /** Empty unless asked for. */
-  readonly hosts: readonly Host[];
+  readonly hosts: readonly Host<Server>[];
   readonly controllerAddresses: readonly string[];
-  member(name: string): Member;
+  member(name: string): Member<Server>;
   /** On which this member or controller is. */
-  hostOf(program: { readonly name: string }): Host;
+  hostOf(program: { readonly name: string }): Host<Server>;
   /** Of one of the places, where clocks were asked for. */
   clockOf(place: { readonly name: string }): Clock;
   /** Runs a command of `tanist` against this cluster; never rejects. */
@@ -34,21 +35,25 @@ export interface TanistCluster {
   history(): Promise<readonly LedgerEntry[]>;
   /** Until the active controller says that all is well, at this epoch or later. */
   waitUntilWell(options?: WellOptions): Promise<StatusDocument>;
-  leader(): Promise<Member>;
+  leader(): Promise<Member<Server>>;
   activeController(): Promise<Program>;
 }
 
-type Parts = Pick<
-  TanistCluster,
+type Parts<Server extends DatabaseServer> = Pick<
+  TanistCluster<Server>,
   'folder' | 'home' | 'policyFile' | 'etcd' | 'controllers' | 'members' | 'controllerAddresses'
 > & { readonly onHosts: boolean; readonly places: readonly NetworkHost[] };
 
-export function describeCluster({ onHosts, places, ...parts }: Parts): TanistCluster {
+export function describeCluster<Server extends DatabaseServer>({
+  onHosts,
+  places,
+  ...parts
+}: Parts<Server>): TanistCluster<Server> {
   const { members, controllers, etcd } = parts;
   const tanist = createCommandLine(parts.home, parts.folder, parts.controllerAddresses);
   const status = async (): Promise<StatusDocument> =>
     JSON.parse(await succeed(tanist, ['status', CLUSTER, '--json'])) as StatusDocument;
-  const member = (name: string): Member => named(members, name);
+  const member = (name: string): Member<Server> => named(members, name);
   const hosts = onHosts ? members.map((m, i) => createHost(i, m, controllers[i], etcd.members[i])) : [];
   const hosted = hosts.flatMap((host) => [host.member, host.controller].map(({ name }) => ({ name, host })));
   return {

@@ -1,6 +1,6 @@
 /** What the files of controllers and agents say: nothing that a user could not write. */
 import type { Place } from '#test/cluster/place.js';
-import type { PostgresServer } from '#test/cluster/postgres.js';
+import type { DatabaseServer } from '#test/cluster/members.js';
 
 /** The one cluster of a run. */
 export const CLUSTER = 'demo';
@@ -24,15 +24,16 @@ export function controllerConfig({ name, place, port, etcd, host }: ControllerPl
 }
 
 export interface AgentPlace {
-  readonly server: PostgresServer;
+  readonly server: DatabaseServer;
+  /** Names the engine. */
+  readonly section: object;
   readonly port: number;
   readonly controllers: readonly string[];
   readonly host: string | undefined;
 }
 
-export function agentConfig({ server, port, controllers, host }: AgentPlace): object {
+export function agentConfig({ server, section, port, controllers, host }: AgentPlace): object {
   const { address } = server.place;
-  const identity = server.startCommand.slice(3).join(' ');
   return {
     cluster: CLUSTER,
     member: server.name,
@@ -40,13 +41,6 @@ export function agentConfig({ server, port, controllers, host }: AgentPlace): ob
     controllers: [...controllers],
     listen: { host: address, port },
     advertise: { agent: `${address}:${port}`, database: { host: address, port: server.port } },
-    postgres: {
-      dataDir: server.dir,
-      host: server.socketDir,
-      port: server.port,
-      user: 'postgres',
-      replication: { user: 'postgres' },
-      server: { kind: 'pg_ctl', options: identity, logFile: server.logFile },
-    },
+    ...section,
   };
 }

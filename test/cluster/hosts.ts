@@ -3,12 +3,13 @@
 // Consequence: one call loses a host, another brings it back as a boot would.
 import type { EtcdMember } from '#test/cluster/etcd.js';
 import { killTogether } from '#test/cluster/kill-together.js';
-import type { Member } from '#test/cluster/members.js';
+import type { DatabaseServer, Member } from '#test/cluster/members.js';
+import type { PostgresServer } from '#test/cluster/postgres.js';
 import { lotOf, type Program } from '#test/cluster/programs.js';
 
-export interface Host {
+export interface Host<Server extends DatabaseServer = PostgresServer> {
   readonly name: string;
-  readonly member: Member;
+  readonly member: Member<Server>;
   readonly controller: Program;
   readonly etcd: EtcdMember;
   /** Everything on it at once. */
@@ -19,12 +20,12 @@ export interface Host {
 
 export const hostName = (index: number): string => `host-${index + 1}`;
 
-export function createHost(
+export function createHost<Server extends DatabaseServer>(
   index: number,
-  member: Member,
+  member: Member<Server>,
   controller: Program | undefined,
   etcd: EtcdMember | undefined,
-): Host {
+): Host<Server> {
   if (controller === undefined || etcd === undefined) throw new Error(`${hostName(index)} lacks a program`);
   return {
     ...{ name: hostName(index), member, controller, etcd },

@@ -13,7 +13,8 @@ import { createDisk } from '#test/cluster/disk.js';
 import { startEtcd } from '#test/cluster/etcd.js';
 import { readableHome } from '#test/cluster/home.js';
 import { type Host, hostName } from '#test/cluster/hosts.js';
-import { createMember, type Member, MEMBER_NAMES, startServers } from '#test/cluster/members.js';
+import { type EngineKit, POSTGRES } from '#test/cluster/engines.js';
+import { createMember, type DatabaseServer, type Member, MEMBER_NAMES } from '#test/cluster/members.js';
 import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePorts } from '#test/cluster/ports.js';
 import type { NetworkHost } from '#test/cluster/network.js';
@@ -30,10 +31,10 @@ export interface TanistOptions {
   readonly controllers?: number;
   /** Keys of the policy file; default: no failover is held. */
   readonly policy?: Readonly<Record<string, unknown>>;
-  /** Lines of postgresql.conf, for every member. */
+  /** Lines of the servers' configuration file, for every member. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly fsync?: boolean;
-  /** One replica, whichever, confirms every write. */
+  /** One replica, whichever, confirms every write; PostgreSQL only. */
   readonly synchronous?: boolean;
   /** Member, controller and etcd member of the same number share a host; three of each. */
   readonly hosts?: boolean;
@@ -58,7 +59,14 @@ export interface Places {
   readonly keepers: readonly NetworkHost[];
 }
 
-export async function startTanist(options: TanistOptions): Promise<TanistCluster> {
+/** Of PostgreSQL. */
+export const startTanist = (options: TanistOptions): Promise<TanistCluster> =>
+  startTanistOn(POSTGRES, options);
+
+export async function startTanistOn<Server extends DatabaseServer>(
+  engine: EngineKit<Server>,
+  options: TanistOptions,
+): Promise<TanistCluster<Server>> {
   const {
     progress = () => undefined,
     members: size = 3,
@@ -75,11 +83,11 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
     ...{ dir: folder, members: options.etcd ?? (onHosts ? 3 : 1), places: places.keepers },
   });
 
-  progress(`making ${size} PostgreSQL servers, one leader and ${size - 1} replicas`);
+  progress(`making ${size} ${engine.called} servers, one leader and ${size - 1} replicas`);
   const { settings = {}, fsync = true, synchronous = false } = options;
   const names = options.disks === true ? MEMBER_NAMES.slice(0, size) : [];
   const disks = await Promise.all(names.map((name) => createDisk({ folder, name })));
-  const servers = await startServers({
+  const servers = await engine.startServers({
     ...{ folder, size, settings, fsync, synchronous, places: places.members, disks },
   });
 
@@ -101,6 +109,7 @@ export async function startTanist(options: TanistOptions): Promise<TanistCluster
     const host = onHosts ? hostName(i) : places.members[i]?.name;
     const config = agentConfig({
       server,
+      section: engine.section(server),
       port: ports[many + i] ?? 0,
       controllers: controllerAddresses,
       host,
@@ -146,7 +155,7 @@ function placesIn(folder: string, { places, clocks = false }: TanistOptions): Pl
 }
 
 /** Takes the cluster into care under its policy file, and waits until it is well. */
-export async function adopt(cluster: TanistCluster): Promise<void> {
+export async function adopt<Server extends DatabaseServer>(cluster: TanistCluster<Server>): Promise<void> {
   try {
     await waitUntilReported(cluster.status, cluster.members.length);
     await succeed(cluster.tanist, COMMANDS.adopt(cluster.policyFile));

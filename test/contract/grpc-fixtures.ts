@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { onTestFinished } from 'vitest';
 import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, type MonotonicMs } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
-import type { Position } from '#core/position.js';
+import type { PostgresPosition } from '#core/positions/postgres.js';
 import type { Report } from '#core/report.js';
 import { type AgentsOptions, createAgents } from '#controller/adapters/grpc/agents.js';
 import type { AgentEvent, Agents } from '#controller/ports/agents.js';
@@ -116,7 +116,7 @@ export const HELLO: Hello = {
 /** What another agent must not ask for. */
 export const notAskedFor = (): Promise<never> => Promise.reject(new Error('must not be asked'));
 
-export const POSITION: Position = {
+export const POSITION: PostgresPosition = {
   engine: 'postgres',
   dataId: '7301234567890123456',
   timeline: 3,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { asDuration, asEpoch } from '#core/brand.js';
-import type { Position } from '#core/position.js';
+import type { PostgresPosition } from '#core/positions/postgres.js';
 import { createPeerServer, createTailSource, type PeerHandler } from '#agent/adapters/grpc/peers.js';
 import type { TailAnswer, TailChunk } from '#agent/ports/engine.js';
 import type { ReadTailResponse } from '#proto/generated/tanist/v1/ReadTailResponse.js';
@@ -13,7 +13,7 @@ import { NO_SALVAGES, POSITION, startFrozenServer, notAskedFor } from '#test/con
 
 const source = createTailSource({ cluster: 'orders', member: 'pg-2', epoch: () => asEpoch(4n) });
 const LONG = asDuration(5000);
-const AT_LEAST: Position = { ...POSITION, timeline: 4 };
+const AT_LEAST: PostgresPosition = { ...POSITION, timeline: 4 };
 const MIB = 1024 * 1024;
 
 async function startPeer(readTail: PeerHandler['readTail']): Promise<string> {

@@ -4,7 +4,6 @@ import { asDuration, asEpoch, after } from '#core/brand.js';
 import { createClock } from '#agent/adapters/clock.js';
 import { createGuard } from '#agent/adapters/guard/guard.js';
 import { deadlineOf, readClocks } from '#agent/adapters/guard/instants.js';
-import type { PostgresConfig } from '#agent/config.js';
 import type { GuardOrder } from '#agent/ports/guard.js';
 
 /** One line of what it writes. */
@@ -19,7 +18,7 @@ const [, , stateDir = '', dataDir = '', holdMs = ''] = process.argv;
 const now = createClock();
 const guard = createGuard({
   stateDir,
-  engine: { kind: 'postgres', dataDir } as PostgresConfig,
+  engine: { kind: 'postgres', dataDir },
   fenceMs: () => asDuration(500),
   now,
   log: () => undefined,

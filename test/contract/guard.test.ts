@@ -21,7 +21,7 @@ import { createGuard } from '#agent/adapters/guard/guard.js';
 import { launchGuard } from '#agent/adapters/guard/launch.js';
 import { onLines } from '#agent/adapters/guard/lines.js';
 import { type FromAgent, type SentOrder, decodeFromAgent, encode } from '#agent/adapters/guard/messages.js';
-import { readProcess } from '#agent/engines/postgres/processes.js';
+import { readProcess } from '#agent/engines/process-table.js';
 import { type PostgresServer, createPrimary } from '#test/cluster/postgres.js';
 import { createRunFolder, sendSignal, stopAll, waitFor } from '#test/cluster/processes.js';
 import {

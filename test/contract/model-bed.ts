@@ -4,6 +4,7 @@ import type { MonotonicMs } from '#core/brand.js';
 import type { PlanMember } from '#core/plan.js';
 import type { Observation } from '#agent/ports/engine.js';
 import {
+  ALL_OF_POSTGRES,
   type BedMember,
   type EngineBed,
   NAMES,
@@ -56,6 +57,7 @@ export function createModelBed(seed: number): EngineBed {
     return createMember(db, { time, clients, words, beds });
   };
   return {
+    properties: ALL_OF_POSTGRES,
     async members(count) {
       beds.push(...NAMES.slice(0, count).map(create));
       const [first, ...others] = beds;

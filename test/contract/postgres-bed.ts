@@ -6,6 +6,7 @@ import { Client, DatabaseError } from 'pg';
 import { type PostgresServer, cloneReplica, createPrimary } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import {
+  ALL_OF_POSTGRES,
   type BedMember,
   type EngineBed,
   NAMES,
@@ -45,6 +46,7 @@ export async function preparePostgresBeds(): Promise<PostgresBeds> {
 
 function createBed(template: string): EngineBed {
   return {
+    properties: ALL_OF_POSTGRES,
     async members(count) {
       const [first, ...others] = NAMES.slice(0, count) as [string, ...string[]];
       const dir = createRunFolder('contract');

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_ACKNOWLEDGEMENTS } from '#core/durability.js';
 import { asDuration, asEpoch } from '#core/brand.js';
-import { comparePositions } from '#core/position.js';
+import { comparePositions, ofEngine } from '#core/position.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
@@ -92,7 +92,7 @@ describe('postgres engine, sealing', { timeout: 30_000 }, () => {
     (await bob.server.query<{ value: string }>('select current_setting($1) as value', [name]))[0]?.value;
 
   it('cuts the stream and the archive: not a byte arrives afterwards', async () => {
-    const position = await seal(bob);
+    const position = ofEngine(await seal(bob), 'postgres');
     await writeAndArchive(1);
     await bob.server.query('select pg_reload_conf()'); // wakes a server that waits for log
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -150,14 +150,14 @@ describe('postgres engine, sealing', { timeout: 30_000 }, () => {
     const isReceived = async (): Promise<boolean> =>
       (await bob.server.query<{ done: boolean }>(received, [end?.lsn]))[0]?.done === true;
     await waitFor(isReceived, { timeoutMs: 5_000, what: 'the rows to be received' });
-    const position = await seal(bob);
+    const position = ofEngine(await seal(bob), 'postgres');
     const ahead = `select ($1::pg_lsn + $2::numeric) - pg_last_wal_replay_lsn() as bytes`;
     const [row] = await bob.server.query<{ bytes: string }>(ahead, ['0/0', position.lsn.toString()]);
     expect(Number(row?.bytes)).toBeGreaterThan(10_000);
     await bob.server.query('select pg_wal_replay_resume()');
     const settled = await waitFor(
       async () => {
-        const again = await seal(bob);
+        const again = ofEngine(await seal(bob), 'postgres');
         return again.lsn >= position.lsn ? again : undefined;
       },
       { timeoutMs: 5_000, what: 'the rows to be applied' },
@@ -276,7 +276,7 @@ describe('postgres engine, tail', { timeout: 60_000 }, () => {
       await follow(heir, leader);
       await switchFile();
       await heir.server.waitUntilCaughtUpWith(leader.server);
-      return (await seal(heir)).lsn % (16n << 20n) === 0n;
+      return ofEngine(await seal(heir), 'postgres').lsn % (16n << 20n) === 0n;
     };
     // A canary in between would be in the next file.
     leader.engine.setTimings({
@@ -295,7 +295,7 @@ describe('postgres engine, tail', { timeout: 60_000 }, () => {
   });
 
   it('is refused for a fork that its log has elsewhere, and where it does not reach back any more', async () => {
-    const position = await seal(heir);
+    const position = ofEngine(await seal(heir), 'postgres');
     await fence(leader);
     const forks = position.forks.map((fork, index) => (index === 0 ? { ...fork, end: fork.end + 8n } : fork));
     expect(await leader.engine.readTail({ from: { ...position, forks } })).toMatchObject({ kind: 'refused' });
@@ -348,11 +348,11 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     await ann.server.query('vacuum read');
     await ann.server.query('insert into held select 2000');
     await cid.until('to fall behind', ({ backlogBytes }) => backlogBytes > 0);
-    const position = await seal(cid);
+    const position = ofEngine(await seal(cid), 'postgres');
     await ann.server.query('insert into held select 3000');
     await reader.end();
     await new Promise((resolve) => setTimeout(resolve, 300));
-    const settled = await seal(cid);
+    const settled = ofEngine(await seal(cid), 'postgres');
     expect(settled.lsn >= position.lsn && settled.lsn < position.lsn + 100n).toBe(true);
     expect(await cid.server.query('select n from held where n > 1000')).toEqual([{ n: 2000 }]);
     await follow(cid, ann);
@@ -405,11 +405,10 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
   });
 
   it('knows the line that a replica has switched to, before any checkpoint and across a restart', async () => {
-    const { timeline } = await cid
-      .until('the new line', ({ position }) => (position?.marks.length ?? 0) > 0)
-      .then(({ position }) => position ?? { timeline: 0 });
-    expect(timeline).toBe(history.openings.at(-1)?.position.timeline);
-    const sealed = await seal(cid);
+    const { position } = await cid.until('the new line', (seen) => (seen.position?.marks.length ?? 0) > 0);
+    const { timeline } = ofEngine(position!, 'postgres');
+    expect(timeline).toBe(ofEngine(history.openings.at(-1)!.position, 'postgres').timeline);
+    const sealed = ofEngine(await seal(cid), 'postgres');
     expect(sealed.timeline).toBe(timeline);
     cid.server.kill('SIGKILL');
     await cid.until('its death', ({ state }) => state === 'crashed');
@@ -423,7 +422,7 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     const { opening } = {
       opening: { state: 'pending', atLeast: undefined, oldLeader: 'fenced', mayLack: false },
     } as const;
-    const position = await seal(cid);
+    const position = ofEngine(await seal(cid), 'postgres');
     const [startup] = await cid.server.query<{ pid: number }>(
       `select pid from pg_stat_activity where backend_type = 'startup'`,
     );

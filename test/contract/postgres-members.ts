@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { asMonotonic, asWall } from '#core/brand.js';
 import type { PlanMember } from '#core/plan.js';
 import type { PostgresConfig } from '#agent/config.js';
-import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
+import { type Bounds, boundBy } from '#agent/engines/bounds.js';
 import { type Connection, createConnection } from '#agent/engines/postgres/connection.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { type Server, type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';

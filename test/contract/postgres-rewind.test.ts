@@ -18,11 +18,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TanistError } from '#core/errors.js';
-import { comparePositions } from '#core/position.js';
+import { comparePositions, ofEngine } from '#core/position.js';
 import type { SalvageRecord } from '#core/salvage.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { PostgresConfig } from '#agent/config.js';
-import { boundBy } from '#agent/engines/postgres/bounds.js';
+import { boundBy } from '#agent/engines/bounds.js';
 import { createConnection } from '#agent/engines/postgres/connection.js';
 import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
 import { moveAside, ownFiles } from '#agent/engines/postgres/own-files.js';
@@ -497,9 +497,10 @@ describe('a leader that was reopened and lost before its heir heard of it', { ti
     await history.open(bob);
     await bob.server.query(`insert into kept values ('by bob')`);
     await ann.run({ kind: 'start' });
-    const own = await seal(ann);
-    expect([own.timeline, history.openings.at(-1)?.position.timeline]).toEqual([2, 3]);
-    expect(own.forks).toEqual(history.openings.at(-1)?.position.forks.slice(0, 1));
+    const own = ofEngine(await seal(ann), 'postgres');
+    const newest = ofEngine(history.openings.at(-1)!.position, 'postgres');
+    expect([own.timeline, newest.timeline]).toEqual([2, 3]);
+    expect(own.forks).toEqual(newest.forks.slice(0, 1));
     return { ann, bob, history };
   }
 
@@ -629,7 +630,8 @@ describe('a log that ends where a file does, before it was full', { timeout: 90_
     for (const each of [ann, cid]) await each.server.waitUntilCaughtUpWith(bob.server);
     bob.server.kill('SIGKILL');
 
-    const [one, other] = [await seal(ann), await seal(cid)];
+    const one = ofEngine(await seal(ann), 'postgres');
+    const other = ofEngine(await seal(cid), 'postgres');
     expect(other.lsn % (16n << 20n)).toBe(0n);
     // No checkpoint since: its control file knows nothing of the line yet.
     await withServer(cid, {}, async (server) => {
@@ -642,7 +644,8 @@ describe('a log that ends where a file does, before it was full', { timeout: 90_
     expect(S2_ancestry(other, history.openings)).toBe('behind');
 
     await history.open(ann, { atLeast: one });
-    expect(history.openings.at(-1)?.position.forks.at(-1)).toEqual({ timeline: 2, end: other.lsn });
+    const { forks } = ofEngine(history.openings.at(-1)!.position, 'postgres');
+    expect(forks.at(-1)).toEqual({ timeline: 2, end: other.lsn });
     await ann.server.query(`insert into kept values ('by ann')`);
     const pid = cid.server.pid();
     await rewindTo(ann, cid, history);

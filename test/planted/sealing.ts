@@ -1,5 +1,5 @@
 /** Seal, choose, open: wrong. */
-import { comparePositions } from '#core/position.js';
+import { comparePositions, ofEngine } from '#core/position.js';
 import { rules } from '#core/rules/index.js';
 import type { Mistake } from '#test/planted/mistake.js';
 
@@ -16,7 +16,8 @@ export const SEALING_MISTAKES = {
         const newest = openings.at(-1);
         if (newest === undefined) return 'equal';
         const compared = comparePositions({ ...position, marks: [] }, { ...newest.position, marks: [] });
-        return compared === 'ahead' && position.timeline === newest.position.timeline ? 'behind' : compared;
+        const [own, its] = [position, newest.position].map((each) => ofEngine(each, 'postgres').timeline);
+        return compared === 'ahead' && own === its ? 'behind' : compared;
       },
     },
   },

@@ -3,14 +3,16 @@ import { asDuration, asEpoch, asMonotonic, asRevision, asVersion, type Monotonic
 import { type Durability, NO_DURABILITY } from '#core/durability.js';
 import type { Plan, PlanMember, ProvedOpening } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
-import type { Fork, Mark, Position } from '#core/position.js';
+import { type Mark, ofEngine, type Position } from '#core/position.js';
+import { type Gtid, type MariadbPosition, parseGtids } from '#core/positions/mariadb.js';
+import type { Fork, PostgresPosition } from '#core/positions/postgres.js';
 import { NOBODY_LOWERED, type Report } from '#core/report.js';
 import type { OwnTerm } from '#core/term.js';
 
 export const DATA_ID = '7300000000000000001';
 
 /** `1:100` is timeline 1 at byte 100; `2:150<1@120` left timeline 1 at byte 120. */
-export function position(text: string, marks: readonly Mark[] = []): Position {
+export function position(text: string, marks: readonly Mark[] = []): PostgresPosition {
   const [head = '', tail] = text.split('<');
   const [timeline = '1', lsn = '0'] = head.split(':');
   const forks: Fork[] =
@@ -23,10 +25,36 @@ export function position(text: string, marks: readonly Mark[] = []): Position {
   return { engine: 'postgres', dataId: DATA_ID, timeline: Number(timeline), lsn: BigInt(lsn), forks, marks };
 }
 
+/**
+ * `0-1-130 1@ 2@0-1-120`: the newest transaction is 0-1-130; opening 1 began on nothing, opening 2 behind 0-1-120. Opened was whoever wrote last on
+ * that line, or server 3 with `2:3@0-1-120`.
+ */
+export function mariadbPosition(text: string, marks: readonly Mark[] = []): MariadbPosition {
+  const [gtids = '', ...openings] = text.split(' ');
+  const lines = openings.map((line, index) => {
+    const [opening = '0', from = ''] = line.split('@');
+    const [epoch = '0', server] = opening.split(':');
+    const [last] = readGtids(openings[index + 1]?.split('@')[1] ?? gtids);
+    return {
+      epoch: asEpoch(BigInt(epoch)),
+      server: Number(server ?? last?.server ?? 1),
+      from: readGtids(from),
+    };
+  });
+  return { engine: 'mariadb', dataId: DATA_ID, gtids: readGtids(gtids), lines, marks };
+}
+
+function readGtids(text: string): readonly Gtid[] {
+  const gtids = parseGtids(text);
+  if (gtids === undefined) throw new Error(`${text}: no transactions of MariaDB`);
+  return gtids;
+}
+
 export function showPosition(p: Position | undefined): string {
   if (p === undefined) return '-';
-  const forks = p.forks.map((f) => `${f.timeline}@${f.end}`).join(',');
-  return `${p.timeline}:${p.lsn}${forks === '' ? '' : `<${forks}`}`;
+  const { timeline, lsn, forks } = ofEngine(p, 'postgres');
+  const left = forks.map((f) => `${f.timeline}@${f.end}`).join(',');
+  return `${timeline}:${lsn}${left === '' ? '' : `<${left}`}`;
 }
 
 /** `identity`: of its memory; another word than `old` is that of a member that has lost it. */

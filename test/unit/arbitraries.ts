@@ -12,7 +12,9 @@ import {
 import { CARE, OLD_LEADER, type Opening, type Plan } from '#core/plan.js';
 import { APPOINT, DURABILITY_MODES, type MemberPolicy, ON_CRASH, type Policy } from '#core/policy.js';
 import type { IdentifierReport } from '#core/identifiers.js';
-import type { Mark, Position } from '#core/position.js';
+import { ENGINES, type Mark, type Position } from '#core/position.js';
+import type { Gtid, MariadbPosition } from '#core/positions/mariadb.js';
+import type { PostgresPosition } from '#core/positions/postgres.js';
 import { type Reason, type ReasonCode, REASONS } from '#core/reasons.js';
 import { PROFILES } from '#core/timings.js';
 
@@ -29,18 +31,33 @@ export const duration = fc
   .double({ min: 0, noDefaultInfinity: true, noNaN: true })
   .map((ms) => asDuration(ms === 0 ? 0 : ms));
 const wall = fc.integer({ min: 0, max: 253_402_300_799_999 }).map(asWall);
-const lsn = fc.bigInt(0n, 2n ** 64n - 1n);
-const timeline = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+const uint64 = fc.bigInt(0n, 2n ** 64n - 1n);
+const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 
 const mark: fc.Arbitrary<Mark> = record({ epoch: counter.map(asEpoch), mark: text });
-export const position: fc.Arbitrary<Position> = record({
+const postgresPosition: fc.Arbitrary<PostgresPosition> = record({
   engine: fc.constant('postgres' as const),
   dataId: text,
-  timeline,
-  lsn,
-  forks: fc.array(record({ timeline, end: lsn }), { maxLength: 3 }),
+  timeline: uint32,
+  lsn: uint64,
+  forks: fc.array(record({ timeline: uint32, end: uint64 }), { maxLength: 3 }),
   marks: fc.array(mark, { maxLength: 3 }),
 });
+/** One of each domain, sorted by it: as they are read. */
+export const gtids: fc.Arbitrary<readonly Gtid[]> = fc
+  .uniqueArray(record<Gtid>({ domain: uint32, server: uint32, sequence: uint64 }), {
+    maxLength: 3,
+    selector: ({ domain }) => domain,
+  })
+  .map((all) => all.toSorted((a, b) => a.domain - b.domain));
+const mariadbPosition: fc.Arbitrary<MariadbPosition> = record({
+  engine: fc.constant('mariadb' as const),
+  dataId: text,
+  gtids,
+  lines: fc.array(record({ epoch: counter.map(asEpoch), server: uint32, from: gtids }), { maxLength: 3 }),
+  marks: fc.array(mark, { maxLength: 3 }),
+});
+export const position: fc.Arbitrary<Position> = fc.oneof(postgresPosition, mariadbPosition);
 const memberWishes: fc.Arbitrary<MemberPolicy> = record({
   priority: fc.integer(),
   appoint: fc.constantFrom(...APPOINT),
@@ -75,7 +92,7 @@ const opening: fc.Arbitrary<Opening> = fc.oneof(
 const durability = { synchronous: fc.array(name, { maxLength: 3 }), acknowledgements: fc.nat() };
 export const plan: fc.Arbitrary<Plan> = record({
   cluster: name,
-  engine: fc.constant('postgres' as const),
+  engine: fc.constantFrom(...ENGINES),
   dataId: text,
   epoch: counter.map(asEpoch),
   version: counter.map(asVersion),

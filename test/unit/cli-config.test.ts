@@ -268,9 +268,46 @@ describe("the agent's file", () => {
     ]);
   });
 
+  describe('beside MariaDB', () => {
+    const SMALLEST = SMALLEST_AGENT.replace(
+      /postgres:[^]*/,
+      'mariadb:\n  dataDir: data\n  server: { kind: systemd, unit: mariadb.service }\n',
+    );
+
+    it('needs as little', () => {
+      expect(agent(SMALLEST)).toMatchObject({
+        stateDir: join(folder, 'data.tanist'),
+        advertise: { database: { port: 3306 } },
+        engine: {
+          ...{ kind: 'mariadb', dataDir: join(folder, 'data'), binDir: undefined, socket: undefined },
+          ...{ host: '127.0.0.1', port: 3306, user: 'root', password: undefined },
+          replication: { user: 'root', password: undefined, options: '' },
+          server: { kind: 'systemd', unit: 'mariadb.service' },
+        },
+      });
+    });
+
+    it('takes its passwords from files or from the environment', () => {
+      write('own', 'p1');
+      surroundings = { ...surroundings, env: { TANIST_REPLICATION_PASSWORD: 'p2' } };
+      const text = 'dataDir: data\n  passwordFile: own\n  replication: { user: replica }';
+      const { engine } = agent(SMALLEST.replace('dataDir: data', text));
+      expect(engine).toMatchObject({ password: 'p1', replication: { user: 'replica', password: 'p2' } });
+    });
+
+    it('is beside one database, and beside some', () => {
+      const both = `${SMALLEST_AGENT}mariadb:\n  dataDir: data\n  server: { kind: commands, start: x }\n`;
+      expect(() => agent(both)).toThrow('an agent runs beside one database');
+      expect(() => agent(SMALLEST.replace(/mariadb:[^]*/, ''))).toThrow('neither postgres nor mariadb');
+    });
+  });
+
   describe('passwords', () => {
-    const withPasswords = (text: string) =>
-      agent(SMALLEST_AGENT.replace('dataDir: data', `dataDir: data\n${text}`)).engine;
+    const withPasswords = (text: string) => {
+      const { engine } = agent(SMALLEST_AGENT.replace('dataDir: data', `dataDir: data\n${text}`));
+      if (engine.kind !== 'postgres') throw new Error(`beside ${engine.kind}`);
+      return engine;
+    };
 
     it('come from files', () => {
       write('own', 'p1\n');

@@ -96,6 +96,24 @@ describe('stored JSON', () => {
       (json) => decodeJson('position', positionSchema, json),
     ));
 
+  it('has a position of MariaDB as MariaDB writes it', () => {
+    const lines = [{ epoch: asEpoch(4n), server: 2, from: [{ domain: 0, server: 1, sequence: 120n }] }];
+    const standing = {
+      ...{ engine: 'mariadb' as const, dataId: 'f3a1', lines, marks: [{ epoch: asEpoch(4n), mark: 'm' }] },
+      gtids: [
+        { domain: 0, server: 2, sequence: 2n ** 64n - 1n },
+        { domain: 7, server: 2, sequence: 1n },
+      ],
+    };
+    expect(JSON.parse(encodeJson('position', positionSchema, standing))).toEqual({
+      engine: 'mariadb',
+      dataId: 'f3a1',
+      gtids: '0-2-18446744073709551615,7-2-1',
+      lines: [{ epoch: 4, server: 2, from: '0-1-120' }],
+      marks: [{ epoch: 4, mark: 'm' }],
+    });
+  });
+
   it('is what a person would write', () => {
     expect(planToJson(example)).toMatchInlineSnapshot(`
       "{
@@ -272,6 +290,25 @@ describe('stored JSON that is not what was written', () => {
           ((json['openings'] as { position: Record<string, unknown> }[])[0]!.position['lsn'] = '1-2A'),
       ),
       /^plan is not valid: openings\[0\]\.position\.lsn: expected a log position like 1\/2A3B4C5D/,
+    ],
+    [
+      'has a position whose transactions are none',
+      edited(
+        (json) =>
+          ((json['openings'] as { position: unknown }[])[0]!.position = {
+            ...{ engine: 'mariadb', dataId: 'f3a1', gtids: '0-1-5', marks: [] },
+            lines: [{ epoch: 1, from: '0-1-5,0-2-6' }],
+          }),
+      ),
+      /^plan is not valid: openings\[0\]\.position\.lines\[0\]\.from: expected transactions like 0-1-100, one for each domain/,
+    ],
+    [
+      'has a position of an unknown engine',
+      edited(
+        (json) =>
+          ((json['openings'] as { position: Record<string, unknown> }[])[0]!.position['engine'] = 'oracle'),
+      ),
+      /^plan is not valid: openings\[0\]\.position\.engine: /,
     ],
     ['has an unknown engine', edited((json) => (json['engine'] = 'oracle')), /^plan is not valid: engine: /],
   ])('a plan that %s is refused', (_what, json, message) => {

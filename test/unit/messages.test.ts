@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { asDuration, asEpoch, asRevision, asVersion } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { Position } from '#core/position.js';
+import type { MariadbPosition } from '#core/positions/mariadb.js';
+import type { PostgresPosition } from '#core/positions/postgres.js';
 import { ANSWERING, DATABASE_ROLES, DATABASE_STATES, type Report, SEVERITIES } from '#core/report.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import {
@@ -31,7 +33,7 @@ import {
   writeVouchQuestion,
 } from '#proto/codec/vouch.js';
 import { wire } from '#proto/load.js';
-import { identifiers, plan } from '#test/unit/arbitraries.js';
+import { gtids, identifiers, plan } from '#test/unit/arbitraries.js';
 
 const session = wire.AgentSession.service.Connect;
 const readTail = wire.AgentToAgent.service.ReadTail;
@@ -52,7 +54,7 @@ const mark = fc.record({ epoch, mark: someText });
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(arbitrary, { nil: undefined });
 
-const position: fc.Arbitrary<Position> = fc.record({
+const postgresPosition: fc.Arbitrary<PostgresPosition> = fc.record({
   engine: fc.constant('postgres'),
   dataId: uint64.map(String),
   timeline: uint32,
@@ -60,6 +62,14 @@ const position: fc.Arbitrary<Position> = fc.record({
   forks: fc.array(fc.record({ timeline: uint32, end: uint64 }), { maxLength: 4 }),
   marks: fc.array(mark, { maxLength: 4 }),
 });
+const mariadbPosition: fc.Arbitrary<MariadbPosition> = fc.record({
+  engine: fc.constant('mariadb'),
+  dataId: someText,
+  gtids,
+  lines: fc.array(fc.record({ epoch, server: uint32, from: gtids }), { maxLength: 4 }),
+  marks: fc.array(mark, { maxLength: 4 }),
+});
+const position: fc.Arbitrary<Position> = fc.oneof(postgresPosition, mariadbPosition);
 
 const report: fc.Arbitrary<Report> = fc.record({
   incarnation: someText,
@@ -425,6 +435,9 @@ describe('what is no message of ours', () => {
   });
 
   const running = { incarnation: 'i', database: { state: 'running', role: 'replica' } };
+  const sealedAt = (mariadb: object) => ({
+    report: { incarnation: 'i', sealed: { position: { mariadb: { dataId: 'd', ...mariadb } } } },
+  });
   const greeting = { cluster: 'a', member: 'b', incarnation: 'i', identity: 'x' };
   const finding = { severity: 'note', code: 'extra-follower' };
 
@@ -438,6 +451,15 @@ describe('what is no message of ours', () => {
     ['report.incarnation', { report: {} }],
     ['report.highest_epoch', { report: { incarnation: 'i', highestEpoch: '18446744073709551615' } }],
     ['report.sealed.position.engine', { report: { incarnation: 'i', sealed: { position: {} } } }],
+    ['report.sealed.position.mariadb.data_id', sealedAt({ dataId: '' })],
+    ['report.sealed.position.mariadb.gtids', sealedAt({ gtids: '0-1' })],
+    ['report.sealed.position.mariadb.gtids', sealedAt({ gtids: '0-1-5,0-2-6' })],
+    ['report.sealed.position.mariadb.lines[0].from', sealedAt({ lines: [{ epoch: '1', from: '1/2A' }] })],
+    [
+      'report.sealed.position.mariadb.lines[1].epoch',
+      sealedAt({ lines: [{}, { epoch: '9007199254740992' }] }),
+    ],
+    ['report.sealed.position.mariadb.marks[0].mark', sealedAt({ marks: [{ epoch: '1' }] })],
     [
       'report.tail',
       { report: { incarnation: 'i', tail: { atLeast: { postgres: { dataId: '1' } }, failed: 'x' } } },

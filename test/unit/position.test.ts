@@ -2,9 +2,32 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asEpoch } from '#core/brand.js';
 import { chooseMostAdvanced } from '#core/choose.js';
-import { comparePositions, formatLsn, marksAgree, parseLsn, type Position } from '#core/position.js';
+import {
+  type Comparison,
+  comparePositions,
+  formatPosition,
+  isOnSameLine,
+  logAhead,
+  type Mark,
+  marksAgree,
+  ofEngine,
+  type Position,
+} from '#core/position.js';
+import {
+  compareGtids,
+  formatGtids,
+  type Gtid,
+  type GtidLine,
+  type MariadbPosition,
+  parseGtids,
+  MOST_LINES,
+} from '#core/positions/mariadb.js';
+import { formatLsn, parseLsn } from '#core/positions/postgres.js';
 import { rules } from '#core/rules/index.js';
-import { opening, position } from '#test/scenarios/build.js';
+import { DATA_ID, mariadbPosition, opening, position } from '#test/scenarios/build.js';
+import { gtids } from '#test/unit/arbitraries.js';
+
+const OPPOSITE = { ahead: 'behind', behind: 'ahead', equal: 'equal', diverged: 'diverged' } as const;
 
 const mark = (epoch: bigint, text: string) => ({ epoch: asEpoch(epoch), mark: text });
 
@@ -42,12 +65,11 @@ describe('positions', () => {
     expect(comparePositions({ ...position('1:1'), dataId: '9' }, position('1:1'))).toBe('diverged');
   });
   it('comparing is antisymmetric, and equal only to itself', () => {
-    const opposite = { ahead: 'behind', behind: 'ahead', equal: 'equal', diverged: 'diverged' } as const;
     fc.assert(
       fc.property(tree, fc.nat(4), fc.nat(4), fc.nat(600), fc.nat(600), (ends, s, t, x, y) => {
         const a = onTree(ends, Math.min(s + 1, ends.length), x);
         const b = onTree(ends, Math.min(t + 1, ends.length), y);
-        expect(comparePositions(b, a)).toBe(opposite[comparePositions(a, b)]);
+        expect(comparePositions(b, a)).toBe(OPPOSITE[comparePositions(a, b)]);
       }),
     );
   });
@@ -62,6 +84,226 @@ describe('positions', () => {
   });
 });
 
+/** A transaction is the same as another one only if it is that very object. */
+interface Transaction {
+  readonly gtid: Gtid;
+  readonly opening?: { readonly line: GtidLine; readonly mark: Mark };
+}
+type Log = readonly Transaction[];
+
+const newest = (log: Log): readonly Gtid[] =>
+  [0, 1].flatMap((domain) => log.findLast(({ gtid }) => gtid.domain === domain)?.gtid ?? []);
+
+function positionOf(log: Log): MariadbPosition {
+  const openings = log.flatMap((transaction) => transaction.opening ?? []);
+  return {
+    ...{ engine: 'mariadb', dataId: DATA_ID, gtids: newest(log) },
+    ...{ lines: openings.map(({ line }) => line), marks: openings.map((one) => one.mark) },
+  };
+}
+
+const startsWith = (log: Log, start: Log): boolean => start.every((one, index) => log[index] === one);
+
+/** How two logs stand by what is in them. */
+function standing(a: Log, b: Log): Comparison {
+  if (startsWith(a, b)) return startsWith(b, a) ? 'equal' : 'ahead';
+  return startsWith(b, a) ? 'behind' : 'diverged';
+}
+
+/** What members do, one after the other. */
+const deeds = fc.array(
+  fc.record({
+    ...{ what: fc.constantFrom('write', 'receive', 'open', 'rewind'), many: fc.integer({ min: 1, max: 4 }) },
+    ...{ member: fc.nat(2), other: fc.nat(2), domain: fc.nat(1) },
+  }),
+  { maxLength: 40 },
+);
+type Deed = typeof deeds extends fc.Arbitrary<readonly (infer Each)[]> ? Each : never;
+
+/** The logs of three members. Whoever opened writes on, whoever opens after it, until it is rewound to another's log. */
+function logsAfter(done: readonly Deed[]): readonly Log[] {
+  const logs: Log[] = [[], [], []];
+  const writers = new Set([0]); // of the time before the first opening
+  let opened = 0n;
+  for (const { what, many, member, other, domain } of done) {
+    const [own, its] = [logs[member]!, logs[other]!];
+    const next = (of: number): Gtid => {
+      const { sequence } = newest(own).find((gtid) => gtid.domain === of) ?? { sequence: 0n };
+      return { domain: of, server: member, sequence: sequence + 1n };
+    };
+    if (what === 'write' && writers.has(member)) logs[member] = [...own, { gtid: next(domain) }];
+    if (what === 'receive' && !writers.has(member) && startsWith(its, own))
+      logs[member] = its.slice(0, own.length + many);
+    if (what === 'rewind' && member !== other) {
+      logs[member] = its;
+      writers.delete(member);
+    }
+    if (what === 'open') {
+      writers.add(member);
+      opened += 1n;
+      const line = { epoch: asEpoch(opened), server: member, from: newest(own) };
+      logs[member] = [...own, { gtid: next(0), opening: { line, mark: mark(opened, `of ${member}`) } }];
+    }
+  }
+  return logs;
+}
+
+describe('positions of MariaDB', () => {
+  const at = mariadbPosition;
+
+  it.each<[a: string, stands: Comparison, b: string]>([
+    ['0-1-100 1@', 'equal', '0-1-100 1@'],
+    ['0-1-101 1@', 'ahead', '0-1-100 1@'],
+    ['0-1-99 1@', 'behind', '0-1-100 1@'],
+    [' 1@', 'behind', '0-1-1 1@'],
+    ['0-1-100,7-1-1 1@', 'ahead', '0-1-100 1@'],
+    ['0-1-18446744073709551615 1@', 'ahead', '0-1-18446744073709551614 1@'],
+  ])('on one line %s is %s to %s', (a, stands, b) => {
+    expect(comparePositions(at(a), at(b))).toBe(stands);
+    expect(comparePositions(at(b), at(a))).toBe(OPPOSITE[stands]);
+  });
+
+  it.each([
+    ['two domains point in opposite directions', '0-1-100,1-1-7 1@', '0-1-101,1-1-6 1@'],
+    ['each has a domain that the other lacks', '0-1-100,1-1-7 1@', '0-1-100,2-1-7 1@'],
+    ['another server wrote the same number', '0-1-100 1@', '0-2-100 1@'],
+    ['another server wrote the same number of one domain', '0-1-100,1-1-7 1@', '0-1-101,1-2-7 1@'],
+    ['one went on past where the other opening left', '0-1-121 1@', '0-2-500 1@ 2@0-1-120'],
+    ['one stands where it left, by a transaction of another server', '0-3-120 1@', '0-2-500 1@ 2@0-1-120'],
+    ['one has a domain that did not exist yet where it left', '0-1-100,1-1-1 1@', '0-2-500 1@ 2@0-1-120'],
+    ['one went on in a single domain', '0-1-119,1-1-8 1@', '0-2-500,1-2-9 1@ 2@0-1-120,1-1-7'],
+    ['one went on past where the first of two left', '0-1-130 1@', '0-3-500 1@ 2@0-1-120 3@0-2-140'],
+    ['one has an opening that the other went past', '0-2-130 1@ 2@0-1-120', '0-3-500 1@ 3@0-1-125'],
+    ['an unseen first opening left before the other', '0-1-101 1@0-9-100', '0-9-111 2@0-9-110'],
+    ['an opening of one began elsewhere', '0-2-130 1@ 2@0-1-120', '0-2-130 1@ 2@0-1-119'],
+    ['an opening of one began behind another server', '0-2-130 1@ 2@0-1-120', '0-2-130 1@ 2@0-3-120'],
+  ])('are diverged where %s: %s and %s', (_, a, b) => {
+    expect(comparePositions(at(a), at(b))).toBe('diverged');
+    expect(comparePositions(at(b), at(a))).toBe('diverged');
+  });
+
+  it.each([
+    ['0-1-99 1@', '0-2-500 1@ 2@0-1-120'],
+    ['0-1-120 1@', '0-2-121 1@ 2@0-1-120'],
+    ['0-1-120 1@', '0-3-500 1@ 2@0-1-120 3@0-2-140'],
+    ['0-2-140 1@ 2@0-1-120', '0-3-500 1@ 2@0-1-120 3@0-2-140'],
+    ['0-9-30', '0-1-100 1@0-9-40'],
+    ['', '0-1-100 1@0-9-40'],
+    ['0-1-100 2@0-9-40', '0-1-200 1@ 2@0-9-40 3@0-1-100'],
+  ])('a log at %s, which had got no further than where the next opening began, is behind %s', (a, b) => {
+    expect(comparePositions(at(a), at(b))).toBe('behind');
+    expect(comparePositions(at(b), at(a))).toBe('ahead');
+  });
+
+  it('a log that goes on past another opening has diverged, though its number is the smaller one', () => {
+    expect(comparePositions(at('0-1-130 1@'), at('0-2-125 1@ 2@0-1-120'))).toBe('diverged');
+    expect(comparePositions(at('0-1-121 1@'), at('0-2-125 1@ 2@0-1-120'))).toBe('diverged');
+  });
+
+  it('what the leader of a line never wrote is another history, also where the numbers agree', () => {
+    expect(comparePositions(at('0-2-101 1:1@0-1-90'), at('0-1-105 1@0-1-90'))).toBe('diverged');
+    expect(comparePositions(at('0-2-107 1:1@0-1-90'), at('0-1-105 1@0-1-90'))).toBe('diverged');
+    expect(comparePositions(at('0-2-107 1:1@0-1-90'), at('0-2-107 1:1@0-1-90'))).toBe('diverged');
+    expect(comparePositions(at('0-2-90 1:1@0-2-90'), at('0-1-105 1@0-2-90'))).toBe('behind');
+  });
+
+  it('one without any opening is behind only where nothing was forgotten on the other side', () => {
+    const many = (count: number): string =>
+      `0-1-900 ${Array.from({ length: count }, (_, n) => `${n + 1}@0-1-${n + 100}`).join(' ')}`;
+    expect(comparePositions(at('0-1-50'), at(many(MOST_LINES - 1)))).toBe('behind');
+    expect(comparePositions(at('0-1-50'), at(many(MOST_LINES)))).toBe('diverged');
+  });
+
+  it('two openings of one epoch from one place are told apart by their marks', () => {
+    const a = at('0-2-150 1@ 2@0-1-120', [mark(1n, 'x'), mark(2n, 'one')]);
+    const b = at('0-2-151 1@ 2@0-1-120', [mark(1n, 'x'), mark(2n, 'another')]);
+    expect(comparePositions(a, b)).toBe('diverged');
+  });
+
+  it('other data, and another engine, is another history', () => {
+    expect(comparePositions({ ...at('0-1-1 1@'), dataId: '9' }, at('0-1-1 1@'))).toBe('diverged');
+    expect(comparePositions(at('0-1-1 1@'), position('1:1'))).toBe('diverged');
+    expect(comparePositions(position('1:1'), at('0-1-1 1@'))).toBe('diverged');
+  });
+
+  it('are taken for those of their own engine only', () => {
+    expect(ofEngine(at('0-1-1'), 'mariadb').gtids).toEqual([{ domain: 0, server: 1, sequence: 1n }]);
+    expect(() => ofEngine(at('0-1-1'), 'postgres')).toThrow(
+      'a position of mariadb, where one of postgres is due',
+    );
+  });
+
+  it('are compared as the logs stand by what is in them, whoever wrote, opened, received and was rewound', () => {
+    fc.assert(
+      fc.property(deeds, (done) => {
+        const logs = logsAfter(done);
+        for (const a of logs)
+          for (const b of logs) {
+            const stands = standing(a, b);
+            const [one, other] = [positionOf(a), positionOf(b)];
+            expect(comparePositions(one, other)).toBe(stands);
+            const ahead = stands === 'diverged' ? undefined : BigInt(a.length - b.length);
+            expect(logAhead(one, other)).toBe(ahead);
+          }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('are on one line where neither has an opening that the other lacks', () => {
+    expect(isOnSameLine(at('0-1-100'), at('0-1-7'))).toBe(true);
+    expect(isOnSameLine(at('0-2-130 1@ 2@0-1-120'), at('0-2-121 2@0-1-120'))).toBe(true);
+    expect(isOnSameLine(at('0-1-120 1@'), at('0-2-121 1@ 2@0-1-120'))).toBe(false);
+    expect(isOnSameLine(at('0-1-120 1@'), position('1:120'))).toBe(false);
+    expect(isOnSameLine(position('1:120'), at('0-1-120 1@'))).toBe(false);
+  });
+
+  it('are ahead by transactions, of all domains together', () => {
+    expect(logAhead(at('0-1-110,1-1-7 1@'), at('0-1-100,1-1-5 1@'))).toBe(12n);
+    expect(logAhead(at('0-1-100 1@'), at('0-1-110,1-1-7 1@'))).toBe(-17n);
+    expect(logAhead(at('0-2-125 1@ 2@0-1-120'), at('0-1-120 1@'))).toBe(5n);
+    expect(logAhead(at('0-2-125 1@ 2@0-1-120'), at('0-1-121 1@'))).toBeUndefined();
+    expect(logAhead(at('0-1-100 1@'), position('1:100'))).toBeUndefined();
+    expect(logAhead(position('1:100'), at('0-1-100 1@'))).toBeUndefined();
+  });
+
+  it('are shown as MariaDB writes them', () => {
+    expect(formatPosition(at('0-1-130,7-2-1 1@ 2@0-1-120'))).toBe('0-1-130,7-2-1');
+    expect(formatPosition(at(''))).toBe('nothing yet');
+  });
+});
+
+describe('transactions of MariaDB', () => {
+  it('are read and written without loss', () => {
+    fc.assert(
+      fc.property(gtids, (all) => {
+        expect(parseGtids(formatGtids(all))).toEqual(all);
+      }),
+    );
+  });
+
+  it('are read in the order of their domains, with or without blanks between them', () => {
+    expect(formatGtids(parseGtids('12-1-7, 2-3-100,\n0-1-5') ?? [])).toBe('0-1-5,2-3-100,12-1-7');
+    expect(parseGtids('')).toEqual([]);
+  });
+
+  it.each([
+    ...[' ', ',', '0-1', '0-1-', '0-1-2-3', '0--1-2', '-0-1-2', '0-1-2,', ',0-1-2', '0-1-2;1-1-3', '0 1 2'],
+    ...['a-1-2', '0-0x1-2', '0-1-1.5', '0-1-1e3', '0-1-2 1-1-3', '\u0661-1-2', '1/2A3B4C5D'],
+    ...['4294967296-1-1', '0-4294967296-1', '0-1-18446744073709551616', '0-1-100000000000000000000'],
+    ...['0-1-5,0-2-6', '1-1-1,0-1-5,1-2-9'], // twice the same domain
+  ])('are not read from %j', (text) => {
+    expect(parseGtids(text)).toBeUndefined();
+  });
+
+  it('are compared domain by domain, in whatever order they come', () => {
+    const [a, b] = [parseGtids('0-1-5,1-1-7') ?? [], parseGtids('0-1-5,1-1-8') ?? []];
+    expect(compareGtids([...a].reverse(), b)).toBe('behind');
+    expect(compareGtids([...a].reverse(), a)).toBe('equal');
+    expect(compareGtids([], [])).toBe('equal');
+  });
+});
+
 describe('S2: ancestry', () => {
   const openings = [opening(1n, 'a', '1:50'), opening(4n, 'b', '4:130<1@120')];
   it.each([
@@ -72,6 +314,24 @@ describe('S2: ancestry', () => {
     ['5:500<1@120,4@400', 'ahead'],
   ])('a log at %s stands %s to the newest opening', (at, expected) => {
     expect(rules.S2(position(at), openings)).toBe(expected);
+  });
+  it.each([
+    ['0-1-100 1@0-1-40', 'behind'],
+    ['0-1-120 1@0-1-40', 'behind'],
+    ['0-1-121 1@0-1-40', 'diverged'],
+    ['0-2-131 1@0-1-40 4@0-1-120', 'behind'],
+    ['0-2-500 1@0-1-40 4@0-1-120', 'behind'],
+    ['0-1-501 1@0-1-40 4@0-1-120 5@0-2-500', 'ahead'],
+  ])('of MariaDB, a log at %s stands %s to the newest opening', (at, expected) => {
+    const marks = [mark(1n, 'mark-1'), mark(4n, 'mark-4')];
+    const newestOne = mariadbPosition('0-2-130 1@0-1-40 4@0-1-120', marks);
+    const known = [{ ...opening(4n, 'b', '1:50'), position: newestOne }];
+    expect(rules.S2(mariadbPosition(at), known)).toBe(expected);
+    expect(rules.S2(mariadbPosition(at, [mark(1n, 'another')]), known)).toBe('diverged');
+  });
+  it('no epoch has a number of its own where an engine has no timelines', () => {
+    const known = [{ ...opening(4n, 'b', '1:50'), position: mariadbPosition('0-2-130 4@0-1-120') }];
+    expect(rules.S2_timeline(asEpoch(5n), known)).toBeUndefined();
   });
   it('a mark that no proved opening wrote is another history', () => {
     expect(rules.S2(position('1:100', [mark(9n, 'x')]), openings)).toBe('diverged');
@@ -96,7 +356,9 @@ describe('choosing', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(50), { minLength: 1, maxLength: 6 }), (lsns) => {
         const chosen = chooseMostAdvanced(lsns.map((lsn, i) => candidate(`m${i}`, `1:${lsn}`)));
-        expect(chosen.kind === 'chosen' && chosen.candidate.position.lsn).toBe(BigInt(Math.max(...lsns)));
+        expect(chosen.kind === 'chosen' && ofEngine(chosen.candidate.position, 'postgres').lsn).toBe(
+          BigInt(Math.max(...lsns)),
+        );
       }),
     );
   });

@@ -1,7 +1,7 @@
 // A canary proves only what was true when it was started, and both kinds must come back.
 import { describe, expect, it } from 'vitest';
 import { asMonotonic } from '#core/brand.js';
-import { canaryAt, noCanaries, silentMs } from '#agent/engines/postgres/canary.js';
+import { canaryAt, noCanaries, silentMs } from '#agent/engines/canary.js';
 
 const at = asMonotonic;
 

@@ -13,7 +13,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { asEpoch, asMonotonic } from '#core/brand.js';
 import type { ProvedOpening } from '#core/plan.js';
-import type { Fork, Mark, Position } from '#core/position.js';
+import type { Mark } from '#core/position.js';
+import type { Fork, PostgresPosition } from '#core/positions/postgres.js';
 import { runAsOwner } from '#agent/engines/postgres/as-owner.js';
 import { divergenceOf } from '#agent/engines/postgres/divergence.js';
 import { moveAside, ownFiles, putBack } from '#agent/engines/postgres/own-files.js';
@@ -23,7 +24,12 @@ import type { Server } from '#agent/engines/postgres/server.js';
 const mark = (epoch: number, text = `mark ${epoch}`): Mark => ({ epoch: asEpoch(BigInt(epoch)), mark: text });
 const fork = (timeline: number, end: bigint): Fork => ({ timeline, end });
 
-function position(timeline: number, lsn: bigint, forks: readonly Fork[], marks: readonly Mark[]): Position {
+function position(
+  timeline: number,
+  lsn: bigint,
+  forks: readonly Fork[],
+  marks: readonly Mark[],
+): PostgresPosition {
   return { engine: 'postgres', dataId: '1', timeline, lsn, forks, marks };
 }
 

@@ -13,13 +13,13 @@ import { deadlineOf, onClock, readClocks } from '#agent/adapters/guard/instants.
 import { launchGuard, logFileOf } from '#agent/adapters/guard/launch.js';
 import { type Link, createLink } from '#agent/adapters/guard/link.js';
 import { type SentOrder, VERSION, isSameOrder } from '#agent/adapters/guard/messages.js';
-import type { PostgresConfig } from '#agent/config.js';
+import type { AgentConfig } from '#agent/config.js';
 import type { Guard, GuardEvent, GuardOrder } from '#agent/ports/guard.js';
 import type { Log } from '#agent/ports/log.js';
 
 export interface GuardDeps {
   readonly stateDir: string;
-  readonly engine: PostgresConfig;
+  readonly engine: Pick<AgentConfig['engine'], 'kind' | 'dataDir'>;
   /** F, asked with each order: the cluster's profile may change. */
   readonly fenceMs: () => DurationMs;
   readonly now: () => MonotonicMs;

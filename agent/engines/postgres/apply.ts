@@ -2,8 +2,8 @@
  * How far received log is applied, and what holds it up. The startup process applies; its wait event tells whether it has come to
  * the end of the log it has or waits for a session that reads what the log wants to change.
  */
-import { parseLsn } from '#core/position.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { parseLsn } from '#core/positions/postgres.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { neutralize, readSettings, reload } from '#agent/engines/postgres/settings.js';
 

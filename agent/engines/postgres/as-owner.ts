@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { since } from '#core/brand.js';
-import type { Owner } from '#agent/engines/postgres/durable-files.js';
+import type { Owner } from '#agent/engines/durable-files.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 const KILLED_WITHIN_MS = 5_000;

@@ -4,8 +4,9 @@
  * signalled, then slept, and then is seen where it sleeps, it has taken them up; a checkpoint under way is not waited for.
  */
 import { readFileSync } from 'node:fs';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
-import { type ProcessId, findPostmaster, readProcess, signal } from '#agent/engines/postgres/processes.js';
+import type { Bounds } from '#agent/engines/bounds.js';
+import { type ProcessId, readProcess, signal } from '#agent/engines/process-table.js';
+import { findPostmaster } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 const LOOK_EVERY_MS = 2;

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TanistError } from '#core/errors.js';
-import { parseLsn } from '#core/position.js';
+import { parseLsn } from '#core/positions/postgres.js';
 
 export interface ControlFile {
   /** The system identifier, decimal. */

@@ -5,7 +5,7 @@
  */
 import { type Durability, NO_ACKNOWLEDGEMENTS } from '#core/durability.js';
 import { TanistError } from '#core/errors.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { takesUpSettings } from '#agent/engines/postgres/checkpointer.js';
 import type { Original } from '#agent/engines/postgres/originals.js';
 import type { Server } from '#agent/engines/postgres/server.js';

@@ -10,7 +10,7 @@ import type { PlanMember } from '#core/plan.js';
 import type { Finding } from '#core/report.js';
 import type { PostgresConfig } from '#agent/config.js';
 import type { ActionResult, Engine, EngineAction, EngineTimings } from '#agent/ports/engine.js';
-import { type Bounds, boundBy } from '#agent/engines/postgres/bounds.js';
+import { type Bounds, boundBy } from '#agent/engines/bounds.js';
 import { isBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import { check } from '#agent/engines/postgres/check.js';
 import { checkpoint } from '#agent/engines/postgres/checkpoint.js';

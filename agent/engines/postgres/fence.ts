@@ -6,16 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionResult } from '#agent/ports/engine.js';
 import { isBootClosed, layBootClosed } from '#agent/engines/postgres/boot-closed.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
-import {
-  type ServerProcess,
-  findOrphans,
-  findPostmaster,
-  isAlive,
-  readProcess,
-  serverProcesses,
-  signal,
-} from '#agent/engines/postgres/processes.js';
+import type { Bounds } from '#agent/engines/bounds.js';
+import { type ServerProcess, isAlive, readProcess, signal } from '#agent/engines/process-table.js';
+import { findOrphans, findPostmaster, serverProcesses } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 /** Shares of the time for asking, for a stop in order, and for a stop at once; what is left is for SIGKILL. */

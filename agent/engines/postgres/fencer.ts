@@ -7,17 +7,12 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MonotonicMs } from '#core/brand.js';
 import { isBootClosed } from '#agent/engines/postgres/boot-closed.js';
-import { boundBy } from '#agent/engines/postgres/bounds.js';
+import { boundBy } from '#agent/engines/bounds.js';
 import { DATABASE_STATE, readDatabaseState } from '#agent/engines/postgres/control-file.js';
 import { fence } from '#agent/engines/postgres/fence.js';
-import { createMemos } from '#agent/engines/postgres/memos.js';
-import {
-  type ProcessId,
-  type ServerProcess,
-  findPostmaster,
-  isChild,
-  serverProcesses,
-} from '#agent/engines/postgres/processes.js';
+import { createMemos } from '#agent/engines/memos.js';
+import { type ProcessId, type ServerProcess } from '#agent/engines/process-table.js';
+import { findPostmaster, isChild, serverProcesses } from '#agent/engines/postgres/processes.js';
 import type { Fencer } from '#agent/ports/fencer.js';
 import type { Log } from '#agent/ports/log.js';
 

@@ -2,8 +2,8 @@
 import { open } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
 import { type PlanMember, databaseAddress } from '#core/plan.js';
-import { formatLsn } from '#core/position.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { formatLsn } from '#core/positions/postgres.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { conninfo } from '#agent/engines/postgres/conninfo.js';
 import { dropReservations } from '#agent/engines/postgres/lineage.js';
 import { SEGMENT_NAME, segmentOf, segmentOfName } from '#agent/engines/postgres/log-files.js';

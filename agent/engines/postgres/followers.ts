@@ -5,7 +5,7 @@
  * `available` and `strict` (S6). So a server counts only while it confirms: it does so at once, and every look writes some log (the canary).
  */
 import { type MonotonicMs, since } from '#core/brand.js';
-import { parseLsn } from '#core/position.js';
+import { parseLsn } from '#core/positions/postgres.js';
 import type { Connection } from '#agent/engines/postgres/connection.js';
 
 /** A report must not grow with whatever connects. */

@@ -9,7 +9,7 @@ import {
   jumpOf,
   MOST_NAMED,
 } from '#core/identifiers.js';
-import { type Bounds, awaitWithin } from '#agent/engines/postgres/bounds.js';
+import { type Bounds, awaitWithin } from '#agent/engines/bounds.js';
 import { type OwnSession, openSession } from '#agent/engines/postgres/connection.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 

@@ -1,6 +1,6 @@
 /** What lies in a leader's data that a failover, or the care itself, would not leave as it is. */
 import type { Finding, LoweredSessions } from '#core/report.js';
-import { type Bounds, Interrupted } from '#agent/engines/postgres/bounds.js';
+import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
 import type { Facts } from '#agent/engines/postgres/inspect-facts.js';
 import { readLowered } from '#agent/engines/postgres/lowered.js';
 import { inOwnSession } from '#agent/engines/postgres/own-session.js';

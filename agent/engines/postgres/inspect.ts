@@ -6,7 +6,7 @@ import { access, constants } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
 import type { Finding } from '#core/report.js';
-import { type Bounds, awaitWithin } from '#agent/engines/postgres/bounds.js';
+import { type Bounds, awaitWithin } from '#agent/engines/bounds.js';
 import { check } from '#agent/engines/postgres/check.js';
 import { compareWithLeader } from '#agent/engines/postgres/inspect-comparison.js';
 import { readFacts } from '#agent/engines/postgres/inspect-facts.js';

@@ -11,8 +11,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { ProvedOpening } from '#core/plan.js';
-import { type Fork, parseLsn } from '#core/position.js';
-import { type Owner, removeDurably, writeDurably } from '#agent/engines/postgres/durable-files.js';
+import { ofEngine } from '#core/position.js';
+import { type Fork, parseLsn } from '#core/positions/postgres.js';
+import { type Owner, removeDurably, writeDurably } from '#agent/engines/durable-files.js';
 
 const MOST_RESERVED = 10_000;
 const RESERVED = '# tanist: this number is reserved';
@@ -59,7 +60,9 @@ export async function reserveUpTo(
   if (timeline - own > MOST_RESERVED)
     throw new TanistError('ENGINE_FAILED', `timeline ${timeline} is too far above ${own}`);
   const ancestors = new Set([own, ...forksOf(logDir, own).map((fork) => fork.timeline)]);
-  const lineages = new Map(openings.map((opening) => [opening.position.timeline, opening.lineage]));
+  const lineages = new Map(
+    openings.map(({ position, lineage }) => [ofEngine(position, 'postgres').timeline, lineage]),
+  );
   const missing = range(2, timeline - 1).filter((number) => readLineage(logDir, number) === undefined);
   await Promise.all(
     missing.map((number) => {

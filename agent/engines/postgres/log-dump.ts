@@ -7,8 +7,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { TanistError } from '#core/errors.js';
-import { formatLsn, type Position } from '#core/position.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { type PostgresPosition, formatLsn } from '#core/positions/postgres.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import {
   ENDS_OF_LOG,
   lineOf,
@@ -27,7 +27,7 @@ export interface LogFiles {
 /** Of the log of a member that stands at `own`, from one place to another; rejects when any of it cannot be read. */
 export async function* readLog(
   files: LogFiles,
-  own: Pick<Position, 'timeline' | 'forks'>,
+  own: Pick<PostgresPosition, 'timeline' | 'forks'>,
   from: bigint,
   to: bigint,
   bounds: Bounds,
@@ -77,7 +77,7 @@ interface Stretch {
  */
 function* stretches(
   { logDir, sizes }: LogFiles,
-  { timeline, forks }: Pick<Position, 'timeline' | 'forks'>,
+  { timeline, forks }: Pick<PostgresPosition, 'timeline' | 'forks'>,
   from: bigint,
   to: bigint,
 ): Generator<Stretch> {

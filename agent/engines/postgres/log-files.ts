@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, readSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { formatLsn, parseLsn, type Position } from '#core/position.js';
+import { type PostgresPosition, formatLsn, parseLsn } from '#core/positions/postgres.js';
 import { hex8 } from '#agent/engines/postgres/lineage.js';
 
 /** Sizes are settled by initdb and by the build: 16 MB and 8 kB as a rule. */
@@ -32,7 +32,7 @@ export const segmentOfName = (name: string, sizes: Sizes): bigint =>
 /** A file carries the newest line that had begun before its end: that is the one recovery looks for. */
 export function lineOf(
   segment: bigint,
-  { timeline, forks }: Pick<Position, 'timeline' | 'forks'>,
+  { timeline, forks }: Pick<PostgresPosition, 'timeline' | 'forks'>,
   sizes: Sizes,
 ): number {
   const begun = forks.filter((fork) => segmentOf(fork.end, sizes) > segment);

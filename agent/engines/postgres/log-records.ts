@@ -2,7 +2,7 @@
  * Records of the log (WAL) as pg_waldump describes them. Its words differ from version to version: 14 and 15 say `off 3`, 16 and newer
  * `off: 3` and `old_off: 3`. Only what a salvage needs is read: who committed what when, and which pages of which relations were touched.
  */
-import { parseLsn } from '#core/position.js';
+import { parseLsn } from '#core/positions/postgres.js';
 
 export interface LogRecord {
   /** Where it starts, and where the one before it does. */

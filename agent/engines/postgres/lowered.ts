@@ -5,7 +5,7 @@
  */
 import { LONG_AGO, since } from '#core/brand.js';
 import { type LoweredSessions, NOBODY_LOWERED } from '#core/report.js';
-import { boundBy } from '#agent/engines/postgres/bounds.js';
+import { boundBy } from '#agent/engines/bounds.js';
 import type { Connection } from '#agent/engines/postgres/connection.js';
 import { inOwnSession } from '#agent/engines/postgres/own-session.js';
 import type { Server } from '#agent/engines/postgres/server.js';

@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
-import { type Fork, formatLsn, parseLsn, type Position } from '#core/position.js';
-import { boundBy } from '#agent/engines/postgres/bounds.js';
-import { give, syncFolder } from '#agent/engines/postgres/durable-files.js';
+import { type PostgresPosition, type Fork, formatLsn, parseLsn } from '#core/positions/postgres.js';
+import { boundBy } from '#agent/engines/bounds.js';
+import { give, syncFolder } from '#agent/engines/durable-files.js';
 import { lineOf, segmentName, segmentOf, type Sizes } from '#agent/engines/postgres/log-files.js';
 import { askLeader, type LeaderLog } from '#agent/engines/postgres/rewind-leader.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -25,7 +25,7 @@ const ASK_EVERY_MS = 500;
 
 export interface NeededLog {
   /** Of the leader. */
-  readonly line: Position;
+  readonly line: PostgresPosition;
   /** Where recovery begins to read. */
   readonly redo: bigint;
   /** What the leader's files hold before this, a copy made from now on holds too. */
@@ -38,9 +38,9 @@ export interface NeededLog {
  */
 export async function keepLog(
   server: Server,
-  own: Position,
+  own: PostgresPosition,
   { checkpoint, divergence }: { readonly checkpoint: Fork; readonly divergence: Fork },
-  line: Position,
+  line: PostgresPosition,
   leaderLog: LeaderLog,
 ): Promise<NeededLog> {
   const sizes = await server.facts();
@@ -131,7 +131,7 @@ async function askUntilAnswered(
 }
 
 /** Where recovery from a checkpoint begins to read, which may be minutes before its record. */
-async function redoOf(server: Server, own: Position, { end }: Fork, sizes: Sizes): Promise<bigint> {
+async function redoOf(server: Server, own: PostgresPosition, { end }: Fork, sizes: Sizes): Promise<bigint> {
   const timeline = lineOf(segmentOf(end, sizes), own, sizes);
   const place = [`--path=${server.logDir}`, `--timeline=${timeline}`, `--start=${formatLsn(end)}`];
   const options = { env: { LC_ALL: 'C', PATH: process.env['PATH'] }, timeout: READ_WITHIN_MS };
@@ -163,7 +163,7 @@ async function layDurably(
   await rename(beside, join(server.logDir, name));
 }
 
-const nameOn = (line: Position, segment: bigint, sizes: Sizes): string =>
+const nameOn = (line: PostgresPosition, segment: bigint, sizes: Sizes): string =>
   segmentName(lineOf(segment, line, sizes), segment, sizes);
 
 /** Those that hold the bytes from one position to before another. */

@@ -4,20 +4,22 @@
  * Beyond the canary, nothing here changes the server.
  */
 import { type MonotonicMs, LONG_AGO, after, asDuration, latest, since } from '#core/brand.js';
-import type { Mark, Position } from '#core/position.js';
+import type { Mark } from '#core/position.js';
+import type { PostgresPosition } from '#core/positions/postgres.js';
 import type { DatabaseRole, DatabaseState } from '#core/report.js';
 import type { EngineEvent, EngineTimings } from '#agent/ports/engine.js';
 import { isBootClosed } from '#agent/engines/postgres/boot-closed.js';
-import { LOGIN_EVERY, canaryAt, noCanaries, silentMs } from '#agent/engines/postgres/canary.js';
+import { LOGIN_EVERY, canaryAt, noCanaries, silentMs } from '#agent/engines/canary.js';
 import { type Answer, NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { watchFollowers } from '#agent/engines/postgres/followers.js';
 import { watchLowered } from '#agent/engines/postgres/lowered.js';
 import { readMarks } from '#agent/engines/postgres/marks.js';
 import { positionOf } from '#agent/engines/postgres/position.js';
-import { type WatchedProcess, watchProcess } from '#agent/engines/postgres/processes.js';
+import { type WatchedProcess, watchProcess } from '#agent/engines/process-table.js';
+import { findPostmaster, serverProcesses } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { type Status, readStatus } from '#agent/engines/postgres/status.js';
-import { watchPostmaster } from '#agent/engines/postgres/watch-postmaster.js';
+import { watchServer } from '#agent/engines/watch-server.js';
 
 /**
  * With a session, a death is told by the session's end, and ticks are for the rest; it ends a moment before the postmaster has quite
@@ -56,7 +58,15 @@ export interface Observer {
 export function createObserver(server: Server, emit: (event: EngineEvent) => void): Observer {
   const { connection, dataDir, now } = server;
   const lowered = watchLowered(server);
-  const watch = watchPostmaster(server, onFound, onChange);
+  const watch = watchServer(
+    {
+      ...server,
+      findMain: () => findPostmaster(dataDir),
+      isEmpty: () => serverProcesses(dataDir).length === 0,
+    },
+    onFound,
+    onChange,
+  );
   let timings: EngineTimings = { heartbeatMs: asDuration(250), canaryTimeoutMs: asDuration(1000) };
   let timer: NodeJS.Timeout | undefined;
   let beatAt = LONG_AGO;
@@ -69,7 +79,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   /** When the look began that what is known now comes from. */
   let knownAt = now();
   let status: Status | undefined;
-  let position: Position | undefined;
+  let position: PostgresPosition | undefined;
   let dataId = '';
   let seldom: Seldom = { of: '', readAt: LONG_AGO, marks: [] };
   let followers: readonly string[] = [];
@@ -110,7 +120,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
       watchReceiver(undefined);
       void look();
     }
-    if (watch.postmaster() !== undefined && !connection.isReady()) void reconnect();
+    if (watch.main() !== undefined && !connection.isReady()) void reconnect();
     tell(false);
   }
 
@@ -187,7 +197,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
 
   function look(): Promise<void> {
     // Whoever let us in may be up since the last tick.
-    if (watch.postmaster() === undefined) watch.tick();
+    if (watch.main() === undefined) watch.tick();
     looking ??= lookNow().finally(() => (looking = undefined));
     return looking;
   }
@@ -232,7 +242,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
   }
 
   function stateNow(): DatabaseState {
-    if (watch.postmaster() === undefined) return watch.ending();
+    if (watch.main() === undefined) return watch.ending();
     if (silentMs(canaries, now()) > timings.canaryTimeoutMs) return 'hung';
     return mood === 'serving' ? 'running' : mood === 'changing' ? 'starting' : 'unknown';
   }
@@ -257,7 +267,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     const isClosed = state === 'running' && role === 'replica' && bootClosed;
     emit({
       kind: 'observed',
-      at: watch.postmaster() === undefined ? watch.lookedAt() : knownAt,
+      at: watch.main() === undefined ? watch.lookedAt() : knownAt,
       observation: {
         ...{ state, role, streaming, upstream, followers: receiving, processesGone, bootClosed, position },
         ...{ dataId, lowered: lowered.known(), copying: server.copying, salvaged: server.salvaged },

@@ -6,11 +6,12 @@
 import { rm } from 'node:fs/promises';
 import type { MonotonicMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
-import { type Position, comparePositions, formatLsn, formatPosition } from '#core/position.js';
+import { ofEngine, formatPosition } from '#core/position.js';
+import { type PostgresPosition, comparePostgres, formatLsn } from '#core/positions/postgres.js';
 import type { ActionResult, EngineAction } from '#agent/ports/engine.js';
 import { type Apply, applyUntil, readApply } from '#agent/engines/postgres/apply.js';
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { applyDurability, prepareDurability } from '#agent/engines/postgres/durability.js';
 import { type Jump, prepareJump } from '#agent/engines/postgres/identifiers.js';
 import { readLineage, reserveUpTo } from '#agent/engines/postgres/lineage.js';
@@ -51,7 +52,8 @@ async function openWith(
   jump: Jump | undefined,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
   const before = await readStatus(server, false, bounds.left());
-  const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
+  const least = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
+  const atLeast = least && ofEngine(least, 'postgres');
   if (before.closed) {
     if (atLeast !== undefined) await awaitApplied(server, atLeast, bounds);
     if (jump !== undefined) await holdWrites(server, bounds);
@@ -85,7 +87,7 @@ async function openWith(
 }
 
 /** All that the plan counts on must be applied here. What was received beyond that is applied by the promotion. */
-async function awaitApplied(server: Server, atLeast: Position, bounds: Bounds): Promise<void> {
+async function awaitApplied(server: Server, atLeast: PostgresPosition, bounds: Bounds): Promise<void> {
   const isDone = (apply: Apply): boolean => apply.applied >= atLeast.lsn;
   if (!(await applyUntil(server, bounds.within(bounds.left() * 0.8), LOOK_EVERY_MS, isDone))) {
     const { applied } = await readApply(server, bounds.left());
@@ -100,8 +102,8 @@ async function awaitApplied(server: Server, atLeast: Position, bounds: Bounds): 
   );
 }
 
-function requireReached(position: Position, atLeast: Position): void {
-  const stands = comparePositions({ ...position, marks: [] }, { ...atLeast, marks: [] });
+function requireReached(position: PostgresPosition, atLeast: PostgresPosition): void {
+  const stands = comparePostgres({ ...position, marks: [] }, { ...atLeast, marks: [] });
   if (stands === 'ahead' || stands === 'equal') return;
   throw new TanistError(
     'ENGINE_FAILED',

@@ -3,7 +3,7 @@
  * server that keeps it waiting passes for hung.
  */
 import { TanistError } from '#core/errors.js';
-import { type Bounds, Interrupted, awaitWithin } from '#agent/engines/postgres/bounds.js';
+import { type Bounds, Interrupted, awaitWithin } from '#agent/engines/bounds.js';
 import { type Connection, createConnection } from '#agent/engines/postgres/connection.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 

@@ -6,9 +6,10 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { comparePositions, formatLsn, formatPosition, type Position } from '#core/position.js';
+import { ofEngine, formatPosition } from '#core/position.js';
+import { comparePostgres, type PostgresPosition, formatLsn } from '#core/positions/postgres.js';
 import type { TailAnswer, TailChunk, TailRequest } from '#agent/ports/engine.js';
-import { boundBy } from '#agent/engines/postgres/bounds.js';
+import { boundBy } from '#agent/engines/bounds.js';
 import { NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { forksOf, historyFile, newestLine, readLineage } from '#agent/engines/postgres/lineage.js';
 import {
@@ -32,7 +33,8 @@ const LOOK_EVERY_MS = 20;
 const ANSWERS_WITHIN_MS = 5_000;
 const READ_WITHIN_MS = 60_000;
 
-export async function readTail(server: Server, { from }: TailRequest): Promise<TailAnswer> {
+export async function readTail(server: Server, request: TailRequest): Promise<TailAnswer> {
+  const from = ofEngine(request.from, 'postgres');
   const refuse = (text: string): TailAnswer => ({ kind: 'refused', text });
   const { dataId, ...sizes } = await server.facts();
   if (from.dataId !== dataId) return refuse(`this is data ${dataId}, not ${from.dataId}`);
@@ -41,8 +43,13 @@ export async function readTail(server: Server, { from }: TailRequest): Promise<T
   const timeline = newestLine(server.logDir, (await server.controlFile()).timeline);
   const forks = forksOf(server.logDir, timeline);
   // Marks need no look: where the lines of history agree and one contains the other's end, so do the marks in it.
-  const here: Position = { ...from, timeline, forks, lsn: timeline === from.timeline ? from.lsn : MAX_LSN };
-  const stands = comparePositions(from, here);
+  const here: PostgresPosition = {
+    ...from,
+    timeline,
+    forks,
+    lsn: timeline === from.timeline ? from.lsn : MAX_LSN,
+  };
+  const stands = comparePostgres(from, here);
   if (stands !== 'equal' && stands !== 'behind')
     return refuse(`timeline ${timeline} of this log does not contain the position asked for`);
   // The two logs must join: a page that has been recycled since would look like the end.
@@ -89,8 +96,8 @@ async function mayGrow(server: Server): Promise<boolean> {
 
 async function* files(
   server: Server,
-  from: Position,
-  atLeast: Position,
+  from: PostgresPosition,
+  atLeast: PostgresPosition,
   sizes: Sizes,
 ): AsyncGenerator<TailChunk> {
   for (let timeline = from.timeline + 1; timeline <= atLeast.timeline; timeline += 1) {

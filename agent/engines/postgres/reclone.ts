@@ -12,12 +12,13 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
-import { formatLsn, formatPosition, parseLsn, type Position } from '#core/position.js';
+import { ofEngine, formatPosition } from '#core/position.js';
+import { type PostgresPosition, formatLsn, parseLsn } from '#core/positions/postgres.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import { applyUntil, isAtEndOfLog } from '#agent/engines/postgres/apply.js';
 import { takeBaseBackup } from '#agent/engines/postgres/base-backup.js';
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
-import { type Bounds, Interrupted } from '#agent/engines/postgres/bounds.js';
+import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
 import { readControlFile } from '#agent/engines/postgres/control-file.js';
 import { divergenceOf } from '#agent/engines/postgres/divergence.js';
 import { endOrphans } from '#agent/engines/postgres/fence.js';
@@ -115,7 +116,7 @@ async function saved(
   server: Server,
   { leader, openings, salvageWaived }: Recloning,
   bounds: Bounds,
-): Promise<Position | undefined> {
+): Promise<PostgresPosition | undefined> {
   const opening = openings.at(-1);
   if (opening === undefined) throw new TanistError('ENGINE_FAILED', 'no opening is known to follow');
   try {
@@ -154,7 +155,7 @@ async function requireWhole(
   server: Server,
   copy: string,
   { leader, source, openings }: Recloning,
-  own: Position | undefined,
+  own: PostgresPosition | undefined,
 ): Promise<void> {
   const opening = openings.at(-1);
   const control = await readControlFile(copy, server.binDir());
@@ -169,7 +170,7 @@ async function requireWhole(
   const newest = isOpen ? line : Math.max(line, control.timeline);
   const end = isOpen || startsAt > control.recoversTo ? startsAt : control.recoversTo;
   const required = requiredOf(own, openings);
-  const { timeline, lsn } = opening.position;
+  const { timeline, lsn } = ofEngine(opening.position, 'postgres');
   if (newest !== timeline || end < lsn || end < required)
     throw new TanistError(
       'ENGINE_FAILED',
@@ -178,7 +179,7 @@ async function requireWhole(
 }
 
 /** How far its own log goes along with the leader's. */
-function requiredOf(own: Position | undefined, openings: readonly ProvedOpening[]): bigint {
+function requiredOf(own: PostgresPosition | undefined, openings: readonly ProvedOpening[]): bigint {
   if (own === undefined) return 0n;
   const stands = S2_ancestry(own, openings);
   return stands === 'behind' || stands === 'equal' ? own.lsn : (divergenceOf(own, openings)?.end ?? 0n);

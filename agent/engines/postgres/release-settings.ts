@@ -5,7 +5,7 @@
  */
 import type { PlanMember } from '#core/plan.js';
 import { AUTO_CONF, entriesOf, readAutoConf, writeAutoConf } from '#agent/engines/postgres/auto-conf.js';
-import { type Bounds, awaitWithin } from '#agent/engines/postgres/bounds.js';
+import { type Bounds, awaitWithin } from '#agent/engines/bounds.js';
 import { conninfoFor } from '#agent/engines/postgres/follow.js';
 import {
   NEUTRAL,

@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
 import { dropBootClosed } from '#agent/engines/postgres/boot-closed.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { releaseDurability } from '#agent/engines/postgres/durability.js';
 import { awaitLog } from '#agent/engines/postgres/follow.js';
 import { dropReservations } from '#agent/engines/postgres/lineage.js';

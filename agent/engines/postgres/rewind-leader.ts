@@ -5,9 +5,10 @@
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
-import { parseLsn } from '#core/position.js';
+import { ofEngine } from '#core/position.js';
+import { parseLsn } from '#core/positions/postgres.js';
 import { runAsOwner } from '#agent/engines/postgres/as-owner.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { SESSION_OPTIONS } from '#agent/engines/postgres/connection.js';
 import { conninfo } from '#agent/engines/postgres/conninfo.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -58,7 +59,7 @@ export async function readLeader(
     await askLeader(server, leader, [ASK], bounds.within(ANSWER_WITHIN_MS)),
   ) as Answer;
   const { dataId } = await server.facts();
-  const { timeline } = opening.position;
+  const { timeline } = ofEngine(opening.position, 'postgres');
   const end = parseLsn(answer.end ?? '');
   if (answer.dataId !== dataId) throw notTheLeader(leader, `it is data ${answer.dataId}, not ${dataId}`);
   if (answer.closed || answer.file === null || end === undefined)

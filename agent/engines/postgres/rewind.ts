@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import { since } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
-import { formatLsn, formatPosition, type Position } from '#core/position.js';
+import { ofEngine, formatPosition } from '#core/position.js';
+import { type PostgresPosition, formatLsn } from '#core/positions/postgres.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import { applyUntil, isAtEndOfLog } from '#agent/engines/postgres/apply.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { divergenceOf } from '#agent/engines/postgres/divergence.js';
 import { keepLog } from '#agent/engines/postgres/needed-log.js';
 import { rehearseRewind } from '#agent/engines/postgres/pg-rewind.js';
@@ -59,7 +60,13 @@ export async function rewind(
   const checkpoint = await rehearseRewind(server, leader, divergence, bounds);
   phases.end('rehearsedMs');
   const leaderLog = await readLeader(server, leader, opening, bounds);
-  const needed = await keepLog(server, own, { checkpoint, divergence }, opening.position, leaderLog);
+  const needed = await keepLog(
+    server,
+    own,
+    { checkpoint, divergence },
+    ofEngine(opening.position, 'postgres'),
+    leaderLog,
+  );
   bounds.check();
   phases.end('keptMs');
   await rewriteData(server, leader, needed);
@@ -104,7 +111,7 @@ async function requireRewindable(server: Server): Promise<void> {
 }
 
 /** What there is of the log is all applied, so that pg_rewind, which goes by what is applied, sees all of it. */
-async function readOwn(server: Server, bounds: Bounds): Promise<Position> {
+async function readOwn(server: Server, bounds: Bounds): Promise<PostgresPosition> {
   await start(server, bounds);
   if (!(await applyUntil(server, bounds, LOOK_EVERY_MS, isAtEndOfLog)))
     throw new TanistError('ENGINE_FAILED', 'its own log is not applied to its end yet');

@@ -4,8 +4,8 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Fork, formatLsn, type Position } from '#core/position.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import { type PostgresPosition, type Fork, formatLsn } from '#core/positions/postgres.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { type Changes, gatherChanges } from '#agent/engines/postgres/log-changes.js';
 import { type LogFiles, readLog } from '#agent/engines/postgres/log-dump.js';
 import { lineOf, segmentName, segmentOf } from '#agent/engines/postgres/log-files.js';
@@ -21,7 +21,7 @@ export interface Found {
 
 export async function findChanges(
   files: LogFiles,
-  own: Position,
+  own: PostgresPosition,
   { end }: Fork,
   bounds: Bounds,
 ): Promise<Found> {
@@ -83,7 +83,7 @@ interface Start {
  */
 async function findStart(
   files: LogFiles,
-  own: Position,
+  own: PostgresPosition,
   end: bigint,
   committed: readonly number[],
   bounds: Bounds,
@@ -120,7 +120,7 @@ const FIRST_REACH = 1n << 18n;
  * How far back the log is there, at most so far; of older files the whole, for one that was left before it was full ends in nothing that could be
  * read from its midst.
  */
-function startWithin({ logDir, sizes }: LogFiles, own: Position, end: bigint, reach: bigint): bigint {
+function startWithin({ logDir, sizes }: LogFiles, own: PostgresPosition, end: bigint, reach: bigint): bigint {
   const wanted = end > reach ? end - reach : 0n;
   let start = end;
   while (start > wanted) {

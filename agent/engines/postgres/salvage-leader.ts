@@ -5,7 +5,7 @@
 import type { RowValues } from '#core/salvage.js';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import type { Place } from '#agent/engines/postgres/log-changes.js';
 import { isOlder } from '#agent/engines/postgres/log-records.js';
 import { askLeader } from '#agent/engines/postgres/rewind-leader.js';

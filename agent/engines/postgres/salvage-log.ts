@@ -3,7 +3,7 @@ import { constants, readdirSync } from 'node:fs';
 import { copyFile, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { type Fork, formatLsn, type Position } from '#core/position.js';
+import { type PostgresPosition, type Fork, formatLsn } from '#core/positions/postgres.js';
 import { historyFile } from '#agent/engines/postgres/lineage.js';
 import { SEGMENT_NAME, segmentName, segmentOf, type Sizes } from '#agent/engines/postgres/log-files.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -11,7 +11,7 @@ import type { Server } from '#agent/engines/postgres/server.js';
 /** Into a folder that is there; answers their names. */
 export async function copyLog(
   { logDir }: Server,
-  position: Position,
+  position: PostgresPosition,
   divergence: Fork,
   sizes: Sizes,
   folder: string,
@@ -22,7 +22,7 @@ export async function copyLog(
 }
 
 /** On whatever of its lines, from the file that holds the point of divergence on. */
-function filesOf(logDir: string, position: Position, divergence: Fork, sizes: Sizes): string[] {
+function filesOf(logDir: string, position: PostgresPosition, divergence: Fork, sizes: Sizes): string[] {
   const first = segmentOf(divergence.end, sizes);
   const last = segmentOf(position.lsn - 1n, sizes);
   const lines = [...position.forks.map((fork) => fork.timeline), position.timeline];

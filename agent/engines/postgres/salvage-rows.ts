@@ -2,7 +2,7 @@
 import type { ClientBase } from 'pg';
 import type { PlanMember } from '#core/plan.js';
 import type { TableSalvage } from '#core/salvage.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { openSession } from '#agent/engines/postgres/connection.js';
 import type { Changes, Place, Removed } from '#agent/engines/postgres/log-changes.js';
 import type { Found } from '#agent/engines/postgres/salvage-changes.js';

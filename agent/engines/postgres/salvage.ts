@@ -9,10 +9,11 @@ import { mkdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
-import { type Fork, formatLsn, formatPosition, type Position } from '#core/position.js';
+import { formatPosition } from '#core/position.js';
+import { type PostgresPosition, type Fork, formatLsn } from '#core/positions/postgres.js';
 import { RECORD_FILE, type SalvageRecord } from '#core/salvage.js';
-import { type Bounds, Interrupted } from '#agent/engines/postgres/bounds.js';
-import { syncFolder, writeDurably } from '#agent/engines/postgres/durable-files.js';
+import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
+import { syncFolder, writeDurably } from '#agent/engines/durable-files.js';
 import { lastIdentifiers } from '#agent/engines/postgres/identifiers.js';
 import { newestSalvage, summaryOf } from '#agent/engines/postgres/newest-salvage.js';
 import { findChanges } from '#agent/engines/postgres/salvage-changes.js';
@@ -25,7 +26,7 @@ import type { Server } from '#agent/engines/postgres/server.js';
 export async function salvage(
   server: Server,
   leader: PlanMember,
-  own: Position,
+  own: PostgresPosition,
   divergence: Fork,
   opening: ProvedOpening,
   bounds: Bounds,
@@ -60,7 +61,7 @@ export async function salvage(
 async function save(
   server: Server,
   leader: PlanMember,
-  own: Position,
+  own: PostgresPosition,
   divergence: Fork,
   opening: ProvedOpening,
   folder: string,

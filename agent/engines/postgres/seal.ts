@@ -4,12 +4,13 @@
  * itself to read them. A restore_command that runs already may deliver one more file, so the end is read when nothing is under way.
  */
 import { TanistError } from '#core/errors.js';
-import type { Position } from '#core/position.js';
+import type { PostgresPosition } from '#core/positions/postgres.js';
 import { type Apply, isAtEndOfLog, isHeldUp, readApply } from '#agent/engines/postgres/apply.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { lastRecordStart } from '#agent/engines/postgres/log-files.js';
 import { readPosition } from '#agent/engines/postgres/position.js';
-import { findPostmaster, hasChildren, readProcess, signal } from '#agent/engines/postgres/processes.js';
+import { readProcess, signal } from '#agent/engines/process-table.js';
+import { findPostmaster, hasChildren } from '#agent/engines/postgres/processes.js';
 import { NEUTRAL } from '#agent/engines/postgres/originals.js';
 import { timelineAt } from '#agent/engines/postgres/reach.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -31,7 +32,7 @@ const LOOK_EVERY_MS = 2;
 const LOOK_WITHIN_MS = 1_000;
 const READ_WITHIN_MS = 10_000;
 
-export async function seal(server: Server, bounds: Bounds): Promise<Position> {
+export async function seal(server: Server, bounds: Bounds): Promise<PostgresPosition> {
   const postmaster = findPostmaster(server.dataDir);
   if (postmaster !== undefined && server.memos.isNoted('promoted', postmaster))
     throw new TanistError('ENGINE_FAILED', 'a promotion was asked for, which may go through at any moment');

@@ -12,8 +12,8 @@ import {
   readControlFile,
   wasStoppedInOrder,
 } from '#agent/engines/postgres/control-file.js';
-import { type Owner, give } from '#agent/engines/postgres/durable-files.js';
-import { type Memos, createMemos } from '#agent/engines/postgres/memos.js';
+import { type Owner, give } from '#agent/engines/durable-files.js';
+import { type Memos, createMemos } from '#agent/engines/memos.js';
 import { binDirOf, findPostmaster } from '#agent/engines/postgres/processes.js';
 import { newestSalvage } from '#agent/engines/postgres/newest-salvage.js';
 import type { TailSource } from '#agent/ports/engine.js';

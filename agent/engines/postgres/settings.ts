@@ -14,7 +14,8 @@ import {
   type Settings,
   rememberOriginals,
 } from '#agent/engines/postgres/originals.js';
-import { findPostmaster, readProcess, signal } from '#agent/engines/postgres/processes.js';
+import { readProcess, signal } from '#agent/engines/process-table.js';
+import { findPostmaster } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 /** As the files have them now, unless the command line has something else. */

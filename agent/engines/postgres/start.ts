@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import { asOwner } from '#agent/engines/postgres/as-owner.js';
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { cutUpstreams } from '#agent/engines/postgres/cut-upstreams.js';
 import { endOrphans } from '#agent/engines/postgres/fence.js';

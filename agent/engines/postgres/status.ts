@@ -2,7 +2,7 @@
  * One look at a running server: one statement, since it is asked with every heartbeat. On a server that accepts writes the look
  * writes too (the canary), with a commit that waits for the local disk and for nobody else.
  */
-import { parseLsn } from '#core/position.js';
+import { parseLsn } from '#core/positions/postgres.js';
 import { timelineAt } from '#agent/engines/postgres/reach.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { NOBODY } from '#agent/engines/postgres/synchronous-setting.js';

@@ -3,9 +3,10 @@
  * for it, unlike for a fence, so it gets the time that it takes.
  */
 import { TanistError } from '#core/errors.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { endOrphans } from '#agent/engines/postgres/fence.js';
-import { findPostmaster, isAlive, signal } from '#agent/engines/postgres/processes.js';
+import { isAlive, signal } from '#agent/engines/process-table.js';
+import { findPostmaster } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 const STOPS_WITHIN_MS = 120_000;

@@ -7,7 +7,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
-import { readNote, removeDurably, syncFolder, writeDurably } from '#agent/engines/postgres/durable-files.js';
+import { readNote, removeDurably, syncFolder, writeDurably } from '#agent/engines/durable-files.js';
 import { dropRewind } from '#agent/engines/postgres/rewind-memo.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 

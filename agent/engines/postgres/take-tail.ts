@@ -6,11 +6,12 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { comparePositions, formatPosition, type Position } from '#core/position.js';
+import { ofEngine, formatPosition } from '#core/position.js';
+import { comparePostgres, type PostgresPosition } from '#core/positions/postgres.js';
 import type { ActionResult, TailChunk } from '#agent/ports/engine.js';
 import { applyUntil } from '#agent/engines/postgres/apply.js';
-import type { Bounds } from '#agent/engines/postgres/bounds.js';
-import { give, syncFolder } from '#agent/engines/postgres/durable-files.js';
+import type { Bounds } from '#agent/engines/bounds.js';
+import { give, syncFolder } from '#agent/engines/durable-files.js';
 import { SEGMENT_NAME } from '#agent/engines/postgres/log-files.js';
 import { tailCommand } from '#agent/engines/postgres/originals.js';
 import { seal } from '#agent/engines/postgres/seal.js';
@@ -28,8 +29,8 @@ export async function takeTail(server: Server, agentAddress: string, bounds: Bou
   const answer = await server.tailSource.fetch(agentAddress, { from }, bounds.left());
   bounds.check();
   if (answer.kind === 'refused') throw new TanistError('TAIL_UNAVAILABLE', answer.text);
-  const { atLeast } = answer;
-  const stands = comparePositions({ ...from, marks: [] }, { ...atLeast, marks: [] });
+  const atLeast = ofEngine(answer.atLeast, 'postgres');
+  const stands = comparePostgres({ ...from, marks: [] }, { ...atLeast, marks: [] });
   if (stands === 'equal') return { kind: 'tailTaken', atLeast, bytes: 0 };
   if (stands !== 'behind')
     throw new TanistError(
@@ -101,7 +102,7 @@ async function copyOwn(path: string, to: FileHandle, end: number): Promise<void>
 }
 
 /** The server fetches at once, because a reload wakes it. Fetched, the tail counts as taken: a long one is applied later, before opening. */
-async function install(server: Server, atLeast: Position, bounds: Bounds): Promise<void> {
+async function install(server: Server, atLeast: PostgresPosition, bounds: Bounds): Promise<void> {
   await changeSetting(server, 'restore_command', tailCommand(server), bounds.left());
   await reload(server, bounds.left());
   const reached = await applyUntil(server, bounds, LOOK_EVERY_MS, ({ applied }) => applied >= atLeast.lsn);

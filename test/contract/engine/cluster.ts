@@ -29,6 +29,12 @@ export async function openCluster<Size extends 1 | 2 | 3>(bed: EngineBed, size: 
   return { members, history };
 }
 
+/** The lines of history of a position, oldest first, its own last. */
+export const linesOf = (position: Position): readonly number[] =>
+  position.engine === 'postgres'
+    ? [...position.forks.map(({ timeline }) => timeline), position.timeline]
+    : position.lines.map(({ epoch }) => Number(epoch));
+
 /** All log up to there is applied. Marks are read seldom, so here they do not count. */
 function isAt({ position, backlogBytes }: Observation, other: Position): boolean {
   const stands = position && comparePositions({ ...position, marks: [] }, { ...other, marks: [] });

@@ -5,6 +5,7 @@
 // Consequence: every promise that a bed hands out, its engines' too, is settled by the bed's own time. One in virtual time moves
 // its clock on while any of them is awaited.
 import { asDuration } from '#core/brand.js';
+import type { EngineName } from '#core/position.js';
 import type { EngineTimings, Observation } from '#agent/ports/engine.js';
 import type { Actor } from '#test/contract/engine/steps.js';
 
@@ -19,7 +20,28 @@ type Members<Size extends Count> = {
   3: [BedMember, BedMember, BedMember];
 }[Size];
 
+/** What engines differ in, by name. A case that rests on one of these runs where it holds. */
+export interface Properties {
+  readonly engine: EngineName;
+  /** Processes of a server can outlive it and commit. */
+  readonly hasOrphans: boolean;
+  /** A seal leaves what was received unapplied until the opening; else it applies it first, and no position counts it before. */
+  readonly sealsUnapplied: boolean;
+  /** A leader knows which of those that are connected confirm nothing any more. */
+  readonly seesSilence: boolean;
+  /** A log that has diverged can be taken back. */
+  readonly rewinds: boolean;
+  /** Writes can be made to wait for replicas. */
+  readonly confirms: boolean;
+}
+
+export const ALL_OF_POSTGRES: Properties = {
+  ...{ engine: 'postgres', hasOrphans: true, sealsUnapplied: true, seesSilence: true },
+  ...{ rewinds: true, confirms: true },
+};
+
 export interface EngineBed {
+  readonly properties: Properties;
   /**
    * Once per bed: a cluster as adoption finds it. The first of NAMES is open, though not by an agent; the others stream from it. Every
    * engine is started and has its timings, and reads tails from the others' by their agentAddress.

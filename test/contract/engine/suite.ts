@@ -7,16 +7,21 @@ import { boots } from '#test/contract/engine/boots.js';
 import { confirms } from '#test/contract/engine/confirms.js';
 import { createIt } from '#test/contract/engine/cluster.js';
 import { fences } from '#test/contract/engine/fences.js';
-import type { EngineBed } from '#test/contract/engine/harness.js';
+import { ALL_OF_POSTGRES, type EngineBed, type Properties } from '#test/contract/engine/harness.js';
 import { observes } from '#test/contract/engine/observes.js';
 import { opens } from '#test/contract/engine/opens.js';
 import { rejoins } from '#test/contract/engine/rejoins.js';
 import { seals } from '#test/contract/engine/seals.js';
 import { tails } from '#test/contract/engine/tails.js';
 
-export function engineContract(name: string, createBed: () => Promise<EngineBed>): void {
+export function engineContract(
+  name: string,
+  createBed: () => Promise<EngineBed>,
+  properties: Properties = ALL_OF_POSTGRES,
+): void {
   describe(`engine: ${name}`, { timeout: 30_000 }, () => {
     const it = createIt(createBed);
-    for (const cases of [observes, boots, fences, seals, opens, confirms, tails, rejoins]) cases(it);
+    for (const cases of [observes, boots, fences, seals, opens, tails, rejoins]) cases(it);
+    if (properties.confirms) confirms(it);
   });
 }

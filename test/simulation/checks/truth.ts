@@ -7,7 +7,8 @@ import { formatDurability } from '#core/durability.js';
 import { isEqual } from '#core/equal.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import { comparePlans, isBeingAdopted, isProved, type Plan } from '#core/plan.js';
-import { formatPosition, type Position } from '#core/position.js';
+import { formatPosition, ofEngine, type Position } from '#core/position.js';
+import type { PostgresPosition } from '#core/positions/postgres.js';
 import type { DurableState } from '#agent/decide/state.js';
 import type { Database, Witness } from '#test/simulation/models/database.js';
 import type { Entry, Log } from '#test/simulation/models/log.js';
@@ -53,7 +54,7 @@ export class Truth implements Witness {
   #acknowledged: Acknowledged[] = [];
   /** In etcd. */
   #plan: Plan | undefined;
-  readonly #sealed = new Map<string, Position[]>();
+  readonly #sealed = new Map<string, PostgresPosition[]>();
   readonly #standstill = new Map<string, number>();
   /** Epochs appointed by S5. */
   readonly #lossless = new Set<Epoch>();
@@ -217,7 +218,7 @@ export class Truth implements Witness {
 
   sealed(member: string, epoch: Epoch, position: Position): void {
     const key = `${member} ${epoch}`;
-    this.#sealed.set(key, [...(this.#sealed.get(key) ?? []), position]);
+    this.#sealed.set(key, [...(this.#sealed.get(key) ?? []), ofEngine(position, 'postgres')]);
   }
 
   /** An operator asks for another leader: who follows may be his wish. */
@@ -286,9 +287,8 @@ export class Truth implements Witness {
     // The same leader goes on; or an operator has said who is to lead, and what he knows of the machines.
     if (oldLeader === 'none' || oldLeader === 'stated') return;
     const read = this.#sealed.get(`${plan.leader} ${plan.epoch}`) ?? [];
-    const isRead = read.some(
-      (position) => position.lsn === atLeast?.lsn && position.timeline === atLeast.timeline,
-    );
+    const due = atLeast && ofEngine(atLeast, 'postgres');
+    const isRead = read.some(({ lsn, timeline }) => lsn === due?.lsn && timeline === due.timeline);
     if (!isRead)
       this.violate(
         'INV-3',
@@ -323,7 +323,7 @@ export class Truth implements Witness {
       if (acknowledgements > 0 && (mustKeep || loss.kind === 'none')) this.violate('INV-5', text);
       else if (loss.kind === 'none')
         this.violate('ledger', `${text}, and its ledger entry says that nothing is lost`);
-      else if (loss.kind === 'at-most' && BigInt(index) < loss.after.lsn)
+      else if (loss.kind === 'at-most' && BigInt(index) < ofEngine(loss.after, 'postgres').lsn)
         this.violate(
           'ledger',
           `${text}, and its ledger entry says that it is there: ${formatPosition(loss.after)}`,

@@ -6,7 +6,7 @@ import { assertNever } from '#core/assert.js';
 import { type MonotonicMs, NO_EPOCH } from '#core/brand.js';
 import type { Durability } from '#core/durability.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
-import { comparePositions, type Position } from '#core/position.js';
+import { comparePositions, ofEngine, type Position } from '#core/position.js';
 import { type Answering, type DatabaseState, NOBODY_LOWERED } from '#core/report.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { ActionResult, EngineAction, EngineTimings, Observation } from '#agent/ports/engine.js';
@@ -116,7 +116,7 @@ export class Engine {
     const isReadable =
       db.isGone ||
       (this.#isAskable() && db.role === 'replica' && db.stream === undefined && !db.promotionAsked);
-    return isReadable ? db.log.after(from) : undefined;
+    return isReadable ? db.log.after(ofEngine(from, 'postgres')) : undefined;
   }
 
   // Observation.
@@ -382,7 +382,7 @@ export class Engine {
     step.until(
       action.timeoutMs,
       2,
-      () => db.log.applied >= Number(atLeast?.lsn ?? 0n),
+      () => db.log.applied >= Number(atLeast === undefined ? 0n : ofEngine(atLeast, 'postgres').lsn),
       (isApplied) => {
         if (!isApplied || !this.#isAskable()) step.fail('not applied');
         else this.#promote(action, step, promoteMs);
@@ -521,7 +521,8 @@ export class Engine {
           return this.#start(step, { kind: 'failed', code: 'REWIND_IMPOSSIBLE', text: 'its log is gone' });
         }
         const shared = db.log.sharedBy(leader.log);
-        const isTold = action.openings.at(-1)?.position.timeline !== db.log.timeline;
+        const newest = action.openings.at(-1)?.position;
+        const isTold = newest === undefined || ofEngine(newest, 'postgres').timeline !== db.log.timeline;
         if (!isTold && stands === 'diverged')
           return this.#start(step, {
             kind: 'failed',

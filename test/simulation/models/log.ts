@@ -3,7 +3,8 @@
  * applied. An entry is the same object wherever a copy of it lies, so that what is really the same can be told from what only looks it.
  */
 import type { Epoch } from '#core/brand.js';
-import type { Fork, Mark, PostgresPosition } from '#core/position.js';
+import type { Mark } from '#core/position.js';
+import type { Fork, PostgresPosition } from '#core/positions/postgres.js';
 
 export interface Entry {
   readonly timeline: number;

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ProcessId } from '#agent/engines/postgres/processes.js';
+import type { ProcessId } from '#agent/engines/process-table.js';
 
 /** `promoted`: a promotion was asked for, and may go through at any time. `fenced`: stopped by its own agent. */
 export type Memo = 'promoted' | 'fenced';

@@ -1,0 +1,15 @@
+/** The engine that the configuration names. */
+import type { AgentConfig } from '#agent/config.js';
+import { createMariadbEngine } from '#agent/engines/mariadb/engine.js';
+import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
+import type { ServerDeps } from '#agent/engines/postgres/server.js';
+import type { Engine } from '#agent/ports/engine.js';
+
+export function createEngine(config: AgentConfig['engine'], deps: ServerDeps): Engine {
+  switch (config.kind) {
+    case 'postgres':
+      return createPostgresEngine(config, deps);
+    case 'mariadb':
+      return createMariadbEngine(config, deps);
+  }
+}

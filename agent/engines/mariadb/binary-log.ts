@@ -1,0 +1,174 @@
+/**
+ * A log as it lies on disk, of a server that is dead or closed. Only heads of events are read: whether the log contains a position, where its
+ * last whole transaction ends, and whether the server ended in order; what is in a transaction is mariadb-binlog's to tell.
+ */
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Gtid } from '#core/positions/mariadb.js';
+
+const MAGIC = 'fe62696e';
+const HEAD = 19;
+const WINDOW_BYTES = 1 << 20;
+/** In the head's flags of a file's first event, for as long as a server writes to it. */
+const IN_USE = 0x1;
+const TYPE = {
+  query: 2,
+  rotate: 4,
+  format: 15,
+  xid: 16,
+  xaPrepare: 38,
+  gtid: 162,
+  gtidList: 163,
+  encryption: 164,
+} as const;
+const READ: ReadonlySet<number> = new Set([TYPE.query, TYPE.gtid, TYPE.gtidList]);
+/** Of the file, not of any transaction. */
+const OF_FILE: ReadonlySet<number> = new Set([TYPE.rotate, TYPE.format, TYPE.gtidList]);
+/** In the flags of a GTID event: the next event alone is all of the transaction. */
+const STANDALONE = 0x1;
+const LONGEST_EVENT = 1 << 30;
+const QUERY_HEAD = 13;
+
+export interface LogEnd {
+  /** Behind the last transaction that is whole, in the last file. */
+  readonly offset: number;
+  /** The newest transaction of each domain, up to there. */
+  readonly gtids: readonly Gtid[];
+  /** Of those that were looked for, what these files do not name. */
+  readonly missing: readonly Gtid[];
+}
+
+/** By name, oldest first. Throws where one that the index names is not there. */
+export async function filesOf(index: string): Promise<readonly string[]> {
+  const text = await readFile(index, 'utf8');
+  const files = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => resolve(dirname(index), line));
+  for (const file of files) await stat(file);
+  return files;
+}
+
+/** Whether the server that wrote to it last ended in order. */
+export async function wasClosedInOrder(file: string): Promise<boolean | undefined> {
+  for await (const { flags } of eventsOf(file)) return (flags & IN_USE) === 0;
+  return undefined;
+}
+
+/** What stood before the first event of a file of a binary log. */
+export async function beginOf(file: string): Promise<readonly Gtid[]> {
+  for await (const event of eventsOf(file))
+    if (event.type === TYPE.gtidList) return newestOf(readList(event.body));
+  return [];
+}
+
+/** Reads these files in order. Throws where they are encrypted. */
+export async function scanLog(files: readonly string[], wanted: readonly Gtid[] = []): Promise<LogEnd> {
+  const whole = new Map<number, Gtid>();
+  const missing = new Map(wanted.map((gtid) => [keyOf(gtid), gtid]));
+  const see = (gtid: Gtid): void => {
+    whole.set(gtid.domain, gtid);
+    missing.delete(keyOf(gtid));
+  };
+  let [begun, isStandalone, offset]: [Gtid | undefined, boolean, number] = [undefined, false, 4];
+  for (const file of files) {
+    offset = 4;
+    for await (const { type, server, end, body } of eventsOf(file)) {
+      if (type === TYPE.encryption) throw new Error(`${file} is encrypted: it cannot be read`);
+      if (type === TYPE.gtidList) readList(body).forEach(see);
+      if (type === TYPE.gtid) {
+        begun = { sequence: body.readBigUInt64LE(0), domain: body.readUInt32LE(8), server };
+        isStandalone = (body.readUInt8(12) & STANDALONE) !== 0;
+      } else if (begun === undefined) offset = end;
+      else if (!OF_FILE.has(type) && (isStandalone || isEnd(type, body))) {
+        see(begun);
+        begun = undefined;
+        offset = end;
+      }
+    }
+  }
+  const gtids = [...whole.values()].sort((a, b) => a.domain - b.domain);
+  return { offset, gtids, missing: [...missing.values()] };
+}
+
+const keyOf = ({ domain, server, sequence }: Gtid): string => `${domain}-${server}-${sequence}`;
+
+interface Event {
+  readonly type: number;
+  readonly server: number;
+  readonly flags: number;
+  /** Behind it. */
+  readonly end: number;
+  readonly body: Buffer;
+}
+
+/** Up to the first that is not whole. */
+async function* eventsOf(path: string): AsyncGenerator<Event> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const read = windowOn(file, size);
+    if ((await read(0, 4))?.toString('hex') !== MAGIC) return;
+    for (let offset = 4; ;) {
+      const head = await read(offset, HEAD);
+      if (head === undefined) return;
+      const [type, server, length, flags] = [
+        head.readUInt8(4),
+        head.readUInt32LE(5),
+        head.readUInt32LE(9),
+        head.readUInt16LE(17),
+      ];
+      if (length < HEAD || length > LONGEST_EVENT || offset + length > size) return;
+      const body = READ.has(type) ? await read(offset + HEAD, length - HEAD) : EMPTY;
+      if (body === undefined) return;
+      offset += length;
+      yield { type, server, flags, end: offset, body };
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** Reads ahead: events are small, and there are a great many. What it gives is good until it is asked again. */
+function windowOn(
+  file: FileHandle,
+  size: number,
+): (offset: number, length: number) => Promise<Buffer | undefined> {
+  let [bytes, start] = [EMPTY, 0];
+  return async (offset, length) => {
+    if (offset + length > size) return undefined;
+    if (offset < start || offset + length > start + bytes.length) {
+      const buffer = Buffer.alloc(Math.max(length, Math.min(WINDOW_BYTES, size - offset)));
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
+      [bytes, start] = [buffer.subarray(0, bytesRead), offset];
+      if (bytesRead < length) return undefined;
+    }
+    return bytes.subarray(offset - start, offset - start + length);
+  };
+}
+
+/** The last one that is listed of a domain is where it stands. */
+function readList(body: Buffer): readonly Gtid[] {
+  const count = body.readUInt32LE(0) & 0xfffffff;
+  return Array.from({ length: count }, (_, n) => {
+    const at = 4 + n * 16;
+    return {
+      domain: body.readUInt32LE(at),
+      server: body.readUInt32LE(at + 4),
+      sequence: body.readBigUInt64LE(at + 8),
+    };
+  });
+}
+
+const newestOf = (listed: readonly Gtid[]): readonly Gtid[] =>
+  [...new Map(listed.map((gtid) => [gtid.domain, gtid])).values()].sort((a, b) => a.domain - b.domain);
+
+/** A commit, a preparation (XA), or the end of a transaction on tables that know none. */
+function isEnd(type: number, body: Buffer): boolean {
+  if (type === TYPE.xid || type === TYPE.xaPrepare) return true;
+  if (type !== TYPE.query || body.length < QUERY_HEAD) return false;
+  const begin = QUERY_HEAD + body.readUInt16LE(11) + body.readUInt8(8) + 1;
+  return /^(COMMIT|ROLLBACK(?! TO))/.test(body.subarray(begin, begin + 12).toString('latin1'));
+}

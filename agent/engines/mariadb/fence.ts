@@ -1,0 +1,63 @@
+/**
+ * F2: "fenced" is said only when nothing can commit any more. The server is ended by SIGKILL. Nothing softer is certain: accounts with READ_ONLY
+ * ADMIN write past `read_only`; setting it waits behind any commit that waits for a replica, without end; and a stop in order took 1.5 s under
+ * two writers, three times F. What was committed is in the log, which is synced before a commit is answered.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ActionResult } from '#agent/ports/engine.js';
+import type { Bounds } from '#agent/engines/bounds.js';
+import { serverProcesses } from '#agent/engines/mariadb/processes.js';
+import type { Server } from '#agent/engines/mariadb/server.js';
+import { readStatus } from '#agent/engines/mariadb/status.js';
+import { isAlive, type ProcessId, type ServerProcess, signal } from '#agent/engines/process-table.js';
+
+/** The share of the time for asking. */
+const ASK = 0.2;
+const LOOK_EVERY_MS = 2;
+
+/** A fence needs no session: the guard has none. */
+export type Fenced = Pick<Server, 'dataDir' | 'memos' | 'log'>;
+
+/** Whether that process accepts no writes and will not by itself, as far as that is certain; answers within the time. */
+export type AskClosed = (process: ProcessId, withinMs: number) => boolean | Promise<boolean>;
+
+export async function fence(
+  server: Fenced,
+  bounds: Bounds,
+  isClosed: AskClosed,
+): Promise<ActionResult & { readonly kind: 'fenced' }> {
+  const total = bounds.left();
+  const open: ServerProcess[] = [];
+  for (const process of serverProcesses(server.dataDir))
+    if (process.paused || !(await isClosed(process, total * ASK))) open.push(process);
+  for (const process of open) {
+    void noteFenced(server, process, bounds.left());
+    signal(process, 'SIGKILL');
+  }
+  await bounds.until(() => !open.some(isAlive), LOOK_EVERY_MS);
+  const left = open.filter(isAlive).length;
+  if (open.length > left) server.log('info', 'SERVER_STOPPED', { pid: open[0]?.pid ?? 0 });
+  return { kind: 'fenced', clientSessions: left, orphans: 0 };
+}
+
+/** Without it the next agent takes the stop for a crash, and confirms it all the same. A disk that hangs is no reason to let the server live. */
+async function noteFenced(server: Fenced, process: ProcessId, withinMs: number): Promise<void> {
+  const tooLate = sleep(withinMs, 'the disk does not answer', { ref: false });
+  const because = await Promise.race([
+    server.memos.note('fenced', process).then(() => undefined, String),
+    tooLate,
+  ]);
+  if (because !== undefined) server.log('info', 'FENCE_UNNOTED', { because });
+}
+
+/** An opening that was asked for goes through at any moment, so what the server says now proves nothing then. */
+export function askOnSession(server: Server): AskClosed {
+  return async (process, withinMs) => {
+    if (server.memos.isNoted('promoted', process)) return false;
+    const ask = async (): Promise<boolean> => {
+      await server.connection.connect(withinMs);
+      return (await readStatus(server, withinMs)).closed;
+    };
+    return Promise.race([ask().catch(() => false), sleep(withinMs, false, { ref: false })]);
+  };
+}

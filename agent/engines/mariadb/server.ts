@@ -1,0 +1,71 @@
+/** The server beside which this agent runs: what every step needs to know of it, and the way to its data. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MonotonicMs, WallMs } from '#core/brand.js';
+import { TanistError } from '#core/errors.js';
+import type { MariadbConfig } from '#agent/config.js';
+import { bootsClosed } from '#agent/engines/mariadb/boot-closed.js';
+import type { Connection } from '#agent/engines/mariadb/connection.js';
+import { createSearch, findTool } from '#agent/engines/mariadb/processes.js';
+import type { Owner } from '#agent/engines/durable-files.js';
+import { createMemos, type Memos } from '#agent/engines/memos.js';
+import type { ProcessId, ServerProcess } from '#agent/engines/process-table.js';
+import type { TailSource } from '#agent/ports/engine.js';
+import type { Log } from '#agent/ports/log.js';
+
+export interface ServerDeps {
+  /** The name by which the cluster knows this member. */
+  readonly member: string;
+  /** For what outlives the agent; exists. */
+  readonly stateDir: string;
+  readonly tailSource: TailSource;
+  readonly now: () => MonotonicMs;
+  /** On the wall, for what is kept for days. */
+  readonly wallNow: () => WallMs;
+  readonly log: Log;
+}
+
+export interface Server extends ServerDeps {
+  readonly config: MariadbConfig;
+  readonly dataDir: string;
+  /** What is taken from, or given to, another member. */
+  readonly tailDir: string;
+  readonly connection: Connection;
+  readonly memos: Memos;
+  findMain(): ServerProcess | undefined;
+  /** Whether what started this process would start it closed again; asked once. Undefined: it cannot be told. */
+  bootsClosed(process: ProcessId): Promise<boolean | undefined>;
+  owner(): Promise<Owner>;
+  /** The path of one of MariaDB's programs. Throws CONFIG_INVALID. */
+  tool(name: string): string;
+}
+
+export function describeServer(config: MariadbConfig, deps: ServerDeps, connection: Connection): Server {
+  const { dataDir } = config;
+  const findMain = createSearch(dataDir);
+  let asked: { readonly of: string; readonly answer: Promise<boolean | undefined> } | undefined;
+  return {
+    ...deps,
+    ...{ config, dataDir, connection, findMain },
+    tailDir: join(deps.stateDir, 'tail'),
+    memos: createMemos(deps.stateDir),
+    bootsClosed(process) {
+      const of = `${process.pid} ${process.startedAt}`;
+      if (asked?.of !== of) asked = { of, answer: bootsClosed(process) };
+      return asked.answer;
+    },
+    async owner() {
+      const { uid, gid } = await stat(dataDir);
+      return { uid, gid };
+    },
+    tool(name) {
+      const found = findTool(name, config.binDir, findMain());
+      if (found !== undefined) return found;
+      throw new TanistError(
+        'CONFIG_INVALID',
+        `the program ${name} of MariaDB is not found`,
+        'set engine.binDir',
+      );
+    },
+  };
+}

@@ -1,0 +1,83 @@
+/**
+ * One look at a running server. Two statements, since it is asked with every heartbeat; none of them aggregates: `read_only` beside an aggregate
+ * is answered as 0, whatever it is.
+ */
+import { type Gtid, parseGtids } from '#core/positions/mariadb.js';
+import type { Server } from '#agent/engines/mariadb/server.js';
+
+export interface Status {
+  /** `read_only`: it accepts no writes, but from accounts that this does not bind. */
+  readonly closed: boolean;
+  /** Of each domain the newest transaction that is applied here, or was written here. */
+  readonly gtids: readonly Gtid[];
+  /** Undefined: it is set to follow nobody. */
+  readonly source: Source | undefined;
+}
+
+export interface Source {
+  readonly host: string;
+  readonly port: number;
+  /** Log is arriving. */
+  readonly streaming: boolean;
+  readonly receives: boolean;
+  readonly applies: boolean;
+  /** Received, applied or not. */
+  readonly received: readonly Gtid[];
+  /** The receiver's trouble, and the applier's. */
+  readonly receiveError: { readonly code: number; readonly text: string };
+  readonly applyError: { readonly code: number; readonly text: string };
+}
+
+const LOOK =
+  'select @@global.read_only as closed, @@global.gtid_binlog_pos as written, @@global.gtid_slave_pos as applied';
+
+interface SourceRow {
+  readonly Master_Host: string;
+  readonly Master_Port: number | bigint;
+  readonly Slave_IO_Running: string;
+  readonly Slave_SQL_Running: string;
+  readonly Gtid_IO_Pos: string;
+  readonly Last_IO_Errno: number | bigint;
+  readonly Last_IO_Error: string;
+  readonly Last_SQL_Errno: number | bigint;
+  readonly Last_SQL_Error: string;
+}
+
+export async function readStatus({ connection }: Server, timeoutMs: number): Promise<Status> {
+  const [row] = await connection.query<{ closed: number | bigint; written: string; applied: string }>(LOOK, {
+    timeoutMs,
+  });
+  const [source] = await connection.query<SourceRow>('show all slaves status', { timeoutMs });
+  if (row === undefined) throw new Error('no answer to a look at the server');
+  return {
+    closed: isOn(row.closed),
+    gtids: newest(parseGtids(row.written) ?? [], parseGtids(row.applied) ?? []),
+    source: source && sourceOf(source),
+  };
+}
+
+/** A number before version 12, a word from then on. */
+const isOn = (value: unknown): boolean => !['0', 'OFF', 'false'].includes(String(value));
+
+function sourceOf(row: SourceRow): Source {
+  return {
+    host: row.Master_Host,
+    port: Number(row.Master_Port),
+    streaming: row.Slave_IO_Running === 'Yes' && row.Slave_SQL_Running === 'Yes',
+    receives: row.Slave_IO_Running !== 'No',
+    applies: row.Slave_SQL_Running !== 'No',
+    received: parseGtids(row.Gtid_IO_Pos) ?? [],
+    receiveError: { code: Number(row.Last_IO_Errno), text: row.Last_IO_Error },
+    applyError: { code: Number(row.Last_SQL_Errno), text: row.Last_SQL_Error },
+  };
+}
+
+/** A fresh copy has written nothing itself yet; one that took a tail has written what it never received. */
+function newest(a: readonly Gtid[], b: readonly Gtid[]): readonly Gtid[] {
+  const domains = [...new Set([...a, ...b].map(({ domain }) => domain))].sort((x, y) => x - y);
+  return domains.flatMap((domain) => {
+    const [one, other] = [a, b].map((gtids) => gtids.find((gtid) => gtid.domain === domain));
+    if (one === undefined || other === undefined) return one ?? other ?? [];
+    return one.sequence >= other.sequence ? one : other;
+  });
+}

@@ -1,0 +1,135 @@
+/**
+ * MariaDB's: of each replication domain the newest transaction that is there. A sequence number alone says nothing of what came before it, for
+ * an old leader that was cut off counts on as its heir does. So a position carries where each opening began: what stood there, or
+ * further, when the line of another opening left, and does not have that opening, has left the line itself.
+ */
+import type { Epoch } from '#core/brand.js';
+import { type Comparison, type Mark, marksAgree } from '#core/positions/marks.js';
+
+/** One transaction: `domain-server-sequence`. */
+export interface Gtid {
+  readonly domain: number;
+  /** The server that wrote it first. */
+  readonly server: number;
+  /** Grows by one with each transaction of the domain, whoever writes it. */
+  readonly sequence: bigint;
+}
+
+/** An opening: who was opened, and the newest transactions before its mark. */
+export interface GtidLine {
+  readonly epoch: Epoch;
+  /** All that follows on this line is written by it. */
+  readonly server: number;
+  readonly from: readonly Gtid[];
+}
+
+export interface MariadbPosition {
+  readonly engine: 'mariadb';
+  /** Which data this is: random, written once by the first agent, replicated. */
+  readonly dataId: string;
+  /** The newest transaction of each domain, by domain; all of them applied, so that lines and marks go as far. */
+  readonly gtids: readonly Gtid[];
+  /** The openings that are applied here, oldest first. */
+  readonly lines: readonly GtidLine[];
+  readonly marks: readonly Mark[];
+}
+
+/** Of the newest openings; a report must not grow for ever, and controllers remember far fewer. */
+export const MOST_LINES = 100;
+
+export function compareMariadb(a: MariadbPosition, b: MariadbPosition): Comparison {
+  if (a.dataId !== b.dataId) return 'diverged';
+  if (!marksAgree(a.marks, b.marks) || !linesAgree(a.lines, b.lines)) return 'diverged';
+  if (isForeign(a) || isForeign(b)) return 'diverged';
+  const [openedA, openedB] = [newestOpening(a), newestOpening(b)];
+  if (openedA === openedB) return compareGtids(a.gtids, b.gtids);
+  return openedA < openedB ? (isBefore(a, b) ? 'behind' : 'diverged') : isBefore(b, a) ? 'ahead' : 'diverged';
+}
+
+export const newestOpening = ({ lines }: MariadbPosition): bigint => lines.at(-1)?.epoch ?? 0n;
+
+/**
+ * It holds what its line's leader never wrote: replicas write by themselves, on behalf of an administrator, or when a MEMORY table is found empty.
+ * Other copies have other transactions under these numbers, or will.
+ */
+function isForeign({ gtids, lines }: MariadbPosition): boolean {
+  const line = lines.at(-1);
+  if (line === undefined) return false;
+  return gtids.some(({ domain, server, sequence }) => {
+    const before = line.from.find((gtid) => gtid.domain === domain)?.sequence ?? 0n;
+    return sequence > before && server !== line.server;
+  });
+}
+
+/** Whether `older` had got no further than to where the history of `newer` first left its line. */
+function isBefore(older: MariadbPosition, newer: MariadbPosition): boolean {
+  const opened = newestOpening(older);
+  // An opening that the newer one has not is either another history's, or forgotten: then nothing tells.
+  const isKnown =
+    opened === 0n ? newer.lines.length < MOST_LINES : newer.lines.some(({ epoch }) => epoch === opened);
+  const left = newer.lines.find(({ epoch }) => epoch > opened);
+  if (!isKnown || left === undefined) return false;
+  const stands = compareGtids(older.gtids, left.from);
+  return stands === 'behind' || stands === 'equal';
+}
+
+/** Where both lists reach, as with marks. */
+function linesAgree(a: readonly GtidLine[], b: readonly GtidLine[]): boolean {
+  const first = greater(a[0]?.epoch ?? 0n, b[0]?.epoch ?? 0n);
+  const [lastA, lastB] = [a.at(-1)?.epoch ?? 0n, b.at(-1)?.epoch ?? 0n];
+  const last = lastA < lastB ? lastA : lastB;
+  const within = (lines: readonly GtidLine[]): readonly GtidLine[] =>
+    lines.filter(({ epoch }) => epoch >= first && epoch <= last);
+  const [ours, theirs] = [within(a), within(b)];
+  return ours.length === theirs.length && ours.every((line, index) => isSameLine(line, theirs[index]));
+}
+
+const isSameLine = (a: GtidLine, b: GtidLine | undefined): boolean =>
+  a.epoch === b?.epoch && a.server === b.server && compareGtids(a.from, b.from) === 'equal';
+
+const greater = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+
+/** Domain by domain. The same number by another server is another transaction. */
+export function compareGtids(a: readonly Gtid[], b: readonly Gtid[]): Comparison {
+  let [isAhead, isBehind] = [false, false];
+  for (const domain of new Set([...a, ...b].map((gtid) => gtid.domain))) {
+    const [one, other] = [a, b].map((gtids) => gtids.find((gtid) => gtid.domain === domain));
+    const [reached, limit] = [one?.sequence ?? -1n, other?.sequence ?? -1n];
+    if (reached === limit && one?.server !== other?.server) return 'diverged';
+    isAhead ||= reached > limit;
+    isBehind ||= reached < limit;
+  }
+  if (isAhead && isBehind) return 'diverged';
+  return isAhead ? 'ahead' : isBehind ? 'behind' : 'equal';
+}
+
+/** Transactions by which `a` is ahead of `b`, all domains together. */
+export function transactionsAhead(a: readonly Gtid[], b: readonly Gtid[]): bigint {
+  const sum = (gtids: readonly Gtid[]): bigint => gtids.reduce((total, { sequence }) => total + sequence, 0n);
+  return sum(a) - sum(b);
+}
+
+/** As MariaDB writes it: `0-1-100,1-1-7`; empty: nothing yet. */
+export const formatGtids = (gtids: readonly Gtid[]): string =>
+  gtids.map(({ domain, server, sequence }) => `${domain}-${server}-${sequence}`).join();
+
+const GTID = /^(\d{1,10})-(\d{1,10})-(\d{1,20})$/;
+const HIGHEST_NUMBER = 2 ** 32 - 1;
+const HIGHEST_SEQUENCE = 2n ** 64n - 1n;
+
+/** One per domain, sorted by it; undefined for anything else. */
+export function parseGtids(text: string): readonly Gtid[] | undefined {
+  if (text === '') return [];
+  const gtids: Gtid[] = [];
+  for (const part of text.split(',')) {
+    const [, domain, server, sequence] = GTID.exec(part.trim()) ?? [];
+    if (domain === undefined || server === undefined || sequence === undefined) return undefined;
+    const gtid = { domain: Number(domain), server: Number(server), sequence: BigInt(sequence) };
+    if (gtid.domain > HIGHEST_NUMBER || gtid.server > HIGHEST_NUMBER || gtid.sequence > HIGHEST_SEQUENCE)
+      return undefined;
+    gtids.push(gtid);
+  }
+  gtids.sort((a, b) => a.domain - b.domain);
+  const isTwice = gtids.some(({ domain }, index) => domain === gtids[index + 1]?.domain);
+  return isTwice ? undefined : gtids;
+}
