@@ -36,6 +36,13 @@ export default defineConfig({
         testTimeout: 60_000,
         hookTimeout: 120_000,
       }),
+      // The same, of what takes minutes to show and seldom breaks: `npm run test:long`.
+      project('long', ['test/long/**/*.test.ts'], {
+        fileParallelism: false,
+        sequence: { groupOrder: 3 },
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+      }),
     ],
   },
 });

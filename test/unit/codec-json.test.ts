@@ -297,7 +297,7 @@ describe('stored JSON that is not what was written', () => {
         (json) =>
           ((json['openings'] as { position: unknown }[])[0]!.position = {
             ...{ engine: 'mariadb', dataId: 'f3a1', gtids: '0-1-5', marks: [] },
-            lines: [{ epoch: 1, from: '0-1-5,0-2-6' }],
+            lines: [{ epoch: 1, server: 1, from: '0-1-5,0-2-6' }],
           }),
       ),
       /^plan is not valid: openings\[0\]\.position\.lines\[0\]\.from: expected transactions like 0-1-100, one for each domain/,
