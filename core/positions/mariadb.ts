@@ -52,7 +52,7 @@ export const newestOpening = ({ lines }: MariadbPosition): bigint => lines.at(-1
  * It holds what its line's leader never wrote: replicas write by themselves, on behalf of an administrator, or when a MEMORY table is found empty.
  * Other copies have other transactions under these numbers, or will.
  */
-function isForeign({ gtids, lines }: MariadbPosition): boolean {
+export function isForeign({ gtids, lines }: MariadbPosition): boolean {
   const line = lines.at(-1);
   if (line === undefined) return false;
   return gtids.some(({ domain, server, sequence }) => {

@@ -22,6 +22,7 @@ const LOOK_EVERY_MS = 10;
 /** One process, so no orphans; its relay log does not outlast a stop of both threads, so a seal applies it. */
 export const MARIADB: Properties = {
   ...{ engine: 'mariadb', hasOrphans: false, sealsUnapplied: false, seesSilence: false },
+  fencesInOrder: false,
   ...{ rewinds: false, confirms: false },
 };
 

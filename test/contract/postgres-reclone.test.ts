@@ -304,6 +304,8 @@ describe('what a copy has replaced', () => {
       return folders(bob, 'old-data').length === 0;
     };
     await waitFor(isGone, { timeoutMs: 20_000, what: 'the old data goes' });
-    expect(bob.logged.map(({ code }) => code)).toContain('OLD_DATA_DROPPED');
+    // The folder goes first; it is said once it has gone.
+    const isSaid = (): boolean => bob.logged.some(({ code }) => code === 'OLD_DATA_DROPPED');
+    await waitFor(isSaid, { timeoutMs: 5_000, what: 'that to be said' });
   }, 120_000);
 });

@@ -73,7 +73,7 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
       case 'takeTail':
         return takeTail(server, action.agentAddress, bounds);
       case 'open':
-        observer?.holdCanary();
+        await observer?.holdCanary();
         try {
           return await open(server, action, bounds, (markedAt) => observer?.letCanary(markedAt));
         } finally {

@@ -32,8 +32,8 @@ export interface Observer {
   refresh(): Promise<void>;
   sessionLost(): void;
   setTimings(timings: EngineTimings): void;
-  /** The canary must not be the first write of an opening: until it is let go, looks do not write. */
-  holdCanary(): void;
+  /** The canary must not be the first write of an opening: until it is let go, looks do not write. Ends with the look that is under way. */
+  holdCanary(): Promise<void>;
   /** `markedAt`: when the write of a mark began, which came back. */
   letCanary(markedAt?: MonotonicMs): void;
 }
@@ -263,7 +263,10 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     },
     sessionLost: wake,
     setTimings: (changed) => (timings = changed),
-    holdCanary: () => (canaryHeld = true),
+    async holdCanary() {
+      canaryHeld = true;
+      await looking;
+    },
     letCanary(markedAt) {
       canaryHeld = false;
       if (markedAt !== undefined) canaries = { ...canaries, wroteAt: latest(canaries.wroteAt, markedAt) };

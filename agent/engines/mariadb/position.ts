@@ -1,12 +1,25 @@
-/** Where the log stands, with its ancestry. Transactions are read before openings: an opening that is not told of yet would look like one that is missing. */
-import type { MariadbPosition } from '#core/positions/mariadb.js';
+/**
+ * Where the log stands, with its ancestry. Transactions are read before openings: an opening that is not told of yet would look like one that is
+ * missing. And the server counts a transaction a moment before its rows are seen: an opening's own, too.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isForeign, type MariadbPosition } from '#core/positions/mariadb.js';
 import { identityOf } from '#agent/engines/mariadb/identity.js';
 import { readOpenings } from '#agent/engines/mariadb/marks.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { readStatus } from '#agent/engines/mariadb/status.js';
 
+/** How often a position is read again that looks foreign, and how long after. */
+const AGAIN = 3;
+const AFTER_MS = 2;
+
 export async function readPosition(server: Server, timeoutMs: number): Promise<MariadbPosition> {
-  const { gtids } = await readStatus(server, timeoutMs);
-  const { marks, lines } = await readOpenings(server.connection, timeoutMs);
-  return { engine: 'mariadb', dataId: await identityOf(server, timeoutMs), gtids, lines, marks };
+  for (let again = 0; ; again += 1) {
+    const { gtids } = await readStatus(server, timeoutMs);
+    const { marks, lines } = await readOpenings(server.connection, timeoutMs);
+    const dataId = await identityOf(server, timeoutMs);
+    const position: MariadbPosition = { engine: 'mariadb', dataId, gtids, lines, marks };
+    if (!isForeign(position) || again === AGAIN) return position;
+    await sleep(AFTER_MS);
+  }
 }

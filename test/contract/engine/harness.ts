@@ -27,6 +27,8 @@ export interface Properties {
   readonly hasOrphans: boolean;
   /** A seal leaves what was received unapplied until the opening; else it applies it first, and no position counts it before. */
   readonly sealsUnapplied: boolean;
+  /** A fence with time to spare lets the replicas receive everything; else the tail brings it. */
+  readonly fencesInOrder: boolean;
   /** A leader knows which of those that are connected confirm nothing any more. */
   readonly seesSilence: boolean;
   /** A log that has diverged can be taken back. */
@@ -37,6 +39,7 @@ export interface Properties {
 
 export const ALL_OF_POSTGRES: Properties = {
   ...{ engine: 'postgres', hasOrphans: true, sealsUnapplied: true, seesSilence: true },
+  fencesInOrder: true,
   ...{ rewinds: true, confirms: true },
 };
 
