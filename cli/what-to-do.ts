@@ -15,16 +15,16 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
     'start a controller, or name those that run: --controllers host:port,… or TANIST_CONTROLLERS',
   ADDRESS_IN_USE:
     'stop the process that listens there (ss -ltnp names it), or choose another address with listen',
-  DATABASE_UNREACHABLE: "start the database, or correct postgres.host and postgres.port in the agent's file",
-  DATABASE_REFUSED: 'check postgres.user, its password and pg_hba.conf; the user must be a superuser',
+  DATABASE_UNREACHABLE: "start the database, or correct host and port of it in the agent's file",
+  DATABASE_REFUSED:
+    "check user and password in the agent's file, and whom the server lets in (PostgreSQL: pg_hba.conf); the user needs all rights",
   DATABASE_UNSUPPORTED:
     'change the setting that is named above, or use a version of the database that is supported',
   NOT_A_DATA_DIRECTORY:
-    'set postgres.dataDir to what SHOW data_directory answers, and run the agent as its owner',
+    'set dataDir to what the server calls its data directory, and run the agent as its owner',
   DATA_DIRECTORY_DAMAGED:
     'check the disk, then clone this member anew from the leader; keep the old data until the copy follows',
-  DATA_DIRECTORY_MISMATCH:
-    'let postgres.dataDir, postgres.host and postgres.port name one and the same server',
+  DATA_DIRECTORY_MISMATCH: "let dataDir, host and port in the agent's file name one and the same server",
   DATA_IDENTITY_MISMATCH:
     "clone this member from the leader, or correct cluster in its agent's file if it belongs to another one",
   NAME_TAKEN: 'stop one of the two agents, or give each a member name and a stateDir of its own',

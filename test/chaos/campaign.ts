@@ -75,10 +75,12 @@ async function strikeOnce(
     const { chaos, number } = await cluster.next();
     const observed = await runOnce(chaos, FAULTS[fault], durability, number);
     const wrong = whatIsWrong(observed, FAULTS[fault], durability);
-    record(join(folder, durability, fault, String(run)), observed);
+    const isVoid = wrong?.isUntimely === true && stoodStill(observed) && attempt < ATTEMPTS;
+    // What a void one saw is kept as well.
+    record(join(folder, durability, fault, isVoid ? `${run}-void-${attempt}` : String(run)), observed);
     if (observed.measured === undefined) await cluster.end();
     if (wrong !== undefined) for (const line of whatLed(observed)) tell(`  ${line}`);
-    if (wrong?.isUntimely === true && isVoid(observed) && attempt < ATTEMPTS) {
+    if (isVoid) {
       tell(
         `${durability} ${fault} ${run}: ${wrong.what}; but this machine stood still for ${observed.stoodStillMs} ms: again`,
       );
@@ -89,7 +91,7 @@ async function strikeOnce(
 }
 
 /** See machine.ts. */
-const isVoid = ({ stoodStillMs }: Observed): boolean => stoodStillMs >= STOOD_STILL_MS;
+const stoodStill = ({ stoodStillMs }: Observed): boolean => stoodStillMs >= STOOD_STILL_MS;
 
 interface Reusable {
   /** The cluster, well, and the number of its next run. */

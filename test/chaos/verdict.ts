@@ -14,7 +14,11 @@ export function whatIsWrong(
   fault: Fault,
   durability: DurabilityMode,
 ): Wrong | undefined {
-  if (measured === undefined) return { what: broken ?? 'nothing was measured', isUntimely: true };
+  if (measured === undefined) {
+    // What was found out all the same counts: one that came to no end may have lost a write on the way.
+    const isUnsafe = findings.some(({ kind }) => kind !== 'lost' || mustKeep(fault, durability));
+    return { what: broken ?? 'nothing was measured', isUntimely: !isUnsafe };
+  }
   const unsafe = [
     measured.doublyAccepted > 0 && 'two leaders accepted writes at once',
     measured.ackedLost > 0 && mustKeep(fault, durability) && 'acknowledged writes are missing',

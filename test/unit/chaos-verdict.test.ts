@@ -1,6 +1,7 @@
 /** What the chaos suite says of a run, held against runs that were made up to be wrong. */
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '#test/chaos/faults/fault.js';
+import type { Finding } from '#test/history/append-history.js';
 import type { Measured, Observed } from '#test/chaos/run.js';
 import { whatIsWrong } from '#test/chaos/verdict.js';
 
@@ -9,6 +10,8 @@ const WELL: Measured = {
   ...{ outageMs: 900, acknowledged: 1000, ackedLost: 0, forked: 0, doublyAccepted: 0, otherwiseWrong: 0 },
   ...{ refused: 0, convergedMs: 4000, leaderChanged: true, unaccounted: 0, salvaged: 0 },
 };
+
+const LOST: Finding = { kind: 'lost', key: 1, value: 7, text: 'value 7 was acknowledged and is missing' };
 
 const observed = (measured: Partial<Measured>): Observed => ({
   ...{ leader: 'ada', moments: [], attempts: [], findings: [], ledger: [], logs: [], broken: undefined },
@@ -59,5 +62,8 @@ describe('a run', () => {
     expect(
       whatIsWrong({ ...observed({}), measured: undefined, broken: 'no writes' }, FAULT, 'async'),
     ).toEqual({ what: 'no writes', isUntimely: true });
+    const lost = { ...observed({}), measured: undefined, broken: 'no writes', findings: [LOST] };
+    expect(whatIsWrong(lost, FAULT, 'strict')?.isUntimely).toBe(false);
+    expect(whatIsWrong(lost, FAULT, 'async')?.isUntimely).toBe(true);
   });
 });

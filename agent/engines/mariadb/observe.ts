@@ -109,7 +109,7 @@ export function createObserver(server: Server, emit: (event: EngineEvent) => voi
     if (position === undefined) void readEnd();
   }
 
-  /** Of a server that was dead before anybody could ask it: its log tells where it stands, though not what it holds. */
+  /** Of a server that was dead before anybody could ask it: which data it is, and no more. */
   async function readEnd(): Promise<void> {
     dataId = await identityOf(server, GIVE_UP_MS).catch(() => dataId);
   }
