@@ -2,7 +2,7 @@
 import type { AgentConfig } from '#agent/config.js';
 import { createMariadbEngine } from '#agent/engines/mariadb/engine.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
-import type { ServerDeps } from '#agent/engines/postgres/server.js';
+import type { ServerDeps } from '#agent/engines/server-deps.js';
 import type { Engine } from '#agent/ports/engine.js';
 
 export function createEngine(config: AgentConfig['engine'], deps: ServerDeps): Engine {

@@ -11,8 +11,7 @@ import { ACCOUNTS, type MariadbServer } from '#test/cluster/mariadb.js';
 import { waitFor } from '#test/cluster/processes.js';
 import { TIMINGS } from '#test/contract/engine/harness.js';
 import { type Actor, type ResultOf, run } from '#test/contract/engine/steps.js';
-
-type ServerDeps = Parameters<typeof createMariadbEngine>[1];
+import type { ServerDeps } from '#agent/engines/server-deps.js';
 
 export interface Member extends Actor {
   readonly server: MariadbServer;

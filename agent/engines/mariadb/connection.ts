@@ -5,22 +5,11 @@
 import { Socket } from 'node:net';
 import { type Connection as Client, createConnection as dialServer, SqlError } from 'mariadb';
 import type { MariadbConfig } from '#agent/config.js';
+import type { Answer, Sessions } from '#agent/engines/session.js';
 
-/** A refusal is an answer, a silence is none (rule S3). `absent`: nobody listens there; a server that comes up or goes down does not yet, or any more. */
-export type Answer =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'refused'; readonly text: string }
-  | { readonly kind: 'absent' | 'silent'; readonly text: string };
-
-export interface Connection {
-  isReady(): boolean;
-  /** Makes the long-lived session unless it is there. */
-  connect(timeoutMs: number): Promise<Answer>;
-  /** Logs in once more, and out again: does the server still take new clients? */
-  tryLogin(timeoutMs: number): Promise<Answer>;
+export interface Connection extends Sessions {
   /** One statement on the long-lived session; rejects at the deadline, and when there is no session. */
   query<Row>(sql: string, options?: QueryOptions): Promise<Row[]>;
-  close(): void;
 }
 
 export interface QueryOptions {

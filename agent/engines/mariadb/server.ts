@@ -1,7 +1,6 @@
 /** The server beside which this agent runs: what every step needs to know of it, and the way to its data. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MonotonicMs, WallMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { MariadbConfig } from '#agent/config.js';
 import { bootsClosed } from '#agent/engines/mariadb/boot-closed.js';
@@ -10,20 +9,7 @@ import { createSearch, findTool } from '#agent/engines/mariadb/processes.js';
 import type { Owner } from '#agent/engines/durable-files.js';
 import { createMemos, type Memos } from '#agent/engines/memos.js';
 import type { ProcessId, ServerProcess } from '#agent/engines/process-table.js';
-import type { TailSource } from '#agent/ports/engine.js';
-import type { Log } from '#agent/ports/log.js';
-
-export interface ServerDeps {
-  /** The name by which the cluster knows this member. */
-  readonly member: string;
-  /** For what outlives the agent; exists. */
-  readonly stateDir: string;
-  readonly tailSource: TailSource;
-  readonly now: () => MonotonicMs;
-  /** On the wall, for what is kept for days. */
-  readonly wallNow: () => WallMs;
-  readonly log: Log;
-}
+import type { ServerDeps } from '#agent/engines/server-deps.js';
 
 export interface Server extends ServerDeps {
   readonly config: MariadbConfig;
@@ -32,6 +18,8 @@ export interface Server extends ServerDeps {
   readonly tailDir: string;
   readonly connection: Connection;
   readonly memos: Memos;
+  /** The agent does not know where the server logs: by its configuration, or to its output. */
+  readonly logFile: undefined;
   findMain(): ServerProcess | undefined;
   /** Whether what started this process would start it closed again; asked once. Undefined: it cannot be told. */
   bootsClosed(process: ProcessId): Promise<boolean | undefined>;
@@ -46,7 +34,7 @@ export function describeServer(config: MariadbConfig, deps: ServerDeps, connecti
   let asked: { readonly of: string; readonly answer: Promise<boolean | undefined> } | undefined;
   return {
     ...deps,
-    ...{ config, dataDir, connection, findMain },
+    ...{ config, dataDir, connection, findMain, logFile: undefined },
     tailDir: join(deps.stateDir, 'tail'),
     memos: createMemos(deps.stateDir),
     bootsClosed(process) {

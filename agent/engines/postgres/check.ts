@@ -4,7 +4,7 @@ import { endianness } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { EngineIdentity } from '#agent/ports/engine.js';
-import { isAnswer, NOT_NOW } from '#agent/engines/postgres/connection.js';
+import { isAnswer } from '#agent/engines/postgres/connection.js';
 import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
 import type { Owner } from '#agent/engines/durable-files.js';
 import { readProcess } from '#agent/engines/process-table.js';
@@ -24,7 +24,7 @@ export async function check(server: Server): Promise<EngineIdentity> {
   const { dataId } = await server.facts();
   const answer = await server.connection.connect(ANSWER_WITHIN_MS);
   if (answer.kind === 'ready') await checkRunning(server);
-  else if (answer.kind === 'refused' && answer.code !== NOT_NOW) {
+  else if (answer.kind === 'refused') {
     throw new TanistError(
       'DATABASE_REFUSED',
       `${server.config.user}@${server.config.host}:${server.config.port}: ${answer.text}`,

@@ -5,15 +5,10 @@
 import { Socket } from 'node:net';
 import { Client, DatabaseError, type QueryResultRow } from 'pg';
 import type { PostgresConfig } from '#agent/config.js';
-
-/** A refusal is an answer, a silence is none (rule S3). */
-export type Answer =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'refused'; readonly code: string; readonly text: string }
-  | { readonly kind: 'silent'; readonly text: string };
+import type { Answer, Sessions } from '#agent/engines/session.js';
 
 /** SQLSTATE of a server that starts, stops, or recovers. */
-export const NOT_NOW = '57P03';
+const NOT_NOW = '57P03';
 
 /** SQLSTATEs of a session that was ended before it was let in, by an administrator (a guard's fence is one) or by a crash: no word against its user. */
 const ENDED = ['57P01', '57P02'];
@@ -22,17 +17,11 @@ const ENDED = ['57P01', '57P02'];
 export const isAnswer = (error: unknown): boolean =>
   error instanceof DatabaseError && !ENDED.includes(error.code ?? '');
 
-export interface Connection {
-  isReady(): boolean;
-  /** Makes the long-lived session unless it is there. */
-  connect(timeoutMs: number): Promise<Answer>;
-  /** Logs in once more, and out again: does the server still take new clients? */
-  tryLogin(timeoutMs: number): Promise<Answer>;
+export interface Connection extends Sessions {
   /** One statement on the long-lived session; rejects at the deadline, and when there is no session. */
   query<Row extends QueryResultRow>(sql: string, options?: QueryOptions): Promise<Row[]>;
   /** Begins a commit that waits for whom the server's settings say, on a session of its own. */
   commitAside(timeoutMs: number): Promise<AsideCommit>;
-  close(): void;
 }
 
 export interface AsideCommit {
@@ -207,8 +196,8 @@ async function dial(
     // What the server said at the end goes before what that made of our statement.
     const word = lastWord ?? error;
     if (word instanceof DatabaseError && word.code !== undefined) {
-      const code = ENDED.includes(word.code) ? NOT_NOW : word.code;
-      return { kind: 'refused', code, text: word.message };
+      const isChanging = word.code === NOT_NOW || ENDED.includes(word.code);
+      return { kind: isChanging ? 'changing' : 'refused', text: word.message };
     }
     return { kind: 'silent', text: word instanceof Error ? word.message : String(word) };
   } finally {

@@ -1,11 +1,6 @@
-/**
- * PostgreSQL behind the port: observes the server and runs one step at a time. A fence waits for nothing: it ends the
- * step that is under way, and runs at once; a seal ends it too, and runs as soon as it has ended.
- */
-import { setTimeout as sleep } from 'node:timers/promises';
+/** PostgreSQL behind the port: which module takes which step. */
 import { assertNever } from '#core/assert.js';
-import type { DurationMs } from '#core/brand.js';
-import { TanistError } from '#core/errors.js';
+import { asDuration } from '#core/brand.js';
 import type { PlanMember } from '#core/plan.js';
 import type { Finding } from '#core/report.js';
 import type { PostgresConfig } from '#agent/config.js';
@@ -21,7 +16,7 @@ import { applyDurability } from '#agent/engines/postgres/durability.js';
 import { createFencer } from '#agent/engines/postgres/fencer.js';
 import { follow } from '#agent/engines/postgres/follow.js';
 import { inspect } from '#agent/engines/postgres/inspect.js';
-import { type Observer, createObserver } from '#agent/engines/postgres/observe.js';
+import { createEyes, observedServer } from '#agent/engines/postgres/observe.js';
 import { open } from '#agent/engines/postgres/open.js';
 import { readPosition } from '#agent/engines/postgres/position.js';
 import { inOwnSession } from '#agent/engines/postgres/own-session.js';
@@ -31,23 +26,21 @@ import { release } from '#agent/engines/postgres/release.js';
 import { reclone } from '#agent/engines/postgres/reclone.js';
 import { rewind } from '#agent/engines/postgres/rewind.js';
 import { seal } from '#agent/engines/postgres/seal.js';
-import { type Server, type ServerDeps, describeServer } from '#agent/engines/postgres/server.js';
+import { describeServer } from '#agent/engines/postgres/server.js';
 import { keepSlots, makeSlots } from '#agent/engines/postgres/slots.js';
 import { start } from '#agent/engines/postgres/start.js';
 import { readStatus } from '#agent/engines/postgres/status.js';
 import { takeTail } from '#agent/engines/postgres/take-tail.js';
 import { tidy } from '#agent/engines/postgres/tidy.js';
+import { createObserver, type Observer } from '#agent/engines/observer.js';
+import type { ServerDeps } from '#agent/engines/server-deps.js';
+import { createSteps } from '#agent/engines/steps.js';
 
-/** For steps that come without a bound of their own. A start goes on by itself, and is asked for again. */
-const WITHIN_MS = {
-  start: 30_000,
-  seal: 5_000,
-  follow: 6_500,
-  keepSlots: 5_000,
-  makeSlots: 5_000,
-  inspect: 7_000,
-} as const;
-const NEEDS_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
+/** A start goes on by itself, and is asked for again. */
+const WITHIN_MS = { start: 30_000, seal: 5_000, follow: 6_500, keepSlots: 5_000 } as const;
+const MAKE_SLOTS_WITHIN_MS = 5_000;
+const INSPECT_WITHIN_MS = 7_000;
+const NEED_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
   'seal',
   'takeTail',
   'open',
@@ -56,38 +49,21 @@ const NEEDS_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
   'keepSlots',
   'release',
 ]);
-const CONNECT_WITHIN_MS = 1_000;
 const FIRST_CHECKPOINT_WITHIN_MS = 300_000;
 const TIDY_EVERY_MS = 60_000;
-/** The caller hears of a step before the next look begins, and so does not take the look for older than the step. */
-const LOOK_AFTER_MS = 10;
 
 export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): Engine {
   let observer: Observer | undefined;
-  let timings: EngineTimings | undefined;
+  let timings: EngineTimings = { heartbeatMs: asDuration(250), canaryTimeoutMs: asDuration(1000) };
   let recloning = false;
   let tidying: NodeJS.Timeout | undefined;
   const connection = createConnection(config, () => observer?.sessionLost());
   const server = describeServer(config, deps, connection);
-  let step = new AbortController();
-  let turn: Promise<unknown> = Promise.resolve();
-
-  async function attempt(
-    action: EngineAction,
-    withinMs: DurationMs | number,
-    signal: AbortSignal,
-  ): Promise<ActionResult> {
-    try {
-      if (NEEDS_SESSION.has(action.kind)) await requireSession(server);
-      return await take(action, boundBy(server.now, withinMs, signal));
-    } catch (error) {
-      if (error instanceof TanistError) return { kind: 'failed', code: error.code, text: inWords(error) };
-      const text = error instanceof Error ? error.message : String(error);
-      return { kind: 'failed', code: 'ENGINE_FAILED', text };
-    } finally {
-      setTimeout(() => void observer?.refresh(), LOOK_AFTER_MS);
-    }
-  }
+  const steps = createSteps({
+    ...{ now: deps.now, connection, withinMs: WITHIN_MS, needSession: NEED_SESSION, take },
+    givesWay: () => recloning,
+    afterwards: () => void observer?.refresh(),
+  });
 
   async function take(action: EngineAction, bounds: Bounds): Promise<ActionResult> {
     switch (action.kind) {
@@ -156,7 +132,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
 
   async function findings(peers: readonly PlanMember[]): Promise<readonly Finding[]> {
     try {
-      return await inspect(server, peers, boundBy(server.now, WITHIN_MS.inspect, step.signal));
+      return await inspect(server, peers, boundBy(server.now, INSPECT_WITHIN_MS, steps.signal()));
     } catch (error) {
       const remedy = "look at the agent's log, and ask again";
       return [{ severity: 'blocks', code: 'not-inspected', text: String(error), remedy }];
@@ -178,12 +154,12 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
 
   /** What a new leader needs soon; neither the proof nor the canary must wait for it. */
   function equip(replicas: readonly string[]): void {
-    const untilClosed = boundBy(server.now, FIRST_CHECKPOINT_WITHIN_MS, step.signal);
+    const untilClosed = boundBy(server.now, FIRST_CHECKPOINT_WITHIN_MS, steps.signal());
     const failed = (code: string) => (error: unknown) => {
       server.log('warn', code, { because: String(error) });
     };
     void inOwnSession(server, config.database, untilClosed, (session) =>
-      makeSlots(session, replicas, WITHIN_MS.makeSlots),
+      makeSlots(session, replicas, MAKE_SLOTS_WITHIN_MS),
     ).catch(failed('SLOTS_FAILED'));
     // By itself PostgreSQL takes minutes for it, and until then pg_rewind before 16 does not know this line of history, should it crash.
     void checkpoint(server, untilClosed).catch(failed('CHECKPOINT_FAILED'));
@@ -193,35 +169,19 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     check: () => check(server),
     isLeftOpen: () => isBootClosed(server.dataDir) && !createFencer(server.dataDir, server).isClosed(),
     start(emit) {
-      observer = createObserver(server, emit);
-      if (timings !== undefined) observer.setTimings(timings);
+      const eyes = createEyes(server, () => timings);
+      observer = createObserver(observedServer(server), eyes, emit);
+      observer.setTimings(timings);
       observer.start();
     },
     async stop() {
-      step.abort();
       clearInterval(tidying);
       observer?.stop();
       observer = undefined;
       connection.close();
-      await Promise.race([turn, sleep(1_000)]);
+      await steps.stop();
     },
-    run(action) {
-      if (action.kind === 'fence') {
-        step.abort();
-        step = new AbortController();
-        return attempt(action, action.withinMs, new AbortController().signal);
-      }
-      // A copy that is being made takes long, and is of no use to whoever asks for something else.
-      if (action.kind === 'seal' || recloning) {
-        step.abort();
-        step = new AbortController();
-      }
-      const { signal } = step;
-      const withinMs = 'timeoutMs' in action ? action.timeoutMs : WITHIN_MS[action.kind];
-      const mine = turn.then(() => attempt(action, withinMs, signal));
-      turn = mine;
-      return mine;
-    },
+    run: (action) => steps.run(action),
     readTail: (request) =>
       readTail(server, request).catch((error: unknown) => ({ kind: 'refused', text: String(error) })),
     probe: ({ databaseHost, databasePort }, timeoutMs) =>
@@ -240,11 +200,3 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     },
   };
 }
-
-async function requireSession({ connection }: Server): Promise<void> {
-  const answer = await connection.connect(CONNECT_WITHIN_MS);
-  if (answer.kind !== 'ready') throw new TanistError('DATABASE_UNREACHABLE', answer.text);
-}
-
-const inWords = ({ detail, next }: TanistError): string =>
-  next === undefined ? detail : `${detail} (${next})`;

@@ -10,7 +10,6 @@ import { ofEngine, formatPosition } from '#core/position.js';
 import { comparePostgres, type PostgresPosition, formatLsn } from '#core/positions/postgres.js';
 import type { TailAnswer, TailChunk, TailRequest } from '#agent/ports/engine.js';
 import { boundBy } from '#agent/engines/bounds.js';
-import { NOT_NOW } from '#agent/engines/postgres/connection.js';
 import { forksOf, historyFile, newestLine, readLineage } from '#agent/engines/postgres/lineage.js';
 import {
   type Sizes,
@@ -84,7 +83,7 @@ async function mayGrow(server: Server): Promise<boolean> {
   const isSettled = async (): Promise<boolean> => {
     if (isGone()) return true;
     const answer = await server.connection.connect(LOOK_WITHIN_MS);
-    return answer.kind === 'ready' || (answer.kind === 'refused' && answer.code !== NOT_NOW);
+    return answer.kind === 'ready' || answer.kind === 'refused';
   };
   const bounds = boundBy(server.now, ANSWERS_WITHIN_MS, new AbortController().signal);
   await bounds.until(isSettled, LOOK_EVERY_MS);

@@ -18,7 +18,7 @@ import { releaseSettings } from '#agent/engines/postgres/release-settings.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { readSettings } from '#agent/engines/postgres/settings.js';
 import { dropSlots, readSlotsLeft } from '#agent/engines/postgres/slots.js';
-import { outputFile } from '#agent/engines/postgres/start.js';
+import { outputFile } from '#agent/engines/launch.js';
 import { letWrites } from '#agent/engines/postgres/write-hold.js';
 import { type Receiver, type Status, readStatus } from '#agent/engines/postgres/status.js';
 

@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import type { MonotonicMs, WallMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { Copying, Salvaged } from '#core/report.js';
 import type { PostgresConfig } from '#agent/config.js';
@@ -16,20 +15,8 @@ import { type Owner, give } from '#agent/engines/durable-files.js';
 import { type Memos, createMemos } from '#agent/engines/memos.js';
 import { binDirOf, findPostmaster } from '#agent/engines/postgres/processes.js';
 import { newestSalvage } from '#agent/engines/postgres/newest-salvage.js';
-import type { TailSource } from '#agent/ports/engine.js';
-import type { Log } from '#agent/ports/log.js';
-
-export interface ServerDeps {
-  /** The name by which the cluster knows this member. */
-  readonly member: string;
-  /** For what outlives the agent; exists. */
-  readonly stateDir: string;
-  readonly tailSource: TailSource;
-  readonly now: () => MonotonicMs;
-  /** On the wall, for what is kept for days. */
-  readonly wallNow: () => WallMs;
-  readonly log: Log;
-}
+import type { ProcessId } from '#agent/engines/process-table.js';
+import type { ServerDeps } from '#agent/engines/server-deps.js';
 
 export interface Server extends ServerDeps {
   readonly config: PostgresConfig;
@@ -44,6 +31,9 @@ export interface Server extends ServerDeps {
   readonly oldDataDir: string;
   readonly connection: Connection;
   readonly memos: Memos;
+  /** Where the server writes what goes wrong, as far as the agent knows. */
+  readonly logFile: string | undefined;
+  findMain(): ProcessId | undefined;
   binDir(): string;
   owner(): Promise<Owner>;
   controlFile(): Promise<ControlFile>;
@@ -73,6 +63,8 @@ export function describeServer(config: PostgresConfig, deps: ServerDeps, connect
     copying: undefined,
     salvaged: newestSalvage(deps.stateDir),
     connection,
+    logFile: config.server.kind === 'pg_ctl' ? config.server.logFile : undefined,
+    findMain: () => findPostmaster(dataDir),
     memos: createMemos(deps.stateDir),
     binDir: () => (binDir ??= findBinDir(dataDir)),
     async owner() {

@@ -6,8 +6,8 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { ofEngine, formatPosition } from '#core/position.js';
-import { comparePostgres, type PostgresPosition } from '#core/positions/postgres.js';
+import { ofEngine } from '#core/position.js';
+import type { PostgresPosition } from '#core/positions/postgres.js';
 import type { ActionResult, TailChunk } from '#agent/ports/engine.js';
 import { applyUntil } from '#agent/engines/postgres/apply.js';
 import type { Bounds } from '#agent/engines/bounds.js';
@@ -17,6 +17,7 @@ import { tailCommand } from '#agent/engines/postgres/originals.js';
 import { seal } from '#agent/engines/postgres/seal.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { changeSetting, neutralize, readSettings, reload } from '#agent/engines/postgres/settings.js';
+import { checkTime, fetchTail } from '#agent/engines/tail.js';
 
 const HISTORY_NAME = /^[0-9A-F]{8}\.history$/;
 const LONGEST_HISTORY = 1 << 20;
@@ -26,18 +27,10 @@ const LOOK_EVERY_MS = 2;
 
 export async function takeTail(server: Server, agentAddress: string, bounds: Bounds): Promise<ActionResult> {
   const from = await seal(server, bounds); // the position again, and proof that nothing else delivers
-  const answer = await server.tailSource.fetch(agentAddress, { from }, bounds.left());
-  bounds.check();
-  if (answer.kind === 'refused') throw new TanistError('TAIL_UNAVAILABLE', answer.text);
-  const atLeast = ofEngine(answer.atLeast, 'postgres');
-  const stands = comparePostgres({ ...from, marks: [] }, { ...atLeast, marks: [] });
-  if (stands === 'equal') return { kind: 'tailTaken', atLeast, bytes: 0 };
-  if (stands !== 'behind')
-    throw new TanistError(
-      'TAIL_UNAVAILABLE',
-      `the log offered reaches ${formatPosition(atLeast)}, this one ${formatPosition(from)}: ${stands}`,
-    );
-  const bytes = await receive(server, answer.files, bounds);
+  const tail = await fetchTail(server, agentAddress, from, bounds);
+  const atLeast = ofEngine(tail.atLeast, 'postgres');
+  if (tail.isEmpty) return { kind: 'tailTaken', atLeast, bytes: 0 };
+  const bytes = await receive(server, tail.files, bounds);
   await install(server, atLeast, bounds);
   return { kind: 'tailTaken', atLeast, bytes };
 }
@@ -52,8 +45,7 @@ async function receive(server: Server, chunks: AsyncIterable<TailChunk>, bounds:
   let bytes = 0;
   try {
     for await (const chunk of chunks) {
-      bounds.check();
-      if (bounds.left() === 0) throw new TanistError('TAIL_UNAVAILABLE', `time was up after ${bytes} bytes`);
+      checkTime(bounds, bytes);
       checkChunk(chunk, segmentBytes);
       let file = files.get(chunk.name);
       if (file === undefined) {

@@ -1,0 +1,16 @@
+/** What every engine is given beside its configuration. */
+import type { MonotonicMs, WallMs } from '#core/brand.js';
+import type { TailSource } from '#agent/ports/engine.js';
+import type { Log } from '#agent/ports/log.js';
+
+export interface ServerDeps {
+  /** The name by which the cluster knows this member. */
+  readonly member: string;
+  /** For what outlives the agent; exists. */
+  readonly stateDir: string;
+  readonly tailSource: TailSource;
+  readonly now: () => MonotonicMs;
+  /** On the wall, for what is kept for days. */
+  readonly wallNow: () => WallMs;
+  readonly log: Log;
+}
