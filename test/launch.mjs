@@ -1,21 +1,23 @@
 // Problem: `npm run demo` and `npm run bench` must work on a fresh checkout, and their stdout must stay readable by
 // programs (with --json its last line is JSON).
-// Rule: set up, build, then give the terminal to the compiled program; whatever this file says goes to stderr.
+// Rule: set up what the program and its `--engine` need, build, then give the terminal to the compiled program; whatever this file
+// says goes to stderr.
 // Consequence: signals and the exit code are the program's own.
 //
 //   node test/launch.mjs demo|bench|sim|chaos [arguments of the program]
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { PROJECT_ROOT, build, run, say, setUp } from './setup.mjs';
+import { PROJECT_ROOT, build, isServer, run, say, setUp } from './setup.mjs';
 
-/** Where each lies in dist/, and what it needs on this machine. */
+/** Where each lies in dist/, and what it needs on this machine; `engine`: besides, the server of the one that is asked for. */
 const PROGRAMS = {
-  demo: { folder: 'demo', servers: ['etcd', 'postgres'] },
-  bench: { folder: 'bench', servers: ['etcd', 'postgres'] },
-  sim: { folder: 'simulation', servers: [] },
+  demo: { folder: 'demo', servers: ['etcd'], engine: true },
+  bench: { folder: 'bench', servers: ['etcd'], engine: true },
+  sim: { folder: 'simulation', servers: [], engine: false },
   chaos: {
     folder: 'chaos',
-    servers: ['etcd', 'postgres', 'ip', 'nft', 'nbdkit', 'nbdfuse', 'fusermount3', 'faketime'],
+    servers: ['etcd', 'ip', 'nft', 'nbdkit', 'nbdfuse', 'fusermount3', 'faketime'],
+    engine: true,
   },
 };
 
@@ -26,7 +28,10 @@ if (program === undefined) {
   process.exit(2);
 }
 
-await setUp({ servers: program.servers, quiet: true });
+const engine = engineIn(args);
+// What there is none of is the program's to say.
+const servers = [...program.servers, ...(program.engine && isServer(engine) ? [engine] : [])];
+await setUp({ servers, quiet: true });
 if (!(await build())) process.exit(1);
 
 const main = join(PROJECT_ROOT, 'dist', 'test', program.folder, 'main.js');
@@ -35,6 +40,13 @@ const { code, signal } = await run(process.execPath, ['--enable-source-maps', ma
   onStart: forwardSignals,
 });
 process.exitCode = code ?? 128 + constants.signals[signal];
+
+/** As the programs read it: the last one counts. */
+function engineIn(args) {
+  const at = args.findLastIndex((arg) => arg === '--engine' || arg.startsWith('--engine='));
+  if (at < 0) return 'postgres';
+  return args[at] === '--engine' ? args[at + 1] : args[at].slice('--engine='.length);
+}
 
 /** A Ctrl-C reaches the program by itself, being sent to the terminal's whole group; sending it again would ask twice. */
 function forwardSignals(child) {

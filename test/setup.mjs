@@ -108,6 +108,9 @@ export async function setUp({ servers = ['etcd', 'postgres', 'mariadb'], quiet =
   });
 }
 
+/** Whether that is something that can be brought. */
+export const isServer = (name) => Object.hasOwn(SERVERS, name);
+
 /** Compiles the project; the compiler is heard only when it complains. Answers whether it succeeded. */
 export async function build() {
   const { code } = await run('npm', ['run', '--silent', 'build'], { quiet: true });

@@ -2,8 +2,9 @@
 import type { ClusterStatus } from '#core/status.js';
 import { timingsOf } from '#core/timings.js';
 import { finish, spread, tell } from '#test/bench/numbers.js';
+import { type EngineKit, KITS, type KitName } from '#test/cluster/engines.js';
 import { waitFor } from '#test/cluster/processes.js';
-import { type Member, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
+import { type AnyMember, startTanistOn, type AnyCluster } from '#test/cluster/tanist.js';
 import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
 
 const WRITERS = 4;
@@ -19,8 +20,12 @@ interface Restart {
   readonly ackedLost: number;
 }
 
-export async function benchAgentRestart(options: { readonly runs: number }): Promise<void> {
-  const cluster = await startTanist({ label: 'bench', progress: tell });
+export async function benchAgentRestart(options: {
+  readonly engine: KitName;
+  readonly runs: number;
+}): Promise<void> {
+  const engine: EngineKit = KITS[options.engine];
+  const cluster = await startTanistOn(engine, { label: 'bench', progress: tell });
   await prepareLoad((await cluster.leader()).server);
   const restarts: Restart[] = [];
   for (let number = 1; number <= options.runs; number++) {
@@ -34,6 +39,7 @@ export async function benchAgentRestart(options: { readonly runs: number }): Pro
   }
   const sum = (count: (restart: Restart) => number): number => restarts.reduce((n, r) => n + count(r), 0);
   finish({
+    engine: options.engine,
     restarts: restarts.length,
     writers: WRITERS,
     failedWrites: sum((r) => r.failedWrites),
@@ -45,7 +51,7 @@ export async function benchAgentRestart(options: { readonly runs: number }): Pro
   });
 }
 
-async function restartOnce(cluster: TanistCluster, run: string): Promise<Restart> {
+async function restartOnce(cluster: AnyCluster, run: string): Promise<Restart> {
   const leader = await cluster.leader();
   const before = await shown(cluster);
   const servers = [leader, ...cluster.members.filter((m) => m !== leader)].map((m) => m.server);
@@ -79,7 +85,7 @@ async function restartOnce(cluster: TanistCluster, run: string): Promise<Restart
 }
 
 /** Until the restarted agent is heard and the leader, whoever that is by then, is open; the leader's name. */
-function waitUntilServed(cluster: TanistCluster, { name }: Member, startedAt: number): Promise<string> {
+function waitUntilServed(cluster: AnyCluster, { name }: AnyMember, startedAt: number): Promise<string> {
   const served = async (): Promise<string | undefined> => {
     const seen = await shown(cluster);
     const restarted = seen?.members.find((m) => m.name === name);
@@ -93,5 +99,5 @@ function waitUntilServed(cluster: TanistCluster, { name }: Member, startedAt: nu
   });
 }
 
-const shown = async (cluster: TanistCluster): Promise<ClusterStatus | undefined> =>
+const shown = async (cluster: AnyCluster): Promise<ClusterStatus | undefined> =>
   (await cluster.status()).clusters[0];

@@ -2,14 +2,16 @@
 import { FAULTS, type Fault, type FaultName } from '#test/bench/faults.js';
 import { finish, spread, tell } from '#test/bench/numbers.js';
 import { type Run, runOnce } from '#test/bench/run.js';
+import { type EngineKit, KITS, type KitName } from '#test/cluster/engines.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
-import { startTanist, type TanistCluster } from '#test/cluster/tanist.js';
+import { type AnyCluster, startTanistOn } from '#test/cluster/tanist.js';
 import { prepareLoad } from '#test/load/writers.js';
 
 export const DURABILITIES = ['async', 'one-sync'] as const;
 export type Durability = (typeof DURABILITIES)[number];
 
 export interface FailoverOptions {
+  readonly engine: KitName;
   readonly fault: FaultName;
   readonly profile: string;
   readonly durability: Durability;
@@ -24,10 +26,13 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
   const fault: Fault = FAULTS[options.fault];
   const runs: Run[] = [];
   const problems: string[] = [];
-  let cluster: TanistCluster | undefined;
+  let cluster: AnyCluster | undefined;
   for (let number = 1; number <= options.runs; number++) {
     cluster ??= await startCluster(options, fault);
-    const run = await runOnce(cluster, { fault, number, writers: options.writers, reader: options.reader });
+    const run = await runOnce(cluster, {
+      ...{ fault, number, writers: options.writers, reader: options.reader },
+      confirmedBy: options.durability === 'one-sync' ? 1 : 0,
+    });
     await report(cluster, run, number);
     runs.push(run);
     const problem = await problemAfter(cluster, run);
@@ -42,11 +47,12 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
   finish(summary(options, runs, problems));
 }
 
-async function startCluster(options: FailoverOptions, fault: Fault): Promise<TanistCluster> {
+async function startCluster(options: FailoverOptions, fault: Fault): Promise<AnyCluster> {
+  const engine: EngineKit = KITS[options.engine];
   const settings: Record<string, string> = options.reader
     ? { max_standby_streaming_delay: '-1', max_standby_archive_delay: '-1' }
     : {};
-  const cluster = await startTanist({
+  const cluster = await startTanistOn(engine, {
     label: 'bench',
     policy: { profile: options.profile },
     settings,
@@ -63,7 +69,7 @@ async function startCluster(options: FailoverOptions, fault: Fault): Promise<Tan
 }
 
 /** What keeps the cluster from being whole again. */
-async function problemAfter(cluster: TanistCluster, { rejoin, epoch }: Run): Promise<string | undefined> {
+async function problemAfter(cluster: AnyCluster, { rejoin, epoch }: Run): Promise<string | undefined> {
   if (rejoin?.kind === 'away') return rejoin.problem;
   return cluster.waitUntilWell({ epoch, timeoutMs: WELL_WITHIN_MS }).then(
     () => undefined,
@@ -74,7 +80,7 @@ async function problemAfter(cluster: TanistCluster, { rejoin, epoch }: Run): Pro
   );
 }
 
-async function report(cluster: TanistCluster, run: Run, number: number): Promise<void> {
+async function report(cluster: AnyCluster, run: Run, number: number): Promise<void> {
   const entry = (await cluster.history()).find(({ epoch }) => Number(epoch) === run.epoch);
   const phases = entry?.phases.map((p) => `${p.phase} ${p.ms}`).join(' → ') ?? '';
   const back = run.rejoin?.kind === 'back' ? `, back after ${run.rejoin.ms.toFixed(0)} ms` : '';
@@ -92,10 +98,10 @@ function summary(
   runs: readonly Run[],
   notRejoined: readonly string[],
 ): object {
-  const { fault, profile, durability, writers } = options;
+  const { engine, fault, profile, durability, writers } = options;
   const placed = runs.flatMap(({ prepared }) => prepared ?? []);
   return {
-    ...{ engine: 'postgres', fault, profile, durability, writers, reader, runs: runs.length },
+    ...{ engine, fault, profile, durability, writers, reader, runs: runs.length },
     outageMs: spread(runs.map((run) => run.outageMs)),
     rejoinMs: spread(runs.flatMap(({ rejoin }) => (rejoin?.kind === 'back' ? [rejoin.ms] : []))),
     notRejoined,

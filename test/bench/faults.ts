@@ -1,7 +1,7 @@
 /** What can happen to a leader: how it is done, what it needs beforehand, and how it is undone. */
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
 import { bringRoleTo, waitUntilRoleIsElsewhere } from '#test/cluster/role.js';
-import type { Member, TanistCluster, TanistOptions } from '#test/cluster/tanist.js';
+import type { AnyMember, AnyCluster, TanistOptions } from '#test/cluster/tanist.js';
 
 export const FAULTS = {
   crash: {
@@ -76,9 +76,9 @@ export interface Fault {
   /** From when the old leader can start again, which its way back is measured from. */
   readonly rejoins: 'at once' | 'once revived' | 'unmeasured';
   /** Brings about the state in which the fault is one; rejects when that does not come about. Before anybody writes. */
-  prepare?(cluster: TanistCluster, leader: Member, run: number): Promise<Prepared>;
-  strike(cluster: TanistCluster, leader: Member): Promise<void> | void;
-  revive?(cluster: TanistCluster, leader: Member): Promise<void> | void;
+  prepare?(cluster: AnyCluster, leader: AnyMember, run: number): Promise<Prepared>;
+  strike(cluster: AnyCluster, leader: AnyMember): Promise<void> | void;
+  revive?(cluster: AnyCluster, leader: AnyMember): Promise<void> | void;
 }
 
 export interface Prepared {
@@ -86,7 +86,7 @@ export interface Prepared {
 }
 
 /** In every other run, the first one too, etcd's leader is on the leader's host. */
-async function placeEtcdLeader(cluster: TanistCluster, leader: Member, run: number): Promise<boolean> {
+async function placeEtcdLeader(cluster: AnyCluster, leader: AnyMember, run: number): Promise<boolean> {
   const host = cluster.hostOf(leader);
   const isLost = run % 2 === 1;
   const elsewhere = cluster.hosts.find((other) => other !== host) ?? host;

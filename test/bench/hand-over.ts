@@ -1,11 +1,16 @@
 /** The active controller is stopped in the ordinary way while clients write: nobody may notice. */
 import { finish, tell } from '#test/bench/numbers.js';
+import { type EngineKit, KITS, type KitName } from '#test/cluster/engines.js';
 import { waitFor } from '#test/cluster/processes.js';
-import { startTanist } from '#test/cluster/tanist.js';
+import { startTanistOn } from '#test/cluster/tanist.js';
 import { longestGap, prepareLoad, startLoad } from '#test/load/writers.js';
 
-export async function benchHandOver(options: { readonly runs: number }): Promise<void> {
-  const cluster = await startTanist({ label: 'bench', progress: tell });
+export async function benchHandOver(options: {
+  readonly engine: KitName;
+  readonly runs: number;
+}): Promise<void> {
+  const engine: EngineKit = KITS[options.engine];
+  const cluster = await startTanistOn(engine, { label: 'bench', progress: tell });
   const leader = await cluster.leader();
   await prepareLoad(leader.server);
   const load = startLoad([leader.server], 'hand-over', { writers: 4, pauseMs: 2 });
@@ -25,6 +30,7 @@ export async function benchHandOver(options: { readonly runs: number }): Promise
   }
   await load.stop();
   finish({
+    engine: options.engine,
     handOvers: options.runs,
     acknowledged: load.acknowledged.length,
     failedWrites: load.failures(),

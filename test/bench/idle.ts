@@ -2,12 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { finish, tell } from '#test/bench/numbers.js';
-import { type Program, startTanist } from '#test/cluster/tanist.js';
+import { type EngineKit, KITS, type KitName } from '#test/cluster/engines.js';
+import { type Program, startTanistOn } from '#test/cluster/tanist.js';
 
 const TICKS_PER_SECOND = 100;
 
-export async function benchIdle(options: { readonly seconds: number }): Promise<void> {
-  const cluster = await startTanist({ label: 'bench', progress: tell });
+export async function benchIdle(options: {
+  readonly engine: KitName;
+  readonly seconds: number;
+}): Promise<void> {
+  const engine: EngineKit = KITS[options.engine];
+  const cluster = await startTanistOn(engine, { label: 'bench', progress: tell });
   const programs = [...cluster.controllers, ...cluster.members.map((m) => m.agent)];
   // The start itself is no idleness.
   await sleep(5000);
@@ -28,7 +33,12 @@ export async function benchIdle(options: { readonly seconds: number }): Promise<
       corePercent: Math.max(...those.map((row) => row.corePercent)),
     };
   };
-  finish({ seconds: options.seconds, agent: worstOf('agent'), controller: worstOf('controller') });
+  finish({
+    engine: options.engine,
+    seconds: options.seconds,
+    agent: worstOf('agent'),
+    controller: worstOf('controller'),
+  });
 }
 
 function processorSeconds(program: Program): number {

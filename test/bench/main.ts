@@ -4,14 +4,20 @@ import { PROFILES } from '#core/timings.js';
 import { benchAdopt } from '#test/bench/adopt.js';
 import { benchAgentRestart } from '#test/bench/agent-restart.js';
 import { benchComeBack, type ComeBackOptions, WAYS } from '#test/bench/come-back.js';
-import { benchFailover, DURABILITIES } from '#test/bench/failover.js';
+import { benchFailover, DURABILITIES, type Durability, type FailoverOptions } from '#test/bench/failover.js';
 import { FAULTS } from '#test/bench/faults.js';
 import { benchHandOver } from '#test/bench/hand-over.js';
 import { explainFailover, explainOutage } from '#test/bench/help.js';
 import { benchIdle } from '#test/bench/idle.js';
-import { benchOutage } from '#test/bench/outage.js';
+import { benchOutage, type OutageBenchOptions } from '#test/bench/outage.js';
+import { tell } from '#test/bench/numbers.js';
 import { OUTAGE_FAULTS } from '#test/bench/outage-faults.js';
+import { engineOption } from '#test/cluster/engine-option.js';
+import { type Ability, KITS, type KitName, whyLacking } from '#test/cluster/engines.js';
 import { runProgram } from '#test/cluster/run-program.js';
+
+type RejoinOptions = Partial<ComeBackOptions> &
+  Pick<ComeBackOptions, 'way' | 'rows' | 'megabytes'> & { readonly engine: KitName };
 
 /** What is lost for longer tells nothing new. */
 const LONGEST_S = 3600;
@@ -35,8 +41,27 @@ const durability = (): Option =>
     .choices(DURABILITIES)
     .default('async');
 
+const LACKING = 2;
+
+/** Where the engine lacks what was asked for nothing is measured, and the reason told. */
+function where<Options extends { readonly engine: KitName }>(
+  needs: (options: Options) => readonly Ability[],
+  measure: (options: Options) => Promise<void>,
+): (options: Options) => Promise<void> {
+  return async (options) => {
+    const why = whyLacking(KITS[options.engine], needs(options));
+    if (why === undefined) return measure(options);
+    tell(`error: ${why}`);
+    process.exitCode = LACKING;
+  };
+}
+
+const confirmed = ({ durability }: { readonly durability: Durability }): readonly Ability[] =>
+  durability === 'async' ? [] : ['confirms'];
+const nothing = (): readonly Ability[] => [];
+
 const program = new Command('npm run bench --').description(
-  'Measures on real etcd and PostgreSQL, three members, what a user would feel.',
+  'Measures on real etcd and real databases, three members, what a user would feel.',
 );
 
 program
@@ -44,6 +69,7 @@ program
   .description(
     'takes the leader away under writers: the longest gap between acknowledged writes, those missing afterwards, those that two leaders took at once, and how long the old leader is away',
   )
+  .addOption(engineOption())
   .addOption(new Option('--fault <fault>', 'see below').choices(Object.keys(FAULTS)).default('crash'))
   .addOption(profile())
   .addOption(durability())
@@ -52,13 +78,19 @@ program
   .option('--reader', 'readers on the replicas hold back replay', false)
   .option('--json', 'the last line is a JSON document', false)
   .addHelpText('after', explainFailover())
-  .action(benchFailover);
+  .action(
+    where<FailoverOptions>(
+      (options) => [...confirmed(options), ...(options.reader ? (['blocksReplay'] as const) : [])],
+      benchFailover,
+    ),
+  );
 
 program
   .command('outage')
   .description(
     "loses for a while who watches over a healthy leader: controllers, etcd, the leader's agent; counts failed writes, new epochs and new leaders",
   )
+  .addOption(engineOption())
   .addOption(
     new Option('--fault <fault>', 'see below')
       .choices(Object.keys(OUTAGE_FAULTS))
@@ -71,13 +103,14 @@ program
   .option('--writers <n>', 'each writes every 2 ms', count, 4)
   .option('--json', 'the last line is a JSON document', false)
   .addHelpText('after', explainOutage())
-  .action(benchOutage);
+  .action(where<OutageBenchOptions>(confirmed, benchOutage));
 
 program
   .command('rejoin')
   .description(
     'brings back a member whose data the leader does not continue: by a rewind, of a leader that died with rows of its own; or by a copy, which is compared with pg_basebackup by hand',
   )
+  .addOption(engineOption())
   .addOption(new Option('--way <way>', 'how it comes back').choices(WAYS).default('rewind'))
   .option('--runs <n>', 'times; default: 10, and 1 with a copy', count)
   .option(
@@ -89,46 +122,47 @@ program
   .option('--megabytes <n>', 'with a copy: how much data', count, 2048)
   .option('--json', 'the last line is a JSON document', false)
   .action(
-    ({
-      way,
-      runs,
-      writers,
-      rows,
-      megabytes,
-    }: Partial<ComeBackOptions> & Omit<ComeBackOptions, 'runs' | 'writers'>) =>
-      benchComeBack({ way, rows, megabytes, runs: runs ?? (way === 'copy' ? 1 : 10), writers: writers ?? 0 }),
+    where<RejoinOptions>(
+      () => ['timesRejoins'],
+      ({ way, rows, megabytes, runs = way === 'copy' ? 1 : 10, writers = 0 }) =>
+        benchComeBack({ way, rows, megabytes, runs, writers }),
+    ),
   );
 
 program
   .command('hand-over')
   .description('stops the active controller under load; counts failed writes')
+  .addOption(engineOption())
   .option('--runs <n>', 'hand-overs', count, 10)
   .option('--json', 'the last line is a JSON document', false)
-  .action(benchHandOver);
+  .action(where(nothing, benchHandOver));
 
 program
   .command('agent-restart')
   .description(
     "stops the leader's agent under load and starts it again; counts failed writes and new epochs, and the time without a lease",
   )
+  .addOption(engineOption())
   .option('--runs <n>', 'restarts', count, 10)
   .option('--json', 'the last line is a JSON document', false)
-  .action(benchAgentRestart);
+  .action(where(nothing, benchAgentRestart));
 
 program
   .command('adopt')
   .description(
     'takes a cluster at work into care and releases it; counts failed transactions and lists what was left behind',
   )
+  .addOption(engineOption())
   .option('--runs <n>', 'times', count, 3)
   .option('--json', 'the last line is a JSON document', false)
-  .action(benchAdopt);
+  .action(where<{ readonly engine: KitName; readonly runs: number }>(() => ['releases'], benchAdopt));
 
 program
   .command('idle')
   .description('memory and processor time of agents and controllers while nothing happens')
+  .addOption(engineOption())
   .option('--seconds <n>', 'how long to look', count, 30)
   .option('--json', 'the last line is a JSON document', false)
-  .action(benchIdle);
+  .action(where(nothing, benchIdle));
 
 await runProgram(program);

@@ -1,5 +1,5 @@
 /** What can happen to those who watch over a database, while the database itself is well: nobody who writes may notice. */
-import type { Member, TanistCluster } from '#test/cluster/tanist.js';
+import type { AnyMember, AnyCluster } from '#test/cluster/tanist.js';
 import { saturate } from '#test/load/saturate.js';
 
 export const OUTAGE_FAULTS = {
@@ -68,5 +68,5 @@ export interface OutageFault {
   /** From the fault until it is undone, unless asked otherwise. */
   readonly lastsS: number;
   /** Returns what undoes it. */
-  strike(cluster: TanistCluster, leader: Member): Promise<Undo> | Undo;
+  strike(cluster: AnyCluster, leader: AnyMember): Promise<Undo> | Undo;
 }

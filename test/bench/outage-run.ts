@@ -4,7 +4,7 @@ import type { ClusterStatus } from '#core/status.js';
 import { timingsOf, type ProfileName } from '#core/timings.js';
 import type { OutageFault } from '#test/bench/outage-faults.js';
 import { waitFor } from '#test/cluster/processes.js';
-import type { TanistCluster } from '#test/cluster/tanist.js';
+import type { AnyCluster } from '#test/cluster/tanist.js';
 import { type Load, longestGap, missing, startLoad } from '#test/load/writers.js';
 
 const PAUSE_MS = 2;
@@ -20,6 +20,7 @@ export interface OutageOptions {
   /** Keeps the rows of different runs apart. */
   readonly run: string;
   readonly writers: number;
+  readonly confirmedBy: number;
 }
 
 export interface Outage {
@@ -32,12 +33,12 @@ export interface Outage {
 }
 
 /** Rejects when the cluster is not well within a minute after the fault was undone. */
-export async function outageOnce(cluster: TanistCluster, options: OutageOptions): Promise<Outage> {
-  const { fault, forMs, profile, run, writers } = options;
+export async function outageOnce(cluster: AnyCluster, options: OutageOptions): Promise<Outage> {
+  const { fault, forMs, profile, run, writers, confirmedBy } = options;
   const leader = await cluster.leader();
   const before = await shown(cluster);
   const servers = [leader, ...cluster.members.filter((m) => m !== leader)].map((m) => m.server);
-  const load = startLoad(servers, run, { writers, pauseMs: PAUSE_MS });
+  const load = startLoad(servers, run, { writers, pauseMs: PAUSE_MS, confirmedBy });
   try {
     await writesGoOn(load);
     const undo = await fault.strike(cluster, leader);
@@ -70,5 +71,5 @@ async function writesGoOn({ acknowledged }: Load): Promise<void> {
   });
 }
 
-const shown = async (cluster: TanistCluster): Promise<ClusterStatus | undefined> =>
+const shown = async (cluster: AnyCluster): Promise<ClusterStatus | undefined> =>
   (await cluster.status()).clusters[0];

@@ -4,10 +4,12 @@ import type { Durability } from '#test/bench/failover.js';
 import { finish, spread, tell } from '#test/bench/numbers.js';
 import { OUTAGE_FAULTS, type OutageFault, type OutageFaultName } from '#test/bench/outage-faults.js';
 import { type Outage, outageOnce } from '#test/bench/outage-run.js';
-import { startTanist } from '#test/cluster/tanist.js';
+import { type EngineKit, KITS, type KitName } from '#test/cluster/engines.js';
+import { startTanistOn } from '#test/cluster/tanist.js';
 import { prepareLoad } from '#test/load/writers.js';
 
 export interface OutageBenchOptions {
+  readonly engine: KitName;
   readonly fault: OutageFaultName;
   /** Seconds; undefined: as long as the fault lasts by itself. */
   readonly for?: number;
@@ -22,14 +24,20 @@ export async function benchOutage(options: OutageBenchOptions): Promise<void> {
   const fault: OutageFault = OUTAGE_FAULTS[options.fault];
   const seconds = options.for ?? fault.lastsS;
   // Three of everything, one of each on a host.
-  const cluster = await startTanist({
+  const engine: EngineKit = KITS[options.engine];
+  const cluster = await startTanistOn(engine, {
     ...{ label: 'bench', policy: { profile }, hosts: true, progress: tell },
     synchronous: durability === 'one-sync',
   });
   await prepareLoad((await cluster.leader()).server);
   const runs: Outage[] = [];
   for (let number = 1; number <= many; number++) {
-    const place = { run: `outage-${number}`, profile, writers };
+    const place = {
+      run: `outage-${number}`,
+      profile,
+      writers,
+      confirmedBy: durability === 'one-sync' ? 1 : 0,
+    };
     const run = await outageOnce(cluster, { fault, forMs: seconds * 1000, ...place });
     tell(
       `run ${number}: ${run.failedWrites} failed writes, longest gap ${run.longestGapMs.toFixed(0)} ms, ${run.acknowledged} acknowledged, ${run.ackedLost} missing, ` +
@@ -39,7 +47,15 @@ export async function benchOutage(options: OutageBenchOptions): Promise<void> {
   }
   const sum = (count: (run: Outage) => number): number => runs.reduce((n, run) => n + count(run), 0);
   finish({
-    ...{ engine: 'postgres', fault: options.fault, forS: seconds, profile, durability, writers, runs: many },
+    ...{
+      engine: options.engine,
+      fault: options.fault,
+      forS: seconds,
+      profile,
+      durability,
+      writers,
+      runs: many,
+    },
     failedWrites: sum((run) => run.failedWrites),
     longestGapMs: spread(runs.map((run) => run.longestGapMs)),
     epochsChanged: sum((run) => Number(run.epochChanged)),

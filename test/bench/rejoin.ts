@@ -4,7 +4,7 @@
 // Consequence: what is measured is the server's own first moment of streaming, once status has confirmed it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterStatus } from '#core/status.js';
-import type { Member, TanistCluster } from '#test/cluster/tanist.js';
+import type { AnyMember, AnyCluster } from '#test/cluster/tanist.js';
 
 const GIVE_UP_AFTER_MS = 60_000;
 /** A problem that stands for so long is not going to pass. */
@@ -17,12 +17,12 @@ export type Rejoin =
   { readonly kind: 'back'; readonly ms: number } | { readonly kind: 'away'; readonly problem: string };
 
 /** Watches from now on; `since` is the performance.now() from which the member could start. */
-export async function watchRejoin(cluster: TanistCluster, member: Member, since: number): Promise<Rejoin> {
+export async function watchRejoin(cluster: AnyCluster, member: AnyMember, since: number): Promise<Rejoin> {
   let streams: { readonly port: number; readonly at: number } | undefined;
   let problem: { readonly text: string; readonly at: number } | undefined;
   let asked = performance.now();
   while (performance.now() - since < GIVE_UP_AFTER_MS) {
-    const port = await upstreamPort(member);
+    const port = await member.server.upstreamPort().catch(() => undefined);
     if (port !== streams?.port) streams = port === undefined ? undefined : { port, at: performance.now() };
     if (streams !== undefined || performance.now() - asked >= ASK_EVERY_MS) {
       const shown = await cluster.status().then(
@@ -44,20 +44,10 @@ export async function watchRejoin(cluster: TanistCluster, member: Member, since:
   };
 }
 
-/** Of the server that sends it log; undefined while nobody does. */
-async function upstreamPort({ server }: Member): Promise<number | undefined> {
-  const [receiver] = await server
-    .query<{ port: number }>(
-      "select sender_port as port from pg_stat_wal_receiver where status = 'streaming'",
-    )
-    .catch(() => []);
-  return receiver?.port;
-}
-
 function isBack(
   shown: ClusterStatus | undefined,
-  cluster: TanistCluster,
-  { name }: Member,
+  cluster: AnyCluster,
+  { name }: AnyMember,
   port: number,
 ): boolean {
   const member = shown?.members.find((m) => m.name === name);
@@ -70,7 +60,7 @@ function isBack(
   );
 }
 
-function problemOf(shown: ClusterStatus | undefined, { name }: Member): string | undefined {
+function problemOf(shown: ClusterStatus | undefined, { name }: AnyMember): string | undefined {
   const problem = shown?.members.find((m) => m.name === name)?.problem;
   return problem ? `${problem.code}: ${problem.text}` : undefined;
 }

@@ -1,10 +1,10 @@
 /** One fault of a leader under writers, and what they noticed of it. */
 import type { Fault, Prepared } from '#test/bench/faults.js';
-import { holdBackReplay } from '#test/bench/readers.js';
 import { type Rejoin, watchRejoin } from '#test/bench/rejoin.js';
 import { waitFor } from '#test/cluster/processes.js';
-import type { Member, TanistCluster } from '#test/cluster/tanist.js';
+import type { AnyMember, AnyCluster } from '#test/cluster/tanist.js';
 import { acceptedTwice } from '#test/load/accepted-twice.js';
+import { holdBackReplay } from '#test/load/postgres-readers.js';
 import { type Acknowledged, type Load, longestGap, missing, startLoad } from '#test/load/writers.js';
 
 /** Writes acknowledged before the fault, and after service is back; and how long the writers are at it before the fault. */
@@ -18,6 +18,7 @@ export interface RunOptions {
   readonly number: number;
   readonly writers: number;
   readonly reader: boolean;
+  readonly confirmedBy: number;
 }
 
 export interface Run {
@@ -33,16 +34,16 @@ export interface Run {
   readonly epoch: number;
 }
 
-export async function runOnce(cluster: TanistCluster, options: RunOptions): Promise<Run> {
+export async function runOnce(cluster: AnyCluster, options: RunOptions): Promise<Run> {
   const { fault, number, writers } = options;
   const name = `run-${number}`;
   const old = await cluster.leader();
   const before = (await cluster.status()).clusters[0]?.epoch ?? 0;
   const prepared = await fault.prepare?.(cluster, old, number);
-  const servers = [old, ...cluster.members.filter((m) => m !== old)].map((m) => m.server);
-  const readers = options.reader ? await holdBackReplay(servers) : [];
-  const load = startLoad(servers, name, {
-    ...{ writers, pauseMs: writers === 1 ? 5 : 0 },
+  const replicas = cluster.members.filter((m) => m !== old).map(({ server }) => server);
+  const readers = options.reader ? await holdBackReplay(old.server, replicas) : [];
+  const load = startLoad([old.server, ...replicas], name, {
+    ...{ writers, pauseMs: writers === 1 ? 5 : 0, confirmedBy: options.confirmedBy },
     ...(fault.runsOn && { keptWith: old.server }),
   });
   let rejoin: Rejoin | undefined;
@@ -73,7 +74,7 @@ export async function runOnce(cluster: TanistCluster, options: RunOptions): Prom
   };
 }
 
-async function writeSteadily(load: Load, leader: Member): Promise<void> {
+async function writeSteadily(load: Load, leader: AnyMember): Promise<void> {
   const began = performance.now();
   const isSteady = (): boolean =>
     load.acknowledged.filter((a) => a.server === leader.name).length >= STEADY &&
@@ -82,7 +83,7 @@ async function writeSteadily(load: Load, leader: Member): Promise<void> {
 }
 
 /** Until another member takes writes, and is known to have proved itself; its epoch. */
-async function waitForHeir(cluster: TanistCluster, load: Load, old: Member, before: number): Promise<number> {
+async function waitForHeir(cluster: AnyCluster, load: Load, old: AnyMember, before: number): Promise<number> {
   await waitFor(() => load.acknowledged.filter((a) => a.server !== old.name).length >= STEADY, {
     timeoutMs: SERVICE_WITHIN_MS,
     what: 'writes on the heir',
@@ -97,11 +98,12 @@ async function waitForHeir(cluster: TanistCluster, load: Load, old: Member, befo
 
 /** On a busy machine the leader may have changed once more: whoever leads is asked, once it is open. */
 async function askLeader(
-  cluster: TanistCluster,
+  cluster: AnyCluster,
   run: string,
   load: Load,
 ): Promise<readonly Acknowledged[] | undefined> {
   const { server } = await cluster.leader();
-  const [open] = await server.query('select where not pg_is_in_recovery()');
-  return open && missing(server, run, load.acknowledged);
+  const session = await server.clients.connect({ waits: 'half a second' });
+  const isOpen = await session.acceptsWrites().finally(() => session.leave());
+  return isOpen ? missing(server, run, load.acknowledged) : undefined;
 }

@@ -9,7 +9,7 @@ import type { Result, Results } from '#test/chaos/results.js';
 import { type Observed, runOnce } from '#test/chaos/run.js';
 import { whatIsWrong } from '#test/chaos/verdict.js';
 import { stopAll } from '#test/cluster/processes.js';
-import { prepareLists } from '#test/load/appenders.js';
+import { type EngineKit, KITS, type KitName } from '#test/cluster/engines.js';
 
 /** How often a run is made, should the machine stand still in each. */
 const ATTEMPTS = 3;
@@ -23,6 +23,7 @@ export interface Wanted {
 }
 
 export interface CampaignOptions {
+  readonly engine: KitName;
   readonly members: number;
   readonly profile: ProfileName;
   readonly tell: (text: string) => void;
@@ -36,12 +37,15 @@ export async function strikeAll(
 ): Promise<{ readonly passed: number; readonly failed: number }> {
   const tally = { passed: 0, failed: 0 };
   const done = ({ fault, durability }: Wanted): number =>
-    results.all.filter((result) => result.fault === fault && result.durability === durability).length;
+    results.all.filter(
+      (result) =>
+        result.fault === fault && result.durability === durability && result.engine === options.engine,
+    ).length;
   for (const cells of onOneCluster(wanted)) {
     const cluster = reusable(cells[0], options);
     for (const cell of cells) {
       for (let run = done(cell) + 1; run <= cell.runs; run++) {
-        const result = await strikeOnce(cluster, cell, run, results.folder, options.tell);
+        const result = await strikeOnce(cluster, cell, run, results.folder, options);
         results.add(result);
         tally[result.wrong === undefined ? 'passed' : 'failed'] += 1;
         options.tell(inWords(result));
@@ -69,24 +73,26 @@ async function strikeOnce(
   { fault, durability }: Wanted,
   run: number,
   folder: string,
-  tell: (text: string) => void,
+  { engine, tell }: CampaignOptions,
 ): Promise<Result> {
+  const { readLogLine }: EngineKit = KITS[engine];
   for (let attempt = 1; ; attempt++) {
     const { chaos, number } = await cluster.next();
     const observed = await runOnce(chaos, FAULTS[fault], durability, number);
     const wrong = whatIsWrong(observed, FAULTS[fault], durability);
     const isVoid = wrong?.isUntimely === true && stoodStill(observed) && attempt < ATTEMPTS;
     // What a void one saw is kept as well.
-    record(join(folder, durability, fault, isVoid ? `${run}-void-${attempt}` : String(run)), observed);
+    const attemptName = isVoid ? `${run}-void-${attempt}` : String(run);
+    record(join(folder, engine, durability, fault, attemptName), observed, readLogLine);
     if (observed.measured === undefined) await cluster.end();
-    if (wrong !== undefined) for (const line of whatLed(observed)) tell(`  ${line}`);
+    if (wrong !== undefined) for (const line of whatLed(observed, readLogLine)) tell(`  ${line}`);
     if (isVoid) {
       tell(
         `${durability} ${fault} ${run}: ${wrong.what}; but this machine stood still for ${observed.stoodStillMs} ms: again`,
       );
       continue;
     }
-    return { fault, engine: 'postgres', durability, run, measured: observed.measured, wrong: wrong?.what };
+    return { fault, engine, durability, run, measured: observed.measured, wrong: wrong?.what };
   }
 }
 
@@ -101,7 +107,7 @@ interface Reusable {
 
 function reusable(
   { durability: mode, fault }: Wanted,
-  { members, profile, tell }: CampaignOptions,
+  { engine, members, profile, tell }: CampaignOptions,
 ): Reusable {
   const equipment = FAULTS[fault].needs;
   let chaos: Chaos | undefined;
@@ -109,10 +115,13 @@ function reusable(
   return {
     async next() {
       if (chaos === undefined) {
-        tell(`a new cluster, ${mode}${equipment === undefined ? '' : `, with ${equipment} of its own`}`);
+        tell(
+          `a new cluster of ${KITS[engine].called}, ${mode}${equipment === undefined ? '' : `, with ${equipment} of its own`}`,
+        );
         const durability = { mode, acknowledgements: mode === 'async' ? 0 : 1 };
-        chaos = await startChaos({ members, profile, progress: tell, durability, equipment });
-        await prepareLists((await chaos.cluster.leader()).server);
+        const kit: EngineKit = KITS[engine];
+        chaos = await startChaos(kit, { members, profile, progress: tell, durability, equipment });
+        await (await chaos.cluster.leader()).server.clients.prepare();
         number = 0;
       }
       number += 1;
@@ -129,6 +138,6 @@ function inWords({ fault, durability, run, measured, wrong }: Result): string {
   const found =
     measured === undefined
       ? ''
-      : `: outage ${measured.outageMs} ms, ${measured.acknowledged} acknowledged, ${measured.ackedLost} missing, ${measured.salvaged} of them salvaged, ${measured.unaccounted} unaccounted, ${measured.doublyAccepted} doubly accepted, ${measured.refused} unanswered or refused, converged in ${measured.convergedMs} ms`;
+      : `: outage ${measured.outageMs} ms, ${measured.acknowledged} acknowledged, ${measured.ackedLost} missing, ${measured.salvaged ?? 'nothing'} of them salvaged, ${measured.unaccounted} unaccounted, ${measured.doublyAccepted} doubly accepted, ${measured.refused} unanswered or refused, converged in ${measured.convergedMs} ms`;
   return `${durability} ${fault} ${run}${found}${wrong === undefined ? '' : `: WRONG: ${wrong}`}`;
 }

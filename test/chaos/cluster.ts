@@ -2,9 +2,17 @@
 import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { succeed } from '#test/cluster/command-line.js';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
+import type { EngineKit } from '#test/cluster/engines.js';
 import { createNetwork, type Network, type NetworkHost } from '#test/cluster/network.js';
 import type { EtcdMember } from '#test/cluster/etcd.js';
-import { type Member, type Program, startTanist, type TanistCluster } from '#test/cluster/tanist.js';
+import {
+  type AnyMember,
+  type Member,
+  type Program,
+  startTanistOn,
+  type TanistCluster,
+} from '#test/cluster/tanist.js';
 import type { DurabilityPolicy } from '#core/policy.js';
 import type { ProfileName } from '#core/timings.js';
 
@@ -21,23 +29,24 @@ export interface Keeper {
 export type Equipment = 'disks' | 'clocks';
 
 /** Who is what, at one moment. */
-export interface Roles {
-  readonly leader: Member;
+export interface Roles<Server extends DatabaseServer = DatabaseServer> {
+  readonly leader: Member<Server>;
   /** Whose controller is active. */
   readonly active: Keeper;
   /** Whose member of etcd leads. */
   readonly etcdLeader: Keeper;
 }
 
-export interface Chaos {
-  readonly cluster: TanistCluster;
+/** Faults ask nothing that is one engine's alone. */
+export interface Chaos<Server extends DatabaseServer = DatabaseServer> {
+  readonly cluster: TanistCluster<Server>;
   readonly network: Network;
   readonly keepers: readonly Keeper[];
   /** All but the leader. */
-  replicas(leader: Member): readonly Member[];
-  hostOf(member: Member): NetworkHost;
-  hostsOf(members: readonly Member[]): readonly NetworkHost[];
-  roles(): Promise<Roles>;
+  replicas(leader: AnyMember): readonly Member<Server>[];
+  hostOf(member: AnyMember): NetworkHost;
+  hostsOf(members: readonly AnyMember[]): readonly NetworkHost[];
+  roles(): Promise<Roles<Server>>;
   /** Other keys in the policy of the cluster; none: as it began. */
   setPolicy(changes: Readonly<Record<string, unknown>>): Promise<void>;
   /** From every other host, both ways; clients are on none, and reach it unless said otherwise. */
@@ -52,14 +61,17 @@ export interface ChaosOptions {
   readonly progress: (text: string) => void;
 }
 
-export async function startChaos(options: ChaosOptions): Promise<Chaos> {
+export async function startChaos<Server extends DatabaseServer>(
+  engine: EngineKit<Server>,
+  options: ChaosOptions,
+): Promise<Chaos<Server>> {
   const { members: size, profile, durability, equipment, progress } = options;
   progress(`making ${size + KEEPER_HOSTS.length} hosts`);
   const network = createNetwork([...MEMBER_HOSTS.slice(0, size), ...KEEPER_HOSTS]);
   const places = { members: network.hosts.slice(0, size), keepers: network.hosts.slice(size) };
   const { mode, acknowledgements } = durability;
   const policy = { profile, durability: mode, ...(mode !== 'async' && { acknowledgements }) };
-  const cluster = await startTanist({
+  const cluster = await startTanistOn(engine, {
     ...{ label: 'chaos', members: size, etcd: 3, places, policy, progress },
     ...{ disks: equipment === 'disks', clocks: equipment === 'clocks' },
   });
@@ -71,7 +83,7 @@ export async function startChaos(options: ChaosOptions): Promise<Chaos> {
     if (found === undefined) throw new Error('on no keeper');
     return found;
   };
-  const hostOf = ({ server }: Member): NetworkHost => {
+  const hostOf = ({ server }: AnyMember): NetworkHost => {
     const found = places.members.find(({ address }) => address === server.place.address);
     if (found === undefined) throw new Error(`${server.name} is on no host`);
     return found;

@@ -1,12 +1,15 @@
 /** `npm run chaos`: real faults on hosts of their own, and every write counted. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DURABILITY_MODES } from '#core/policy.js';
+import { engineOption } from '#test/cluster/engine-option.js';
+import { KITS, KIT_NAMES, type KitName } from '#test/cluster/engines.js';
 import { PROFILES, type ProfileName } from '#core/timings.js';
 import { strikeAll, type Wanted } from '#test/chaos/campaign.js';
 import type { DurabilityMode } from '#test/chaos/faults/fault.js';
-import { FAULT_NAMES, type FaultName, FAULTS } from '#test/chaos/faults/index.js';
+import { EVERY_CELL, FAULT_NAMES, type FaultName, FAULTS } from '#test/chaos/faults/index.js';
+import { leftOutInWords, whyLeftOut } from '#test/chaos/left-out.js';
 import { REPORT, writeReport } from '#test/chaos/report.js';
-import { cellsOf, newestResults, openResults } from '#test/chaos/results.js';
+import { cellName, cellsOf, newestResults, openResults, type Result } from '#test/chaos/results.js';
 import { SELECTION } from '#test/chaos/selection.js';
 import { whyNoClock } from '#test/cluster/clock.js';
 import { whyNoDisk } from '#test/cluster/disk.js';
@@ -18,7 +21,7 @@ const DEFAULT_RUNS = 3;
 
 interface Options {
   readonly only?: readonly FaultName[];
-  readonly engine: 'postgres';
+  readonly engine: KitName;
   readonly durability?: DurabilityMode;
   readonly profile: ProfileName;
   readonly members: number;
@@ -46,7 +49,7 @@ const program = new Command('npm run chaos --')
     'Strikes a real cluster, each of its parts on a host of its own (a network namespace), under clients that never stop trying, and holds what they were told against what is there in the end. Every run leaves its history, the ledger, all logs and one timeline in a folder.',
   )
   .addOption(new Option('--only <fault...>', 'these; default: all, see --list').choices(FAULT_NAMES))
-  .addOption(new Option('--engine <engine>', 'of the databases').choices(['postgres']).default('postgres'))
+  .addOption(engineOption())
   .addOption(
     new Option(
       '--durability <mode>',
@@ -64,11 +67,13 @@ const program = new Command('npm run chaos --')
   .option('--resume', 'adds to what there is of the same commit, and repeats nothing of it')
   .option('--ci', 'one run of each of a selection that takes five minutes at most')
   .option('--report', `makes no runs: takes the newest results into ${REPORT}`)
-  .option('--list', 'what there is, and what it does')
+  .option('--list', 'what there is and what it does, and what is left out on which engine')
   .option('--json', 'the last line is a JSON document')
   .action(async (options: Options) => {
     if (options.list) return list();
     if (options.report) return report(options.folder);
+    for (const line of leftOutInWords(KITS[options.engine], FAULTS, askedOf(options)))
+      tell(`left out, ${line}`);
     const why = whyNot(options);
     if (why !== undefined) {
       tell(`error: ${why}`);
@@ -79,8 +84,10 @@ const program = new Command('npm run chaos --')
   });
 
 function whyNot(options: Options): string | undefined {
-  const needs = wantedBy(options).map(({ fault }) => FAULTS[fault].needs);
+  const wanted = wantedBy(options);
+  const needs = wanted.map(({ fault }) => FAULTS[fault].needs);
   return (
+    (wanted.length === 0 ? 'nothing of that is done' : undefined) ??
     whyNoNetwork() ??
     (needs.includes('disks') ? whyNoDisk() : undefined) ??
     (needs.includes('clocks') ? whyNoClock() : undefined)
@@ -90,6 +97,13 @@ function whyNot(options: Options): string | undefined {
 function list(): void {
   const width = Math.max(...FAULT_NAMES.map(({ length }) => length)) + 2;
   for (const name of FAULT_NAMES) process.stdout.write(`${name.padEnd(width)}${FAULTS[name].what}\n`);
+  for (const engine of KIT_NAMES) {
+    const lines = leftOutInWords(KITS[engine], FAULTS, EVERY_CELL);
+    process.stdout.write(
+      `\n--engine ${engine}: ${lines.length === 0 ? 'all of them' : 'all of them, but for'}\n`,
+    );
+    for (const line of lines) process.stdout.write(`  ${line}\n`);
+  }
 }
 
 function report(folder: string): void {
@@ -105,15 +119,11 @@ function report(folder: string): void {
   );
 }
 
-function wantedBy({ ci, only, durability, runs }: Options): readonly Wanted[] {
+/** Of which some may be left out. */
+function askedOf({ ci, only, durability, runs }: Options): readonly Wanted[] {
   const cells: readonly Wanted[] = ci
     ? SELECTION
-    : DURABILITY_MODES.flatMap((mode) =>
-        FAULT_NAMES.map((fault) => ({
-          ...{ fault, durability: mode },
-          runs: runs ?? FAULTS[fault].runs ?? DEFAULT_RUNS,
-        })),
-      );
+    : EVERY_CELL.map((cell) => ({ ...cell, runs: runs ?? FAULTS[cell.fault].runs ?? DEFAULT_RUNS }));
   return cells.filter(
     (cell) =>
       (only === undefined || only.includes(cell.fault)) &&
@@ -121,10 +131,15 @@ function wantedBy({ ci, only, durability, runs }: Options): readonly Wanted[] {
   );
 }
 
+const wantedBy = (options: Options): readonly Wanted[] =>
+  askedOf(options).filter(
+    ({ fault, durability }) => whyLeftOut(KITS[options.engine], FAULTS[fault], durability) === undefined,
+  );
+
 async function strike(options: Options): Promise<void> {
   const wanted = wantedBy(options);
-  const isAsked = (one: { readonly fault: string; readonly durability: string }): boolean =>
-    wanted.some(({ fault, durability }) => fault === one.fault && durability === one.durability);
+  const asked = new Set(wanted.map((one) => cellName({ ...one, engine: options.engine })));
+  const isAsked = (one: Result): boolean => asked.has(cellName(one));
   const results = openResults(options.folder, (known) => options.resume === true || !isAsked(known));
   const { passed, failed } = await strikeAll(wanted, results, { ...options, tell });
   tell(`what each run saw: ${results.folder}`);

@@ -4,12 +4,15 @@ import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { LogShare } from '#test/chaos/logs.js';
 import type { Observed } from '#test/chaos/run.js';
+import type { EngineKit } from '#test/cluster/engines.js';
+
+type ReadLogLine = EngineKit['readLogLine'];
 
 /** Lines, and their width. */
 const [BRIEF, BRIEF_WIDTH] = [24, 200];
 
 /** Writes `history.jsonl.gz`, `ledger.json`, `findings.json`, `logs/` and `timeline.txt`. */
-export function record(folder: string, observed: Observed): void {
+export function record(folder: string, observed: Observed, readLogLine: ReadLogLine): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'logs'), { recursive: true });
   const history = observed.attempts.map((attempt) => `${JSON.stringify(attempt)}\n`).join('');
@@ -18,7 +21,7 @@ export function record(folder: string, observed: Observed): void {
   writeFileSync(join(folder, 'findings.json'), JSON.stringify(observed.findings, undefined, 2));
   for (const { file, text } of observed.logs)
     if (text !== '') writeFileSync(join(folder, 'logs', nameOf(file)), text);
-  writeFileSync(join(folder, 'timeline.txt'), timeline(observed));
+  writeFileSync(join(folder, 'timeline.txt'), timeline(observed, readLogLine));
 }
 
 /** A guard's log is called the same beside every member. */
@@ -35,22 +38,22 @@ interface Told {
 }
 
 /** In brief, for whoever sees no more of a run than what it printed: what the active controllers decided and what anybody warned of. */
-export function whatLed(observed: Observed): readonly string[] {
+export function whatLed(observed: Observed, readLogLine: ReadLogLine): readonly string[] {
   const isTold = (line: string): boolean =>
     /^ *\S+ +(\* |(controller|agent|guard)-\S+ +(warn|ERROR|APPOINTED|PROVED))/.test(line);
-  const lines = timeline(observed).split('\n').filter(isTold);
+  const lines = timeline(observed, readLogLine).split('\n').filter(isTold);
   return [...lines.slice(0, BRIEF / 2), ...lines.slice(BRIEF / 2).slice(-BRIEF / 2)].map((line) =>
     line.slice(0, BRIEF_WIDTH),
   );
 }
 
 /** Seconds from the fault on, who, what. */
-function timeline(observed: Observed): string {
+function timeline(observed: Observed, readLogLine: ReadLogLine): string {
   const { moments, logs } = observed;
   const told = [
     ...moments.map(({ at, what }): Told => ({ at: wall(at), by: '*', what })),
     ...clients(observed),
-    ...logs.flatMap(fromLog),
+    ...logs.flatMap((share) => fromLog(share, readLogLine)),
   ].sort((a, b) => a.at - b.at);
   const zero = wall(moments[0]?.at ?? 0);
   return told
@@ -64,8 +67,8 @@ const wall = (at: number): number => performance.timeOrigin + at;
 function clients({ attempts }: Observed): readonly Told[] {
   const acknowledged = attempts.filter(({ outcome }) => outcome === 'ok');
   const lines = new Map<string, { first: number; last: number; many: number }>();
-  for (const { server, timeline: line, ended } of acknowledged) {
-    const of = `${server}, timeline ${String(line)}`;
+  for (const { server, line, ended } of acknowledged) {
+    const of = `${server}, line ${String(line)}`;
     const known = lines.get(of) ?? { first: ended, last: ended, many: 0 };
     lines.set(of, {
       first: Math.min(known.first, ended),
@@ -80,11 +83,11 @@ function clients({ attempts }: Observed): readonly Told[] {
 }
 
 /** Each line that says when it was written; what follows on one without belongs to it. */
-function fromLog({ file, text }: LogShare): readonly Told[] {
+function fromLog({ file, text }: LogShare, readLogLine: ReadLogLine): readonly Told[] {
   const by = nameOf(file).replace(/\.log$/, '');
   const told: Told[] = [];
   for (const line of text.split('\n')) {
-    const found = line.startsWith('{') ? fromJson(line) : fromServer(line);
+    const found = line.startsWith('{') ? fromJson(line) : readLogLine(line);
     if (found !== undefined) told.push({ ...found, by });
   }
   return told;
@@ -114,10 +117,3 @@ const inText = (value: unknown): string => (typeof value === 'string' ? value : 
 /** As pino writes them, and as etcd does. */
 const severity = (level: unknown): string =>
   level === 50 || level === 'error' ? 'ERROR' : level === 40 || level === 'warn' ? 'warn' : '';
-
-/** As `log_line_prefix` of the harness has it. */
-function fromServer(line: string): Omit<Told, 'by'> | undefined {
-  const found = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d+) UTC (.*)$/.exec(line);
-  const [, day = '', time = '', what = ''] = found ?? [];
-  return found === null ? undefined : { at: Date.parse(`${day}T${time}Z`), what };
-}

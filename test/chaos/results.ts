@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import type { FaultName } from '#test/chaos/faults/index.js';
 import type { DurabilityMode } from '#test/chaos/faults/fault.js';
 import type { Measured } from '#test/chaos/run.js';
+import type { KitName } from '#test/cluster/engines.js';
 
 export interface Result {
   readonly fault: FaultName;
-  readonly engine: 'postgres';
+  readonly engine: KitName;
   readonly durability: DurabilityMode;
   /** Counted from 1 within its cell. */
   readonly run: number;
@@ -20,12 +21,12 @@ export interface Result {
 
 export interface Cell {
   readonly fault: FaultName;
-  readonly engine: 'postgres';
+  readonly engine: KitName;
   readonly durability: DurabilityMode;
   readonly runs: number;
   readonly outageMs: { readonly p50: number; readonly max: number };
   readonly ackedLost: number;
-  /** Of those, how many lie in a salvage. Undefined: not looked at, in runs of before. */
+  /** Of those, how many lie in a salvage. Undefined: not looked at, in runs of before; or the engine makes none. */
   readonly salvaged?: number;
   /** Missing though the ledger says otherwise, or in no salvage. */
   readonly unaccounted?: number;
@@ -89,11 +90,15 @@ function currentCommit(): string {
   }
 }
 
+export const cellName = ({
+  fault,
+  engine,
+  durability,
+}: Pick<Cell, 'fault' | 'engine' | 'durability'>): string => `${engine} ${durability} ${fault}`;
+
 export function cellsOf(results: readonly Result[]): readonly Cell[] {
-  const names = [...new Set(results.map(({ fault, durability }) => `${fault} ${durability}`))];
-  return names.map((name) =>
-    cellOf(results.filter(({ fault, durability }) => `${fault} ${durability}` === name)),
-  );
+  const names = [...new Set(results.map(cellName))];
+  return names.map((name) => cellOf(results.filter((result) => cellName(result) === name)));
 }
 
 function cellOf(results: readonly Result[]): Cell {
@@ -106,7 +111,9 @@ function cellOf(results: readonly Result[]): Cell {
     ...{ fault: first.fault, engine: first.engine, durability: first.durability, runs: results.length },
     outageMs: { p50: outages[Math.floor(outages.length / 2)] ?? 0, max: outages.at(-1) ?? 0 },
     ackedLost: sum(({ ackedLost }) => ackedLost),
-    salvaged: sum(({ salvaged }) => salvaged),
+    ...(measured.some(({ salvaged }) => salvaged !== undefined) && {
+      salvaged: sum(({ salvaged = 0 }) => salvaged),
+    }),
     unaccounted: sum(({ unaccounted }) => unaccounted),
     doublyAccepted: sum(({ doublyAccepted }) => doublyAccepted),
     convergedMs: Math.max(0, ...measured.map(({ convergedMs }) => convergedMs)),

@@ -7,12 +7,13 @@ import type { Chaos } from '#test/chaos/cluster.js';
 import type { DurabilityMode, Fault } from '#test/chaos/faults/fault.js';
 import { type LogShare, markLogs } from '#test/chaos/logs.js';
 import { waitFor } from '#test/cluster/processes.js';
-import type { Member } from '#test/cluster/tanist.js';
+import type { EngineKit } from '#test/cluster/engines.js';
+import type { AnyMember } from '#test/cluster/tanist.js';
 import { watchMachine } from '#test/chaos/machine.js';
 import { salvagedValues } from '#test/chaos/salvages.js';
 import { checkAppends, type Finding } from '#test/history/append-history.js';
 import { acceptedTwice } from '#test/load/accepted-twice.js';
-import { type Appenders, type Attempt, readLists, startAppenders } from '#test/load/appenders.js';
+import { type Appenders, type Attempt, startAppenders } from '#test/load/appenders.js';
 import { longestGap } from '#test/load/writers.js';
 
 const WRITERS = 6;
@@ -69,8 +70,8 @@ export interface Measured {
    * salvaged, though nobody can have been told that it was written.
    */
   readonly unaccounted: number;
-  /** Of those that are missing, how many lie in a salvage. */
-  readonly salvaged: number;
+  /** Of those that are missing, how many lie in a salvage; undefined: the engine makes none. */
+  readonly salvaged?: number;
 }
 
 /** Never rejects: what does not come to be in time is part of what was observed. `number`: of its own for each run on a cluster. */
@@ -118,6 +119,7 @@ async function observe(
   const load = await startAppenders(servers, leader.server, number, {
     ...{ writers: WRITERS, keys: KEYS, pauseMs: PAUSE_MS },
     keptWith: fault.runsOn && leader.server,
+    confirmedBy: durability === 'async' ? 0 : 1,
   });
   let [struckAt, convergedMs] = [Number.NaN, Number.NaN];
   let broken: string | undefined;
@@ -146,7 +148,7 @@ async function observe(
   const seen = { leader: leader.name, moments, attempts: load.attempts };
   try {
     const now = await cluster.leader();
-    const findings = checkAppends(load.attempts, await readLists(now.server, number));
+    const findings = checkAppends(load.attempts, await now.server.clients.listsOf(number));
     // A member of etcd that came back may make the others elect once more.
     const history = await waitFor(() => cluster.history(), {
       ...{ timeoutMs: CONVERGED_WITHIN_MS, everyMs: 200, what: 'the ledger' },
@@ -159,10 +161,8 @@ async function observe(
             leader,
             now,
             isTakenOver: fault.ends === 'another leader',
-            salvaged: salvagedValues(
-              cluster.members.map(({ server }) => `${server.dir}.tanist`),
-              number,
-            ),
+            salvaged: salvagedValues(cluster, number),
+            engine: cluster.engine,
           })
         : undefined;
     return {
@@ -182,19 +182,20 @@ async function observe(
 interface Setting {
   readonly struckAt: number;
   /** Before the fault. */
-  readonly leader: Member;
-  readonly now: Member;
+  readonly leader: AnyMember;
+  readonly now: AnyMember;
   /** Another leader is what the fault is to end in. */
   readonly isTakenOver: boolean;
-  /** All values of this run that lie in any salvage. */
-  readonly salvaged: ReadonlySet<number>;
+  /** All values of this run that lie in any salvage; undefined: none is made. */
+  readonly salvaged: ReadonlySet<number> | undefined;
+  readonly engine: EngineKit;
 }
 
 function measure(
   { attempts, acknowledged }: Appenders,
   findings: readonly Finding[],
   ledger: readonly LedgerEntry[],
-  { struckAt, leader, now, isTakenOver, salvaged }: Setting,
+  { struckAt, leader, now, isTakenOver, salvaged, engine }: Setting,
 ): Omit<Measured, 'convergedMs'> {
   const isLost = ({ kind }: Finding): boolean => kind === 'lost';
   const lost = new Set(findings.filter(isLost).map(({ value }) => value));
@@ -220,13 +221,14 @@ function measure(
     refused: attempts.filter(({ outcome, began }) => outcome !== 'ok' && began > struckAt).length,
     leaderChanged: now !== leader,
     unaccounted: unaccounted(
+      engine,
       attempts,
       lost,
       // As it is stored: positions and times are texts there.
       ledger.map((entry) => ledgerEntryFromJson(JSON.stringify(entry))),
       salvaged,
     ).length,
-    salvaged: [...lost].filter((value) => salvaged.has(value)).length,
+    ...(salvaged !== undefined && { salvaged: [...lost].filter((value) => salvaged.has(value)).length }),
   };
 }
 

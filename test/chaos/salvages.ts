@@ -2,10 +2,18 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RECORD_FILE, ROWS_FILE, type SalvagedRow } from '#core/salvage.js';
+import type { EngineKit } from '#test/cluster/engines.js';
+import type { AnyCluster } from '#test/cluster/tanist.js';
 
-/** `folders`: state directories; `run`: as the appenders number theirs. Only salvages that are finished. */
-export function salvagedValues(folders: readonly string[], run: number): ReadonlySet<number> {
-  const found = folders.flatMap(salvagesIn).flatMap((salvage) => valuesIn(salvage, run));
+/** `run`: as the appenders number theirs. Only salvages that are finished. Undefined where the engine makes none. */
+export function salvagedValues(
+  { engine, members }: Pick<AnyCluster, 'engine' | 'members'>,
+  run: number,
+): ReadonlySet<number> | undefined {
+  if (engine.lacks.salvages !== undefined) return undefined;
+  const found = members
+    .flatMap(({ server }) => salvagesIn(`${server.dir}.tanist`))
+    .flatMap((salvage) => valuesIn(salvage, run, engine));
   return new Set(found);
 }
 
@@ -17,12 +25,14 @@ function salvagesIn(stateDir: string): readonly string[] {
     .filter((folder) => existsSync(join(folder, RECORD_FILE)));
 }
 
-function valuesIn(salvage: string, run: number): readonly number[] {
+function valuesIn(
+  salvage: string,
+  run: number,
+  { appended }: Pick<EngineKit, 'appended'>,
+): readonly number[] {
   const lines = readFileSync(join(salvage, ROWS_FILE), 'utf8').split('\n');
   return lines.flatMap((line) => {
-    if (!line.includes('"run"')) return [];
-    const { kind, values } = JSON.parse(line) as SalvagedRow;
-    const isOurs = kind === 'inserted' && values?.['run'] === String(run) && values['value'] !== undefined;
-    return isOurs ? [Number(values['value'])] : [];
+    const found = line === '' ? undefined : appended(JSON.parse(line) as SalvagedRow);
+    return found?.run === run ? [found.value] : [];
   });
 }

@@ -4,9 +4,11 @@ import type { StatusDocument } from '#core/status.js';
 import type { Clock } from '#test/cluster/clock.js';
 import { type CommandLine, createCommandLine, succeed } from '#test/cluster/command-line.js';
 import { CLUSTER } from '#test/cluster/configuration.js';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
+import type { EngineKit } from '#test/cluster/engines/kit.js';
 import type { EtcdCluster } from '#test/cluster/etcd.js';
 import { createHost, type Host } from '#test/cluster/hosts.js';
-import type { DatabaseServer, Member } from '#test/cluster/members.js';
+import type { Member } from '#test/cluster/members.js';
 import type { PostgresServer } from '#test/cluster/postgres.js';
 import type { NetworkHost } from '#test/cluster/network.js';
 import type { Program } from '#test/cluster/programs.js';
@@ -16,6 +18,7 @@ export interface TanistCluster<Server extends DatabaseServer = PostgresServer> {
   /** Where the built package is run from. */
   readonly home: string;
   readonly name: string;
+  readonly engine: EngineKit<Server>;
   readonly folder: string;
   readonly policyFile: string;
   readonly etcd: EtcdCluster;
@@ -41,7 +44,7 @@ export interface TanistCluster<Server extends DatabaseServer = PostgresServer> {
 
 type Parts<Server extends DatabaseServer> = Pick<
   TanistCluster<Server>,
-  'folder' | 'home' | 'policyFile' | 'etcd' | 'controllers' | 'members' | 'controllerAddresses'
+  'engine' | 'folder' | 'home' | 'policyFile' | 'etcd' | 'controllers' | 'members' | 'controllerAddresses'
 > & { readonly onHosts: boolean; readonly places: readonly NetworkHost[] };
 
 export function describeCluster<Server extends DatabaseServer>({

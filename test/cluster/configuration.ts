@@ -1,6 +1,6 @@
 /** What the files of controllers and agents say: nothing that a user could not write. */
 import type { Place } from '#test/cluster/place.js';
-import type { DatabaseServer } from '#test/cluster/members.js';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
 
 /** The one cluster of a run. */
 export const CLUSTER = 'demo';

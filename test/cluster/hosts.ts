@@ -1,9 +1,10 @@
 // Problem: what shares a machine dies with it: a database, a controller and a member of etcd, all at the same moment.
 // Rule: member i, controller i and etcd's member i are `host-i`, and say so in their configuration.
 // Consequence: one call loses a host, another brings it back as a boot would.
+import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { EtcdMember } from '#test/cluster/etcd.js';
 import { killTogether } from '#test/cluster/kill-together.js';
-import type { DatabaseServer, Member } from '#test/cluster/members.js';
+import type { Member } from '#test/cluster/members.js';
 import type { PostgresServer } from '#test/cluster/postgres.js';
 import { lotOf, type Program } from '#test/cluster/programs.js';
 

@@ -1,20 +1,11 @@
 /** A database and its agent, which can die together. */
+import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { Disk } from '#test/cluster/disk.js';
 import { type Lot, killTogether } from '#test/cluster/kill-together.js';
 import type { PostgresServer } from '#test/cluster/postgres.js';
-import type { Place } from '#test/cluster/place.js';
 import { lotOf, type Program } from '#test/cluster/programs.js';
 
 export const MEMBER_NAMES = ['ada', 'ben', 'cleo', 'dan', 'eve'] as const;
-
-/** What servers of all engines have. */
-export interface DatabaseServer {
-  readonly name: string;
-  readonly place: Place;
-  /** The data directory. */
-  readonly dir: string;
-  readonly port: number;
-}
 
 export interface Member<Server extends DatabaseServer = PostgresServer> {
   readonly name: string;

@@ -19,12 +19,14 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { Disk } from '#test/cluster/disk.js';
 import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePort } from '#test/cluster/ports.js';
 import { processesIn } from '#test/cluster/process-table.js';
 import { afterStop, runToEnd, sendSignal, startProcess, waitFor } from '#test/cluster/processes.js';
 import { serverUser } from '#test/cluster/users.js';
+import { postgresClients } from '#test/load/clients/postgres.js';
 
 const SUPERUSER = 'postgres';
 const OLDEST_VERSION = 14;
@@ -76,15 +78,9 @@ export interface PrimaryOptions extends ServerOptions {
 
 export type StopMode = 'smart' | 'fast' | 'immediate';
 
-export interface PostgresServer {
-  readonly name: string;
-  readonly place: Place;
-  /** The data directory. */
-  readonly dir: string;
-  readonly port: number;
+export interface PostgresServer extends DatabaseServer {
   readonly socketDir: string;
   readonly binDir: string;
-  readonly logFile: string;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   readonly password: string | undefined;
@@ -92,29 +88,14 @@ export interface PostgresServer {
   readonly conninfo: string;
   /** Starts the server in the foreground, with its own port, socket and name; to be run as uid and gid. */
   readonly startCommand: readonly string[];
-  /** Returns once it answers a query; with `awaitReady: false` at once, as when it is expected to fail. */
-  start(options?: { readonly awaitReady?: boolean }): Promise<void>;
-  /** Returns once the last process of the server is gone; nothing happens if it does not run. Default: fast. */
   stop(mode?: StopMode): Promise<void>;
   /** Signals the postmaster alone. After SIGKILL its children live on for a while: see processes(). */
   kill(signal: NodeJS.Signals): void;
-  /** Of the living postmaster, whoever started it. */
-  pid(): number | undefined;
-  /** The postmaster and all its children, orphaned ones too. */
-  processes(): number[];
-  /** Pauses or resumes every process of the server. */
-  pause(): void;
-  resume(): void;
   /** Runs one statement as superuser, in a session of its own. */
   query<Row extends QueryResultRow = QueryResultRow>(
     sql: string,
     values?: readonly unknown[],
   ): Promise<Row[]>;
-  /** Until it answers queries. */
-  waitUntilReady(): Promise<void>;
-  /** On a replica: until its log receiver streams. */
-  waitUntilStreaming(): Promise<void>;
-  /** On a replica: until it has replayed all that the other had written when asked. */
   waitUntilCaughtUpWith(primary: PostgresServer): Promise<void>;
 }
 
@@ -267,15 +248,18 @@ async function describeServer(options: DescribedServer): Promise<PostgresServer>
       ...(giveUp && { giveUp }),
     });
   };
+  const link = conninfo({
+    host: place.address,
+    port: String(port),
+    user: SUPERUSER,
+    dbname: 'postgres',
+    password,
+  });
   return {
     ...{ name, place, dir: dataDir, port, socketDir, binDir, logFile, uid, gid, password, startCommand },
-    conninfo: conninfo({
-      host: place.address,
-      port: String(port),
-      user: SUPERUSER,
-      dbname: 'postgres',
-      password,
-    }),
+    conninfo: link,
+    visit: { command: `psql "${link}"`, pidFile: join(dataDir, 'postmaster.pid') },
+    clients: postgresClients({ host: place.address, port, query }),
     ...{ pid, processes, kill, query },
     start: async ({ awaitReady = true } = {}) => {
       if (pid() !== undefined) throw new Error(`${name} runs already`);
@@ -322,6 +306,16 @@ async function describeServer(options: DescribedServer): Promise<PostgresServer>
       const hasReplayed = async (): Promise<boolean> => (await query(replayed, [lsn])).length > 0;
       const what = `${name} to replay ${lsn} of ${primary.name}`;
       await waitFor(hasReplayed, { timeoutMs: STREAM_WITHIN_MS, what });
+    },
+    upstreamPort: async () => {
+      const [receiver] = await query<{ port: number }>(
+        "select sender_port as port from pg_stat_wal_receiver where status = 'streaming'",
+      );
+      return receiver?.port;
+    },
+    // Segments that lie there are used first.
+    useUpLog: async () => {
+      for (let n = 0; n < 3; n++) await query('select pg_switch_wal()').catch(() => undefined);
     },
   };
 }

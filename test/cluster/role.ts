@@ -1,6 +1,7 @@
 /** Which controller is active, and how another one becomes it; for faults that depend on where it runs. */
 import type { TanistCluster } from '#test/cluster/cluster.js';
 import { createCommandLine, succeed } from '#test/cluster/command-line.js';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
 import { waitFor } from '#test/cluster/processes.js';
 import type { Program } from '#test/cluster/programs.js';
 import type { StatusDocument } from '#core/status.js';
@@ -8,7 +9,10 @@ import type { StatusDocument } from '#core/status.js';
 const MOVES_WITHIN_MS = 15_000;
 
 /** Makes it the active one: the others stop, the active last, and start again. Returns once all hear every agent. */
-export async function bringRoleTo(cluster: TanistCluster, controller: Program): Promise<void> {
+export async function bringRoleTo(
+  cluster: TanistCluster<DatabaseServer>,
+  controller: Program,
+): Promise<void> {
   const active = await cluster.activeController();
   if (active === controller) return;
   const standbys = cluster.controllers.filter((c) => c !== active && c !== controller);
@@ -23,7 +27,7 @@ export async function bringRoleTo(cluster: TanistCluster, controller: Program): 
 
 /** Until the active controller is on another host than this member (rule A3); it is not helped. */
 export async function waitUntilRoleIsElsewhere(
-  cluster: TanistCluster,
+  cluster: TanistCluster<DatabaseServer>,
   member: { readonly name: string },
 ): Promise<void> {
   const host = cluster.hostOf(member);
@@ -35,7 +39,11 @@ export async function waitUntilRoleIsElsewhere(
 }
 
 /** Until every controller, the standbys too, has a session with every agent: only then does a take-over start from knowledge. */
-export async function waitUntilAllHear({ home, folder, ...cluster }: TanistCluster): Promise<void> {
+export async function waitUntilAllHear({
+  home,
+  folder,
+  ...cluster
+}: TanistCluster<DatabaseServer>): Promise<void> {
   for (const [i, { name }] of cluster.controllers.entries()) {
     const tanist = createCommandLine(home, folder, cluster.controllerAddresses.slice(i, i + 1));
     const hears = async (): Promise<boolean> => {

@@ -9,12 +9,13 @@ import { describeCluster, type TanistCluster } from '#test/cluster/cluster.js';
 import { createClock } from '#test/cluster/clock.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
 import { agentConfig, controllerConfig } from '#test/cluster/configuration.js';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
 import { createDisk } from '#test/cluster/disk.js';
 import { startEtcd } from '#test/cluster/etcd.js';
 import { readableHome } from '#test/cluster/home.js';
 import { type Host, hostName } from '#test/cluster/hosts.js';
-import { type EngineKit, POSTGRES } from '#test/cluster/engines.js';
-import { createMember, type DatabaseServer, type Member, MEMBER_NAMES } from '#test/cluster/members.js';
+import { type EngineKit, POSTGRES, whyLacking } from '#test/cluster/engines.js';
+import { createMember, type Member, MEMBER_NAMES } from '#test/cluster/members.js';
 import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePorts } from '#test/cluster/ports.js';
 import type { NetworkHost } from '#test/cluster/network.js';
@@ -25,6 +26,10 @@ import { waitUntilReported } from '#test/cluster/waiting.js';
 
 export type { Host, Member, Program, TanistCluster };
 
+/** Of whichever engine: whoever takes these asks nothing that is one engine's alone. */
+export type AnyCluster = TanistCluster<DatabaseServer>;
+export type AnyMember = Member<DatabaseServer>;
+
 export interface TanistOptions {
   readonly label: string;
   readonly members?: number;
@@ -34,7 +39,7 @@ export interface TanistOptions {
   /** Lines of the servers' configuration file, for every member. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly fsync?: boolean;
-  /** One replica, whichever, confirms every write; PostgreSQL only. */
+  /** One replica, whichever, confirms every write. */
   readonly synchronous?: boolean;
   /** Member, controller and etcd member of the same number share a host; three of each. */
   readonly hosts?: boolean;
@@ -74,6 +79,8 @@ export async function startTanistOn<Server extends DatabaseServer>(
     hosts: onHosts = false,
   } = options;
   if (onHosts && (size !== 3 || many !== 3)) throw new Error('hosts: three members and three controllers');
+  const why = options.synchronous === true ? whyLacking(engine, ['confirms']) : undefined;
+  if (why !== undefined) throw new Error(why);
   const folder = createRunFolder(options.label);
   const user = serverUser();
   const home = readableHome(folder, user);
@@ -128,6 +135,7 @@ export async function startTanistOn<Server extends DatabaseServer>(
   // One leader after another is taken away here, faster than damping lets anybody follow; whoever tests damping gives a window.
   writeFileSync(policyFile, stringify({ failoverWindow: '0ms', ...options.policy }));
   const cluster = describeCluster({
+    engine,
     folder,
     home,
     policyFile,

@@ -1,6 +1,7 @@
 /** What can happen to a leader on ordinary days, each played under a writer, with what the writer saw. */
 import { waitFor } from '#test/cluster/processes.js';
-import type { Member, TanistCluster } from '#test/cluster/tanist.js';
+import { type Ability, whyLacking } from '#test/cluster/engines.js';
+import type { AnyCluster, AnyMember } from '#test/cluster/tanist.js';
 import { tellStory } from '#test/demo/story.js';
 import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
 
@@ -14,10 +15,14 @@ export interface Seen {
 }
 
 export interface Scene {
-  readonly title: (leader: Member) => string;
-  readonly happen: (cluster: TanistCluster, leader: Member) => Promise<void> | void;
+  readonly title: (leader: AnyMember) => string;
+  /** Told before it. */
+  readonly about?: string;
+  /** Where the engine lacks one of these, it is left out. */
+  readonly needs?: readonly Ability[];
+  readonly happen: (cluster: AnyCluster, leader: AnyMember) => Promise<void> | void;
   /** What is done once the heir writes, so that the old leader can come back. */
-  readonly afterwards?: (leader: Member) => void;
+  readonly afterwards?: (leader: AnyMember) => void;
 }
 
 export const SCENES = {
@@ -35,6 +40,9 @@ export const SCENES = {
   member: {
     title: ({ name }) =>
       `everything of the leader, ${name}, is killed at once, its agent too, as when a machine dies:`,
+    about:
+      '\nA write that only the lost machine had is lost with it (durability async); what comes back is saved before its data is replaced.',
+    needs: ['rejoinsDiverged'],
     happen: (_, leader) => leader.kill(),
     afterwards: (leader) => leader.revive(),
   },
@@ -43,12 +51,19 @@ export const SCENES = {
 const WRITES_BEFORE = 200;
 const WRITES_AFTER = 200;
 
+/** Undefined: it is left out, and the reason was told. */
 export async function play(
-  cluster: TanistCluster,
+  cluster: AnyCluster,
   run: string,
   scene: Scene,
   print: (text: string) => void,
-): Promise<Seen> {
+): Promise<Seen | undefined> {
+  const why = whyLacking(cluster.engine, scene.needs ?? []);
+  if (why !== undefined) {
+    print(`\nThe scene "${run}" is left out: ${why}.`);
+    return undefined;
+  }
+  if (scene.about !== undefined) print(scene.about);
   const leader = await cluster.leader();
   const before = (await cluster.status()).clusters[0]?.epoch ?? 0;
   await prepareLoad(leader.server);
@@ -80,7 +95,7 @@ export async function play(
     outageMs: Math.round(longestGap(load.acknowledged)),
     ackedLost: lost.length,
     epoch: clusters[0]?.epoch ?? 0,
-    rejoined: await follows(leader, heir),
+    rejoined: (await leader.server.upstreamPort()) === heir.server.port,
   };
   print(`\n${heir.name} leads, ${leader.name} follows it again.`);
   print(`Longest time without an acknowledged write: ${seen.outageMs} ms.`);
@@ -88,12 +103,4 @@ export async function play(
     `${load.acknowledged.length} writes were acknowledged; ${lost.length === 0 ? 'none' : lost.length} of them missing.`,
   );
   return seen;
-}
-
-/** In PostgreSQL's own words: log arrives from the heir's port. */
-async function follows(old: Member, heir: Member): Promise<boolean> {
-  const rows = await old.server.query(
-    `select from pg_stat_wal_receiver where status = 'streaming' and sender_port = ${heir.server.port}`,
-  );
-  return rows.length === 1;
 }

@@ -11,6 +11,7 @@ import { watchFailovers } from '#cli/failover-events.js';
 import { startChaos } from '#test/chaos/cluster.js';
 import { loseHost } from '#test/chaos/faults/processes.js';
 import { succeed } from '#test/cluster/command-line.js';
+import { POSTGRES } from '#test/cluster/engines.js';
 import { whyNoNetwork } from '#test/cluster/network.js';
 import type { PostgresServer } from '#test/cluster/postgres.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
@@ -25,7 +26,7 @@ describeUnless(whyNoNetwork(), 'a leader with rows that no replica has', () => {
   afterEach(stopAll, 60_000);
 
   it('loses them, to a salvage that holds exactly these; its heir gives out no number twice', async () => {
-    const chaos = await startChaos({
+    const chaos = await startChaos(POSTGRES, {
       ...{ members: 3, profile: 'fast', durability: { mode: 'async', acknowledgements: 0 } },
       ...{ equipment: undefined, progress: () => undefined },
     });

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
 import { startTanist, type TanistCluster } from '#test/cluster/tanist.js';
-import { longestGap, missing, prepareLoad, readAndWait, startLoad } from '#test/load/writers.js';
+import { readAndWait } from '#test/load/postgres-readers.js';
+import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
 
 describe('readers that block replay on every replica', () => {
   let cluster: TanistCluster;
@@ -19,7 +20,7 @@ describe('readers that block replay on every replica', () => {
     const old = await cluster.leader();
     const replicas = cluster.members.filter((m) => m !== old);
     for (const { server } of replicas) await server.waitUntilCaughtUpWith(old.server);
-    const readers = await Promise.all(replicas.map(({ server }) => readAndWait(server.port)));
+    const readers = await Promise.all(replicas.map(({ server }) => readAndWait(server)));
     await old.server.query('truncate held');
     const load = startLoad(
       cluster.members.map((m) => m.server),

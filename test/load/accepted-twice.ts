@@ -3,11 +3,11 @@
 interface Accepted {
   readonly server: string;
   /** The line of history that it was written on. */
-  readonly timeline: number;
+  readonly line: number;
 }
 
 /**
- * In the order in which they came. The one that was opened later has the higher timeline; two that share one must not both accept
+ * In the order in which they came. The one that was opened later has the higher line; two that share one must not both accept
  * writes, so there the first counts. `isLateAnswer`, given the new one's first as well: to what the new one has, and so accepted nothing.
  */
 export function acceptedTwice<T extends Accepted>(
@@ -16,7 +16,7 @@ export function acceptedTwice<T extends Accepted>(
 ): readonly T[] {
   let [newest] = acknowledged;
   return acknowledged.filter((one) => {
-    if (newest === undefined || one.timeline > newest.timeline) newest = one;
+    if (newest === undefined || one.line > newest.line) newest = one;
     return one.server !== newest.server && !isLateAnswer(one, newest);
   });
 }

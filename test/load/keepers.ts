@@ -3,9 +3,9 @@
 // takes, and on a new one as soon as one is let in. It never asks first whether writes are accepted.
 // Consequence: whatever that member still accepts, it accepts from a keeper.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from 'pg';
-import type { PostgresServer } from '#test/cluster/postgres.js';
-import { connect, leave, type Session } from '#test/load/sessions.js';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
+import type { ClientSession } from '#test/load/clients.js';
+import type { Session } from '#test/load/sessions.js';
 
 /** Between two attempts of which the first failed. */
 const PAUSE_MS = 5;
@@ -15,23 +15,28 @@ export interface Keeper {
   stop(): Promise<void>;
 }
 
-/** `writeNext` makes one write, and rejects unless it was acknowledged. */
+export interface KeeperOptions {
+  readonly pauseMs: number;
+  readonly confirmedBy: number;
+}
+
+/** `writeNext` makes one write; true: it was acknowledged. */
 export function startKeeper(
-  server: PostgresServer,
-  pauseMs: number,
-  writeNext: (session: Session) => Promise<void>,
+  server: DatabaseServer,
+  { pauseMs, confirmedBy }: KeeperOptions,
+  writeNext: (session: Session) => Promise<boolean>,
 ): Keeper {
   let stopping = false;
-  let current: Client | undefined;
+  let current: ClientSession | undefined;
 
   async function session(): Promise<Session> {
     if (current === undefined) {
-      const client = await connect(server, { waits: 'without end' });
+      const client = await server.clients.connect({ waits: 'without end', confirmedBy });
       if (stopping) {
-        leave(client);
+        client.leave();
         throw new Error('stopped');
       }
-      client.once('end', () => {
+      client.onceEnded(() => {
         if (current === client) current = undefined;
       });
       current = client;
@@ -43,20 +48,17 @@ export function startKeeper(
     while (!stopping) {
       const isTaken = await session()
         .then(writeNext)
-        .then(
-          () => true,
-          () => false,
-        );
+        .catch(() => false);
       await sleep(isTaken ? pauseMs : PAUSE_MS);
     }
-    leave(current);
+    current?.leave();
   }
 
   const ended = work();
   return {
     stop() {
       stopping = true;
-      leave(current);
+      current?.leave();
       return ended;
     },
   };

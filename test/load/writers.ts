@@ -5,20 +5,28 @@
 // keeper, which stays with one member.
 // Consequence: the longest gap between two acknowledgements is the outage, the writer's own search included.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
-import type { PostgresServer } from '#test/cluster/postgres.js';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
 import { type Keeper, startKeeper } from '#test/load/keepers.js';
-import { findWritable, leave, letClients, prepareClients, type Session } from '#test/load/sessions.js';
-import { type Acknowledged, write } from '#test/load/write.js';
-
-export type { Acknowledged };
+import { findWritable, type Session } from '#test/load/sessions.js';
 
 export interface WriterOptions {
   readonly writers: number;
   /** Between two writes of one writer; 0: as fast as it can. */
   readonly pauseMs: number;
   /** As many keepers as writers try all along to write to this member. */
-  readonly keptWith?: PostgresServer;
+  readonly keptWith?: DatabaseServer;
+  /** See clients.ts. */
+  readonly confirmedBy?: number;
+}
+
+export interface Acknowledged {
+  readonly writer: number;
+  readonly number: number;
+  /** performance.now() when the acknowledgement came. */
+  readonly at: number;
+  readonly server: string;
+  /** The line of history that it was written on. */
+  readonly line: number;
 }
 
 export interface Load {
@@ -29,57 +37,41 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** A session on a replica holds a lock that the leader's next change of the table `held` cannot be applied against. */
-export async function readAndWait(port: number): Promise<Client> {
-  const reader = new Client({
-    host: '127.0.0.1',
-    port,
-    user: 'postgres',
-    database: 'postgres',
-    application_name: 'reader',
-  });
-  reader.on('error', () => undefined);
-  await reader.connect();
-  await reader.query('begin');
-  await reader.query('select * from held');
-  return reader;
-}
-
-export async function prepareLoad(leader: PostgresServer): Promise<void> {
-  await prepareClients(leader);
-  await leader.query(
-    'create table if not exists load (run text, writer int, number int, primary key (run, writer, number))',
-  );
-  await letClients(leader, 'load');
-}
+/** To be called on the leader before the first load. */
+export const prepareLoad = ({ clients }: DatabaseServer): Promise<void> => clients.prepare();
 
 /** Starts writing; `run` keeps the rows of different runs apart. */
-export function startLoad(servers: readonly PostgresServer[], run: string, options: WriterOptions): Load {
-  const { writers: many, pauseMs, keptWith } = options;
+export function startLoad(servers: readonly DatabaseServer[], run: string, options: WriterOptions): Load {
+  const { writers: many, pauseMs, keptWith, confirmedBy = 0 } = options;
   const acknowledged: Acknowledged[] = [];
   let failures = 0;
   let stopping = false;
+  const write = async ({ client, server }: Session, writer: number, number: number): Promise<boolean> => {
+    const written = await client.insert({ run, writer, number });
+    if (written.outcome !== 'ok') return false;
+    acknowledged.push({ writer, number, at: performance.now(), server: server.name, line: written.line });
+    return true;
+  };
   const work = async (writer: number): Promise<void> => {
     let session: Session | undefined;
     for (let number = 1; !stopping; number += 1) {
-      session ??= await findWritable(servers, () => stopping);
+      session ??= await findWritable(servers, confirmedBy, () => stopping);
       if (session === undefined) break;
-      try {
-        acknowledged.push(await write(session, { run, writer, number }));
+      if (await write(session, writer, number)) {
         if (pauseMs > 0) await sleep(pauseMs);
-      } catch {
-        failures += 1;
-        leave(session.client);
-        session = undefined;
+        continue;
       }
+      failures += 1;
+      session.client.leave();
+      session = undefined;
     }
-    leave(session?.client);
+    session?.client.leave();
   };
-  const keep = (server: PostgresServer, writer: number): Keeper => {
+  const keep = (server: DatabaseServer, writer: number): Keeper => {
     let number = 0;
-    return startKeeper(server, pauseMs, async (session) => {
+    return startKeeper(server, { pauseMs, confirmedBy }, (session) => {
       number += 1;
-      acknowledged.push(await write(session, { run, writer, number }));
+      return write(session, writer, number);
     });
   };
   const all = Array.from({ length: many }, (_, i) => work(i + 1));
@@ -105,14 +97,10 @@ export function longestGap(acknowledged: readonly { readonly at: number }[]): nu
 
 /** Acknowledged writes of this run that `server` does not have. */
 export async function missing(
-  server: PostgresServer,
+  { clients }: DatabaseServer,
   run: string,
   acknowledged: readonly Acknowledged[],
 ): Promise<readonly Acknowledged[]> {
-  const rows = await server.query<{ writer: number; number: number }>(
-    'select writer, number from load where run = $1',
-    [run],
-  );
-  const present = new Set(rows.map((row) => `${row.writer}/${row.number}`));
+  const present = new Set((await clients.rowsOf(run)).map(({ writer, number }) => `${writer}/${number}`));
   return acknowledged.filter((a) => !present.has(`${a.writer}/${a.number}`));
 }

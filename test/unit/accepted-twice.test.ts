@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { acceptedTwice } from '#test/load/accepted-twice.js';
 
-const ack = (number: number, server: string, timeline: number) => ({
-  ...{ writer: 1, number, at: number, server, timeline },
+const ack = (number: number, server: string, line: number) => ({
+  ...{ writer: 1, number, at: number, server, line },
 });
 const numbers = (acknowledged: readonly ReturnType<typeof ack>[]): readonly number[] =>
   acceptedTwice(acknowledged).map(({ number }) => number);
@@ -30,7 +30,7 @@ describe('writes that two members accepted at once', () => {
     expect(twice.map(({ number }) => number)).toEqual([4]);
   });
 
-  it('are found on one timeline, too', () => {
+  it('are found on one line, too', () => {
     expect(numbers([ack(1, 'ada', 2), ack(2, 'ben', 2), ack(3, 'ada', 2)])).toEqual([2]);
   });
 });

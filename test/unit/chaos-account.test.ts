@@ -3,12 +3,13 @@ import { asEpoch, asWall } from '#core/brand.js';
 import type { LedgerEntry, LossAccount } from '#core/ledger.js';
 import { reason } from '#core/reasons.js';
 import { unaccounted } from '#test/chaos/account.js';
+import { MARIADB, POSTGRES } from '#test/cluster/engines.js';
 import type { Attempt } from '#test/load/appenders.js';
 
 /** Written in turn by one writer, each while the log ended at that position; the clock says the same. */
 const writes: readonly Attempt[] = [0x100, 0x200, 0x300].map((lsn, i) => ({
-  ...{ writer: 1, key: 1, value: i + 1, server: 'ada', timeline: 1, place: i, outcome: 'ok' as const },
-  ...{ began: lsn, ended: lsn + 1, lsn: `0/${lsn.toString(16).toUpperCase()}` },
+  ...{ writer: 1, key: 1, value: i + 1, server: 'ada', line: 1, place: i, outcome: 'ok' as const },
+  ...{ began: lsn, ended: lsn + 1, logEnd: `0/${lsn.toString(16).toUpperCase()}` },
 }));
 
 const entry = (loss: LossAccount, at = 0x1000): LedgerEntry => ({
@@ -30,7 +31,7 @@ const after = (lsn: bigint): LossAccount => ({
   atLeastBytes: 0n,
 });
 const outside = (lost: readonly number[], ...ledger: readonly LedgerEntry[]): readonly number[] =>
-  unaccounted(writes, new Set(lost), ledger, new Set([1, 2, 3]));
+  unaccounted(POSTGRES, writes, new Set(lost), ledger, new Set([1, 2, 3]));
 
 describe('a missing write', () => {
   it('is accounted for where the ledger says that it may be missing', () => {
@@ -53,9 +54,24 @@ describe('a missing write', () => {
     expect(outside([3], entry({ kind: 'unknown', text: '' }, 0x2ff))).toEqual([3]);
   });
 
-  it('is not, where it lies in no salvage', () => {
+  it('is not, where it lies in no salvage of an engine that makes them', () => {
     const ledger = [entry(after(0x100n))];
-    expect(unaccounted(writes, new Set([2, 3]), ledger, new Set([3]))).toEqual([2]);
+    expect(unaccounted(POSTGRES, writes, new Set([2, 3]), ledger, new Set([3]))).toEqual([2]);
+    expect(unaccounted(POSTGRES, writes, new Set([2, 3]), ledger, undefined)).toEqual([]);
+  });
+});
+
+describe('a missing write on MariaDB', () => {
+  it('is held against the transactions that its log had before the next write of the same writer', () => {
+    const past = (logEnd: string, ...gtids: readonly [server: number, sequence: bigint][]) =>
+      MARIADB.isPast(logEnd, {
+        ...{ engine: 'mariadb', dataId: '7', lines: [], marks: [] },
+        gtids: gtids.map(([server, sequence]) => ({ domain: 0, server, sequence })),
+      });
+    expect(past('0-3306-12', [3306, 11n])).toBe(true);
+    expect(past('0-3306-11', [3306, 11n])).toBe(false);
+    expect(past('0-3306-9', [3306, 11n])).toBe(false);
+    expect(past('not a position', [3306, 11n])).toBeUndefined();
   });
 });
 
@@ -67,7 +83,7 @@ describe('a salvaged write', () => {
       { ...second, outcome: 'failed' },
       { ...third, outcome: 'ok' },
     ] as Attempt[];
-    expect(unaccounted(attempts, new Set(), [], new Set([1, 3]))).toEqual([]);
-    expect(unaccounted(attempts, new Set(), [], new Set([1, 2, 3, 4]))).toEqual([2, 4]);
+    expect(unaccounted(POSTGRES, attempts, new Set(), [], new Set([1, 3]))).toEqual([]);
+    expect(unaccounted(POSTGRES, attempts, new Set(), [], new Set([1, 2, 3, 4]))).toEqual([2, 4]);
   });
 });

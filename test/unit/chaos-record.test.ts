@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { record, whatLed } from '#test/chaos/record.js';
+import { MARIADB, POSTGRES } from '#test/cluster/engines.js';
 import type { Observed } from '#test/chaos/run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tanist-record-'));
@@ -20,7 +21,7 @@ describe('a run that is recorded', () => {
     const observed: Observed = {
       ...{ leader: 'ada', findings: [], ledger: [], measured: undefined, broken: undefined, stoodStillMs: 0 },
       moments: [{ at: zero, what: 'STRUCK' }],
-      attempts: [{ ...attempt, outcome: 'ok', timeline: 1 }],
+      attempts: [{ ...attempt, outcome: 'ok', line: 1 }],
       logs: [
         {
           file: '/x/agent-ada.log',
@@ -37,15 +38,15 @@ describe('a run that is recorded', () => {
         },
       ],
     };
-    record(folder, observed);
-    expect(whatLed(observed).map((line) => line.trim())).toEqual([
+    record(folder, observed, POSTGRES.readLogLine);
+    expect(whatLed(observed, POSTGRES.readLogLine).map((line) => line.trim())).toEqual([
       expect.stringMatching(/\* +STRUCK$/),
       expect.stringMatching(/agent-ada +warn SEALING epoch=2$/),
     ]);
     const lines = readFileSync(join(folder, 'timeline.txt'), 'utf8').trimEnd().split('\n');
     expect(lines.map((line) => line.trim().replace(/ +/g, ' '))).toEqual([
-      '-0.010 clients first acknowledgement by ada, timeline 1',
-      '-0.010 clients last of 1 acknowledgements by ada, timeline 1',
+      '-0.010 clients first acknowledgement by ada, line 1',
+      '-0.010 clients last of 1 acknowledgements by ada, line 1',
       '0.000 * STRUCK',
       '0.100 ada [7] LOG: ready',
       '0.200 etcd-1 warn slow',
@@ -54,5 +55,15 @@ describe('a run that is recorded', () => {
     ]);
     const history = gunzipSync(readFileSync(join(folder, 'history.jsonl.gz'))).toString();
     expect(JSON.parse(history)).toMatchObject({ value: 1, outcome: 'ok' });
+  });
+
+  it('reads the logs of MariaDB, which have whole seconds and no zero before the hour', () => {
+    expect(MARIADB.readLogLine('2026-03-04  5:06:07 0 [Note] ready')).toEqual({
+      ...{ at: Date.UTC(2026, 2, 4, 5, 6, 7), what: '0 [Note] ready' },
+    });
+    expect(MARIADB.readLogLine('2026-03-04 15:06:07 12 [ERROR] full')?.at).toBe(
+      Date.UTC(2026, 2, 4, 15, 6, 7),
+    );
+    expect(MARIADB.readLogLine('its second line')).toBeUndefined();
   });
 });

@@ -2,28 +2,23 @@
 import type { Chaos } from '#test/chaos/cluster.js';
 import { type Fault, type Heal } from '#test/chaos/faults/fault.js';
 import type { Disk } from '#test/cluster/disk.js';
-import type { Member } from '#test/cluster/tanist.js';
+import type { AnyMember } from '#test/cluster/tanist.js';
 
 const LASTS_MS = 8000;
 
-export function diskOf({ name, disk }: Member): Disk {
+export function diskOf({ name, disk }: AnyMember): Disk {
   if (disk === undefined) throw new Error(`${name} has no disk of its own`);
   return disk;
 }
 
 /** A file system that has given up is mounted anew, and nobody may work on it meanwhile: as a machine that is started again. */
 const anew =
-  (leader: Member): Heal =>
+  (leader: AnyMember): Heal =>
   async () => {
     await leader.kill();
     await diskOf(leader).mend();
     leader.revive();
   };
-
-/** Segments of the log that lie there are used first. */
-async function useUpLog({ server }: Member): Promise<void> {
-  for (let n = 0; n < 3; n++) await server.query('select pg_switch_wal()').catch(() => undefined);
-}
 
 export const DISKS = {
   'disk-full': {
@@ -32,7 +27,7 @@ export const DISKS = {
     needs: 'disks',
     async strike(_: Chaos, leader) {
       diskOf(leader).fill();
-      await useUpLog(leader);
+      await leader.server.useUpLog();
       return anew(leader);
     },
   },

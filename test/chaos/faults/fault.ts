@@ -1,7 +1,7 @@
 /** What a fault is: how it is done, what may come of it, and how it ends. */
 import type { DurabilityPolicy } from '#core/policy.js';
 import type { Chaos, Equipment, Roles } from '#test/chaos/cluster.js';
-import type { Member } from '#test/cluster/tanist.js';
+import type { AnyMember } from '#test/cluster/tanist.js';
 
 export type DurabilityMode = DurabilityPolicy['mode'];
 
@@ -27,8 +27,12 @@ export interface Fault {
   /** How long it lasts at the least, ms; default 0. One that ends in another leader lasts until that one is open. */
   readonly lastsMs?: number;
   /** `roles`: as they were a moment ago; to ask for them would take longer than some faults last. */
-  strike(chaos: Chaos, leader: Member, roles: Roles): Promise<Heal> | Heal;
+  strike(chaos: Chaos, leader: AnyMember, roles: Roles): Promise<Heal> | Heal;
 }
+
+/** The old leader may come back with writes that no other member has: nobody could fetch its tail, whether or not anybody was told of them. */
+export const mayDiverge = ({ ends, agentAnswers }: Fault): boolean =>
+  ends !== 'the same leader' && agentAnswers !== true;
 
 /** For faults that are over as soon as they are done. */
 export const NOTHING: Heal = () => undefined;

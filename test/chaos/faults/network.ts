@@ -1,7 +1,7 @@
 /** Hosts that do not hear each other, in one direction or both, or not well. */
 import type { Chaos } from '#test/chaos/cluster.js';
 import { type Fault, type Heal } from '#test/chaos/faults/fault.js';
-import type { Member } from '#test/cluster/tanist.js';
+import type { AnyMember } from '#test/cluster/tanist.js';
 
 const LASTS_MS = 8000;
 
@@ -10,7 +10,7 @@ const mending =
   () =>
     network.mendAll();
 
-const others = (chaos: Chaos, leader: Member) =>
+const others = (chaos: Chaos, leader: AnyMember) =>
   chaos.network.hosts.filter((host) => host !== chaos.hostOf(leader));
 
 export const NETWORK = {

@@ -4,11 +4,11 @@ import { type Fault, NOTHING, all } from '#test/chaos/faults/fault.js';
 import { loseHost } from '#test/chaos/faults/processes.js';
 import { followLogs } from '#test/chaos/logs.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
-import type { Member } from '#test/cluster/tanist.js';
+import type { AnyMember } from '#test/cluster/tanist.js';
 import { saturate } from '#test/load/saturate.js';
 
 /** As its administrator does it; its agent may close and start it once more, when it sees it between the two. */
-async function restartDatabase({ cluster }: Chaos, { server }: Member): Promise<void> {
+async function restartDatabase({ cluster }: Chaos, { server }: AnyMember): Promise<void> {
   await server.stop('fast');
   await server.start({ awaitReady: false });
   await server.waitUntilReady();

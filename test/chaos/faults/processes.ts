@@ -3,22 +3,22 @@ import { type Fault, type Heal, NOTHING, all } from '#test/chaos/faults/fault.js
 import type { Chaos } from '#test/chaos/cluster.js';
 import { processesIn } from '#test/cluster/process-table.js';
 import { sendSignal } from '#test/cluster/processes.js';
-import type { Member } from '#test/cluster/tanist.js';
+import type { AnyMember } from '#test/cluster/tanist.js';
 
-function signalGuard({ server }: Member, signal: NodeJS.Signals): void {
+function signalGuard({ server }: AnyMember, signal: NodeJS.Signals): void {
   const pids = processesIn(`${server.dir}.tanist`);
   if (pids.length === 0) throw new Error(`${server.name} has no guard`);
   for (const pid of pids) sendSignal(pid, signal);
 }
 
-function replicaOf(chaos: Chaos, leader: Member): Member {
+function replicaOf(chaos: Chaos, leader: AnyMember): AnyMember {
   const [replica] = chaos.replicas(leader);
   if (replica === undefined) throw new Error('no replica');
   return replica;
 }
 
 /** Returns what brings it back. */
-export async function loseHost(chaos: Chaos, member: Member): Promise<Heal> {
+export async function loseHost(chaos: Chaos, member: AnyMember): Promise<Heal> {
   chaos.isolate(chaos.hostOf(member), { alsoFromClients: true });
   await member.kill();
   return () => {

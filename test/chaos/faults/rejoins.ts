@@ -4,7 +4,7 @@ import type { Chaos } from '#test/chaos/cluster.js';
 import { diskOf } from '#test/chaos/faults/disks.js';
 import { type Fault } from '#test/chaos/faults/fault.js';
 import { followLogs } from '#test/chaos/logs.js';
-import type { Member } from '#test/cluster/tanist.js';
+import type { AnyMember } from '#test/cluster/tanist.js';
 
 /** Of a rejoin: it is told of the new leader, saves what it has, is rehearsed, rewritten, started, and follows. */
 const LASTS_MS = 6_000;
@@ -13,7 +13,7 @@ const BACK_AFTER_MS = 300;
 /** `interrupt`: once the old leader has heard of the new one, and some more time has passed. */
 function interrupted(
   what: string,
-  interrupt: (chaos: Chaos, old: Member) => Promise<void> | void,
+  interrupt: (chaos: Chaos, old: AnyMember) => Promise<void> | void,
   needs?: Fault['needs'],
 ): Fault {
   return {

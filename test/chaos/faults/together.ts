@@ -4,7 +4,7 @@ import { majorityOfEtcd, restart } from '#test/chaos/faults/control-plane.js';
 import { type Fault, type Heal, all } from '#test/chaos/faults/fault.js';
 import { loseHost } from '#test/chaos/faults/processes.js';
 import { followLogs } from '#test/chaos/logs.js';
-import type { Member } from '#test/cluster/tanist.js';
+import type { AnyMember } from '#test/cluster/tanist.js';
 
 /** Kills the leader's server, and the active controller as soon as the log of a controller or an agent says so. */
 function controllerKilledOnce(code: string, what: string): Fault {
@@ -25,7 +25,7 @@ function controllerKilledOnce(code: string, what: string): Fault {
 const programsOf = ({ cluster }: Chaos): readonly string[] =>
   [...cluster.controllers, ...cluster.members.map(({ agent }) => agent)].map(({ logFile }) => logFile);
 
-async function loseTwo(chaos: Chaos, leader: Member, heal: Heal): Promise<Heal> {
+async function loseTwo(chaos: Chaos, leader: AnyMember, heal: Heal): Promise<Heal> {
   return all(await loseHost(chaos, leader), heal);
 }
 

@@ -1,0 +1,60 @@
+/** What the harness, the loads and the faults ask of an engine; what is asked of one server of it stands in database-server.ts and clients.ts. */
+import type { EngineName, Position } from '#core/position.js';
+import type { SalvagedRow } from '#core/salvage.js';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
+import type { Disk } from '#test/cluster/disk.js';
+import type { Place } from '#test/cluster/place.js';
+import type { Appending } from '#test/load/clients.js';
+
+export interface EngineKit<Server extends DatabaseServer = DatabaseServer> {
+  readonly name: EngineName;
+  /** By people. */
+  readonly called: string;
+  /** What it cannot do here, each with the reason. Whatever rests on it is left out, and says so; nothing asks for an engine by name. */
+  readonly lacks: Lacks;
+  /** One leader and its replicas, streaming. */
+  startServers(options: ServersOptions): Promise<readonly Server[]>;
+  /** The section of the agent's file that names the engine. */
+  section(server: Server): object;
+  /** Whether a log that ended there (`logEnd` of a write) had passed a position on the same line of history; undefined: that says nothing. */
+  isPast(logEnd: string, position: Position): boolean | undefined;
+  /** What this row of a salvage was appended by, if it was one of the loads. */
+  appended(row: SalvagedRow): Omit<Appending, 'key'> | undefined;
+  /** A line of a server's own log: when it was written, ms since 1970, and what it says. Undefined: it has no time. */
+  readLogLine(line: string): { readonly at: number; readonly what: string } | undefined;
+}
+
+/** What a load, a fault, a scene or a figure may rest on. */
+export const ABILITIES = {
+  confirms: 'writes that wait for a replica',
+  rejoinsDiverged: 'a member whose log has diverged comes back by itself',
+  salvages: 'what only such a member had is saved as rows',
+  releases: 'a cluster is let go as it was found',
+  blocksReplay: 'sessions on a replica that hold back what it applies',
+  timesRejoins: 'how a member comes back, part by part, beside the same by hand',
+} as const;
+
+export type Ability = keyof typeof ABILITIES;
+export type Lacks = Readonly<Partial<Record<Ability, string>>>;
+
+/** Why not, as a sentence; undefined: all of it is there. */
+export function whyLacking(
+  { called, lacks }: Pick<EngineKit, 'called' | 'lacks'>,
+  needs: readonly Ability[],
+): string | undefined {
+  const missing = needs.find((ability) => lacks[ability] !== undefined);
+  return missing && `not on ${called}: ${ABILITIES[missing]} (${lacks[missing] ?? ''})`;
+}
+
+export interface ServersOptions {
+  readonly folder: string;
+  readonly size: number;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly fsync: boolean;
+  /** One replica, whichever, confirms every write; never asked of an engine that lacks `confirms`. */
+  readonly synchronous: boolean;
+  /** One for each; default: here. */
+  readonly places: readonly Place[];
+  /** One for each; default: the folder. */
+  readonly disks: readonly Disk[];
+}
