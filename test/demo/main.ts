@@ -4,7 +4,7 @@ import { type EngineKit, KITS, type KitName } from '#test/cluster/engines.js';
 import { engineOption } from '#test/cluster/engine-option.js';
 import { stopAll } from '#test/cluster/processes.js';
 import { type AnyCluster, startTanistOn } from '#test/cluster/tanist.js';
-import { play, SCENES, type Seen } from '#test/demo/scenes.js';
+import { play, SCENE_NAMES, type SceneName, SCENES, type Seen, whyNotPlayed } from '#test/demo/scenes.js';
 
 interface Options {
   readonly engine: KitName;
@@ -48,9 +48,16 @@ async function show(): Promise<void> {
   print(`\nAll of it lives in ${cluster.folder}.\n`);
   print((await cluster.tanist('status')).stdout);
 
-  const crash = await play(cluster, 'crash', SCENES.crash, print);
-  const switchover = await play(cluster, 'switchover', SCENES.switchover, print);
-  const member = await play(cluster, 'member', SCENES.member, print);
+  const seen: Partial<Record<SceneName, Seen>> = {};
+  const leftOut: Partial<Record<SceneName, string>> = {};
+  for (const name of SCENE_NAMES) {
+    const why = whyNotPlayed(cluster, SCENES[name]);
+    if (why === undefined) seen[name] = await play(cluster, name, SCENES[name], print);
+    else {
+      leftOut[name] = why;
+      print(`\nThe scene "${name}" is left out: ${why}.`);
+    }
+  }
   print(`\n${(await cluster.tanist('status')).stdout}`);
   print((await cluster.tanist('history', cluster.name)).stdout);
   if (options.once !== true) {
@@ -59,15 +66,14 @@ async function show(): Promise<void> {
   }
   if (options.json === true) {
     // Null: a scene that was left out.
-    const brief = (seen: Seen | undefined): object | null =>
-      seen === undefined ? null : { outageMs: seen.outageMs, ackedLost: seen.ackedLost };
-    const played = [crash, switchover, member].filter((seen) => seen !== undefined);
+    const brief = (one: Seen | undefined): object | null =>
+      one === undefined ? null : { outageMs: one.outageMs, ackedLost: one.ackedLost };
     const result = {
-      ...brief(crash),
-      epoch: crash?.epoch,
-      rejoined: played.every((seen) => seen.rejoined),
-      switchover: brief(switchover),
-      memberLost: brief(member),
+      ...{ engine: options.engine, ...brief(seen.crash), epoch: seen.crash?.epoch },
+      rejoined: Object.values(seen).every(({ rejoined }) => rejoined),
+      switchover: brief(seen.switchover),
+      memberLost: brief(seen.member),
+      leftOut,
     };
     process.stdout.write(`${JSON.stringify(result)}\n`);
   }

@@ -48,21 +48,23 @@ export const SCENES = {
   },
 } satisfies Record<string, Scene>;
 
+export type SceneName = keyof typeof SCENES;
+/** In the order in which they are played. */
+export const SCENE_NAMES = Object.keys(SCENES) as readonly SceneName[];
+
 const WRITES_BEFORE = 200;
 const WRITES_AFTER = 200;
 
-/** Undefined: it is left out, and the reason was told. */
+/** Why the engine cannot show it; undefined: it can. */
+export const whyNotPlayed = ({ engine }: AnyCluster, { needs = [] }: Scene): string | undefined =>
+  whyLacking(engine, needs);
+
 export async function play(
   cluster: AnyCluster,
   run: string,
   scene: Scene,
   print: (text: string) => void,
-): Promise<Seen | undefined> {
-  const why = whyLacking(cluster.engine, scene.needs ?? []);
-  if (why !== undefined) {
-    print(`\nThe scene "${run}" is left out: ${why}.`);
-    return undefined;
-  }
+): Promise<Seen> {
   if (scene.about !== undefined) print(scene.about);
   const leader = await cluster.leader();
   const before = (await cluster.status()).clusters[0]?.epoch ?? 0;

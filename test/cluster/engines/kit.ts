@@ -26,12 +26,12 @@ export interface EngineKit<Server extends DatabaseServer = DatabaseServer> {
 
 /** What a load, a fault, a scene or a figure may rest on. */
 export const ABILITIES = {
-  confirms: 'writes that wait for a replica',
-  rejoinsDiverged: 'a member whose log has diverged comes back by itself',
-  salvages: 'what only such a member had is saved as rows',
-  releases: 'a cluster is let go as it was found',
-  blocksReplay: 'sessions on a replica that hold back what it applies',
-  timesRejoins: 'how a member comes back, part by part, beside the same by hand',
+  confirms: 'write that waits for a replica',
+  rejoinsDiverged: 'way back for a member whose log has diverged',
+  salvages: 'salvage of what only such a member had',
+  releases: 'release that leaves nothing behind',
+  blocksReplay: 'session on a replica that holds back what it applies',
+  timesRejoins: 'measure of a rejoin beside the same by hand',
 } as const;
 
 export type Ability = keyof typeof ABILITIES;
@@ -43,7 +43,7 @@ export function whyLacking(
   needs: readonly Ability[],
 ): string | undefined {
   const missing = needs.find((ability) => lacks[ability] !== undefined);
-  return missing && `not on ${called}: ${ABILITIES[missing]} (${lacks[missing] ?? ''})`;
+  return missing && `${called} has no ${ABILITIES[missing]} here: ${lacks[missing] ?? ''}`;
 }
 
 export interface ServersOptions {
