@@ -59,7 +59,11 @@ export const mariadbClients = (door: MariadbDoor): Clients => ({
   connect: (patience) => connect(door, patience),
   rowsOf: (run) => door.query<RowId>(`select writer, number from ${door.user}.loaded where run = ?`, [run]),
   async beginLists(run, keys) {
-    await door.query(`insert into ${door.user}.lists select ?, seq, 0 from seq_1_to_${keys}`, [run]);
+    const lists = Array.from({ length: keys }, (_, i) => `(?, ${i + 1}, 0)`);
+    await door.query(
+      `insert into ${door.user}.lists values ${lists.join()}`,
+      lists.map(() => run),
+    );
   },
   async listsOf(run) {
     const rows = await door.query<{ list: number; value: number }>(
@@ -75,12 +79,11 @@ export const mariadbClients = (door: MariadbDoor): Clients => ({
 async function connect({ host, port, user }: MariadbDoor, { waits }: Patience): Promise<ClientSession> {
   // Of our own: the driver ends a session politely, once what it waits for has come.
   const socket = connectSocket({ host, port, noDelay: true });
-  const leave = (): void => void socket.destroy(new Error('left'));
   const client = await createConnection({
     ...{ host, port, user, connectTimeout: ANSWER_WITHIN_MS },
-    stream: (use) => use(undefined, socket),
+    ...{ bigIntAsNumber: true, stream: (use) => use(undefined, socket) },
   }).catch((error: unknown) => {
-    leave();
+    socket.destroy();
     throw error;
   });
   client.on('error', () => undefined);
@@ -97,8 +100,9 @@ async function connect({ host, port, user }: MariadbDoor, { waits }: Patience): 
       written(answered(call(client, `${user}.add_row`, [run, writer, number]))),
     append: ({ run, key, value }) =>
       written(answered(call(client, `${user}.append_value`, [run, key, value]))),
-    onceEnded: (listener) => void socket.once('close', listener),
-    leave,
+    // The driver takes all listeners off its socket.
+    onceEnded: (listener) => void client.once('end', listener),
+    leave: () => void socket.destroy(new Error('left')),
   };
 }
 
