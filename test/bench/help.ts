@@ -15,7 +15,8 @@ leader is lost in every other run.
 With agent-frozen and agent-lost nothing happens to the database: only its guard, and its heir's waiting, keep two leaders apart. So
 beside each writer a client stays with the old leader: it never gives up a session, or an answer, and connects anew whenever it can.
 doublyAccepted are the writes that the old leader acknowledged after the first that a later one did, on the clock of the
-clients. A write counts for the member that the connection leads to, and for the timeline that the member wrote it on.`;
+clients. A write counts for the member that the connection leads to, and for the line of history that the member wrote it on:
+PostgreSQL's timeline, or the epoch of the opening.`;
 
 export const explainOutage = (): string => `
 Faults:
