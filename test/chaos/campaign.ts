@@ -135,9 +135,10 @@ function reusable(
 }
 
 function inWords({ fault, durability, run, measured, wrong }: Result): string {
+  const salvaged = measured?.salvaged === undefined ? '' : ` ${measured.salvaged} of them salvaged,`;
   const found =
     measured === undefined
       ? ''
-      : `: outage ${measured.outageMs} ms, ${measured.acknowledged} acknowledged, ${measured.ackedLost} missing, ${measured.salvaged ?? 'nothing'} of them salvaged, ${measured.unaccounted} unaccounted, ${measured.doublyAccepted} doubly accepted, ${measured.refused} unanswered or refused, converged in ${measured.convergedMs} ms`;
+      : `: outage ${measured.outageMs} ms, ${measured.acknowledged} acknowledged, ${measured.ackedLost} missing,${salvaged} ${measured.unaccounted} unaccounted, ${measured.doublyAccepted} doubly accepted, ${measured.refused} unanswered or refused, converged in ${measured.convergedMs} ms`;
   return `${durability} ${fault} ${run}${found}${wrong === undefined ? '' : `: WRONG: ${wrong}`}`;
 }
