@@ -2,6 +2,7 @@
  * Where a member's log stands. Never a bare number: two logs can stand at the same number with different contents,
  * so a position carries the ancestry by which `comparePositions` tells ahead from diverged (rule S2).
  */
+import { compareLineage, formatLineage, type LineagePosition, stepsAhead } from '#core/positions/lineage.js';
 import {
   compareMariadb,
   formatGtids,
@@ -14,14 +15,15 @@ import { comparePostgres, formatLsn, type PostgresPosition } from '#core/positio
 
 export { type Comparison, type Mark, marksAgree } from '#core/positions/marks.js';
 
-export type Position = PostgresPosition | MariadbPosition;
-export const ENGINES = ['postgres', 'mariadb'] as const;
+export type Position = PostgresPosition | MariadbPosition | LineagePosition;
+export const ENGINES = ['postgres', 'mariadb', 'redis', 'exec'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 /** How `a` stands to `b`: `ahead` when a's log contains all of b's and more. */
 export function comparePositions(a: Position, b: Position): Comparison {
   if (a.engine === 'postgres' && b.engine === 'postgres') return comparePostgres(a, b);
   if (a.engine === 'mariadb' && b.engine === 'mariadb') return compareMariadb(a, b);
+  if (isLineage(a) && isLineage(b)) return compareLineage(a, b);
   return 'diverged';
 }
 
@@ -38,21 +40,37 @@ export function ofEngine<Name extends EngineName>(
 /** On one and the same line: neither has an opening that the other lacks. */
 export function isOnSameLine(a: Position, b: Position): boolean {
   if (a.engine === 'postgres') return b.engine === 'postgres' && a.timeline === b.timeline;
-  return b.engine === 'mariadb' && newestOpening(a) === newestOpening(b);
+  if (a.engine === 'mariadb') return b.engine === 'mariadb' && newestOpening(a) === newestOpening(b);
+  return a.engine === b.engine && a.line === b.line;
 }
+
+const isLineage = (position: Position): position is LineagePosition =>
+  position.engine === 'redis' || position.engine === 'exec';
 
 export function formatPosition(position: Position): string {
-  return position.engine === 'postgres'
-    ? `timeline ${position.timeline} ${formatLsn(position.lsn)}`
-    : formatGtids(position.gtids) || 'nothing yet';
+  switch (position.engine) {
+    case 'postgres':
+      return `timeline ${position.timeline} ${formatLsn(position.lsn)}`;
+    case 'mariadb':
+      return formatGtids(position.gtids) || 'nothing yet';
+    case 'redis':
+    case 'exec':
+      return formatLineage(position);
+  }
 }
 
-/** So much of log is caught up within a moment: bytes, or transactions. */
-export const NEAR: Readonly<Record<EngineName, bigint>> = { postgres: 16n * 1024n * 1024n, mariadb: 100n };
+/** So much of log is caught up within a moment: bytes, transactions, or what a script counts. */
+export const NEAR: Readonly<Record<EngineName, bigint>> = {
+  postgres: 16n * 1024n * 1024n,
+  mariadb: 100n,
+  redis: 1024n * 1024n,
+  exec: 100n,
+};
 
-/** By how much of log `a` is ahead of `b` on one line of history, in bytes or in transactions, as its engine counts; undefined where that has no meaning. */
+/** By how much of log `a` is ahead of `b` on one line of history, as its engine counts; undefined where that has no meaning. */
 export function logAhead(a: Position, b: Position): bigint | undefined {
   if (comparePositions(a, b) === 'diverged') return undefined;
   if (a.engine === 'postgres') return b.engine === 'postgres' ? a.lsn - b.lsn : undefined;
-  return b.engine === 'mariadb' ? transactionsAhead(a.gtids, b.gtids) : undefined;
+  if (a.engine === 'mariadb') return b.engine === 'mariadb' ? transactionsAhead(a.gtids, b.gtids) : undefined;
+  return isLineage(b) ? stepsAhead(a, b) : undefined;
 }

@@ -1,10 +1,15 @@
 /** Positions on the wire. Every number that orders histories is 64 bits wide and stays a bigint. */
 import { assertNever } from '#core/assert.js';
 import type { Mark, Position } from '#core/position.js';
+import { type LineagePosition, UNKNOWN } from '#core/positions/lineage.js';
 import { formatGtids, type Gtid, type MariadbPosition, parseGtids } from '#core/positions/mariadb.js';
 import type { PostgresPosition } from '#core/positions/postgres.js';
 import type { Mark__Output } from '#proto/generated/tanist/v1/Mark.js';
 import type { Position as WirePosition, Position__Output } from '#proto/generated/tanist/v1/Position.js';
+import type {
+  LineagePosition as WireLineage,
+  LineagePosition__Output,
+} from '#proto/generated/tanist/v1/LineagePosition.js';
 import type {
   MariadbPosition as WireMariadb,
   MariadbPosition__Output,
@@ -21,6 +26,13 @@ export function readPosition(field: string, position: Position__Output): Positio
       return readPostgres(`${field}.postgres`, required(field, position.postgres));
     case 'mariadb':
       return readMariadb(`${field}.mariadb`, required(field, position.mariadb));
+    case 'redis':
+    case 'exec':
+      return readLineage(
+        `${field}.${position.engine}`,
+        position.engine,
+        required(field, position[position.engine]),
+      );
     case undefined:
       throw new MalformedMessage(`${field}.engine`, 'an engine that this version knows');
     default:
@@ -34,6 +46,10 @@ export function writePosition(position: Position): WirePosition {
       return { postgres: writePostgres(position) };
     case 'mariadb':
       return { mariadb: writeMariadb(position) };
+    case 'redis':
+      return { redis: writeLineage(position) };
+    case 'exec':
+      return { exec: writeLineage(position) };
   }
 }
 
@@ -56,6 +72,14 @@ function writeMariadb({ dataId, gtids, lines, marks }: MariadbPosition): WireMar
       server,
       from: formatGtids(from),
     })),
+    marks: marks.map(writeMark),
+  };
+}
+
+function writeLineage({ dataId, line, at, forks, marks }: LineagePosition): WireLineage {
+  return {
+    ...{ dataId, line, at: at.toString() },
+    forks: forks.map((fork) => ({ line: fork.line, end: fork.end.toString() })),
     marks: marks.map(writeMark),
   };
 }
@@ -91,6 +115,30 @@ function readMariadb(field: string, wire: MariadbPosition__Output): MariadbPosit
     })),
     marks: wire.marks.map((mark, index) => readMark(`${field}.marks[${index}]`, mark)),
   };
+}
+
+function readLineage(
+  field: string,
+  engine: LineagePosition['engine'],
+  wire: LineagePosition__Output,
+): LineagePosition {
+  return {
+    engine,
+    dataId: wire.dataId,
+    line: wire.line,
+    at: readPlace(`${field}.at`, wire.at),
+    forks: wire.forks.map((fork, index) => ({
+      line: readText(`${field}.forks[${index}].line`, fork.line),
+      end: readPlace(`${field}.forks[${index}].end`, fork.end),
+    })),
+    marks: wire.marks.map((mark, index) => readMark(`${field}.marks[${index}]`, mark)),
+  };
+}
+
+function readPlace(field: string, text: string): bigint {
+  const place = BigInt(text);
+  if (place < UNKNOWN) throw new MalformedMessage(field, 'a number from 0 on, or -1');
+  return place;
 }
 
 function readGtids(field: string, text: string): readonly Gtid[] {

@@ -75,6 +75,16 @@ export const gtidsSchema = z.codec(z.string(), z.custom<readonly Gtid[]>(Array.i
   encode: formatGtids,
 });
 
+/** Along a named line of history: `5012`; -1 where nothing tells. */
+export const placeSchema = z.codec(
+  z.string().regex(/^(-1|\d+)$/, 'expected a decimal number in quotes, from 0 on, or -1'),
+  z.bigint(),
+  {
+    decode: BigInt,
+    encode: String,
+  },
+);
+
 /** Any other 64-bit number, as a decimal string: readers that know only doubles leave it alone. */
 export const bigintSchema = z.codec(
   z.string().regex(/^-?\d+$/, 'expected a decimal number in quotes'),

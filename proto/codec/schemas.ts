@@ -18,6 +18,7 @@ import {
   gtidsSchema,
   lsnSchema,
   orNull,
+  placeSchema,
   versionSchema,
   wallClockSchema,
 } from '#proto/codec/scalars.js';
@@ -53,7 +54,22 @@ export const positionSchema = z.discriminatedUnion('engine', [
       marks,
     })
     .readonly(),
+  lineage('redis'),
+  lineage('exec'),
 ]);
+
+function lineage<Engine extends 'redis' | 'exec'>(engine: Engine) {
+  return z
+    .strictObject({
+      engine: z.literal(engine),
+      dataId: z.string(),
+      line: z.string(),
+      at: placeSchema,
+      forks: z.array(z.strictObject({ line: z.string(), end: placeSchema }).readonly()).readonly(),
+      marks,
+    })
+    .readonly();
+}
 
 export const policySchema = z
   .strictObject({

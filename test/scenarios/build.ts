@@ -4,6 +4,7 @@ import { type Durability, NO_DURABILITY } from '#core/durability.js';
 import type { Plan, PlanMember, ProvedOpening } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { type Mark, ofEngine, type Position } from '#core/position.js';
+import { type LineagePosition, UNKNOWN } from '#core/positions/lineage.js';
 import { type Gtid, type MariadbPosition, parseGtids } from '#core/positions/mariadb.js';
 import type { Fork, PostgresPosition } from '#core/positions/postgres.js';
 import { NOBODY_LOWERED, type Report } from '#core/report.js';
@@ -42,6 +43,18 @@ export function mariadbPosition(text: string, marks: readonly Mark[] = []): Mari
     };
   });
   return { engine: 'mariadb', dataId: DATA_ID, gtids: readGtids(gtids), lines, marks };
+}
+
+/** `B:150<A@120`: 150 along the line B, which left the line A at 120; `B:?`: nothing tells how far along. */
+export function lineagePosition(text: string, marks: readonly Mark[] = []): LineagePosition {
+  const [head = '', tail] = text.split('<');
+  const [line = '', at = '?'] = head.split(':');
+  const placeOf = (word = '?'): bigint => (word === '?' ? UNKNOWN : BigInt(word));
+  const forks = (tail?.split(',') ?? []).map((fork) => {
+    const [left = '', end] = fork.split('@');
+    return { line: left, end: placeOf(end) };
+  });
+  return { engine: 'redis', dataId: DATA_ID, line, at: placeOf(at), forks, marks };
 }
 
 function readGtids(text: string): readonly Gtid[] {

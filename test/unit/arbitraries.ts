@@ -13,6 +13,7 @@ import { CARE, OLD_LEADER, type Opening, type Plan } from '#core/plan.js';
 import { APPOINT, DURABILITY_MODES, type MemberPolicy, ON_CRASH, type Policy } from '#core/policy.js';
 import type { IdentifierReport } from '#core/identifiers.js';
 import { ENGINES, type Mark, type Position } from '#core/position.js';
+import type { LineagePosition } from '#core/positions/lineage.js';
 import type { Gtid, MariadbPosition } from '#core/positions/mariadb.js';
 import type { PostgresPosition } from '#core/positions/postgres.js';
 import { type Reason, type ReasonCode, REASONS } from '#core/reasons.js';
@@ -57,7 +58,16 @@ const mariadbPosition: fc.Arbitrary<MariadbPosition> = record({
   lines: fc.array(record({ epoch: counter.map(asEpoch), server: uint32, from: gtids }), { maxLength: 3 }),
   marks: fc.array(mark, { maxLength: 3 }),
 });
-export const position: fc.Arbitrary<Position> = fc.oneof(postgresPosition, mariadbPosition);
+const place = fc.bigInt(-1n, 2n ** 63n - 1n);
+export const lineagePosition: fc.Arbitrary<LineagePosition> = record({
+  engine: fc.constantFrom('redis' as const, 'exec' as const),
+  dataId: text,
+  line: text,
+  at: place,
+  forks: fc.array(record({ line: text, end: place }), { maxLength: 3 }),
+  marks: fc.array(mark, { maxLength: 3 }),
+});
+export const position: fc.Arbitrary<Position> = fc.oneof(postgresPosition, mariadbPosition, lineagePosition);
 const memberWishes: fc.Arbitrary<MemberPolicy> = record({
   priority: fc.integer(),
   appoint: fc.constantFrom(...APPOINT),

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { asDuration, asEpoch, asRevision, asVersion } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { Position } from '#core/position.js';
+import type { LineagePosition } from '#core/positions/lineage.js';
 import type { MariadbPosition } from '#core/positions/mariadb.js';
 import type { PostgresPosition } from '#core/positions/postgres.js';
 import { ANSWERING, DATABASE_ROLES, DATABASE_STATES, type Report, SEVERITIES } from '#core/report.js';
@@ -69,7 +70,16 @@ const mariadbPosition: fc.Arbitrary<MariadbPosition> = fc.record({
   lines: fc.array(fc.record({ epoch, server: uint32, from: gtids }), { maxLength: 4 }),
   marks: fc.array(mark, { maxLength: 4 }),
 });
-const position: fc.Arbitrary<Position> = fc.oneof(postgresPosition, mariadbPosition);
+const place = fc.bigInt(-1n, 2n ** 63n - 1n);
+const lineagePosition: fc.Arbitrary<LineagePosition> = fc.record({
+  engine: fc.constantFrom('redis', 'exec'),
+  dataId: text,
+  line: text,
+  at: place,
+  forks: fc.array(fc.record({ line: someText, end: place }), { maxLength: 4 }),
+  marks: fc.array(mark, { maxLength: 4 }),
+});
+const position: fc.Arbitrary<Position> = fc.oneof(postgresPosition, mariadbPosition, lineagePosition);
 
 const report: fc.Arbitrary<Report> = fc.record({
   incarnation: someText,

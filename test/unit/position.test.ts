@@ -13,6 +13,7 @@ import {
   ofEngine,
   type Position,
 } from '#core/position.js';
+import { type LineagePosition, MOST_FORKS, UNKNOWN } from '#core/positions/lineage.js';
 import {
   compareGtids,
   formatGtids,
@@ -24,7 +25,7 @@ import {
 } from '#core/positions/mariadb.js';
 import { formatLsn, parseLsn } from '#core/positions/postgres.js';
 import { rules } from '#core/rules/index.js';
-import { DATA_ID, mariadbPosition, opening, position } from '#test/scenarios/build.js';
+import { DATA_ID, lineagePosition, mariadbPosition, opening, position } from '#test/scenarios/build.js';
 import { gtids } from '#test/unit/arbitraries.js';
 
 const OPPOSITE = { ahead: 'behind', behind: 'ahead', equal: 'equal', diverged: 'diverged' } as const;
@@ -102,10 +103,11 @@ function positionOf(log: Log): MariadbPosition {
   };
 }
 
-const startsWith = (log: Log, start: Log): boolean => start.every((one, index) => log[index] === one);
+const startsWith = (log: readonly unknown[], start: readonly unknown[]): boolean =>
+  start.every((one, index) => log[index] === one);
 
 /** How two logs stand by what is in them. */
-function standing(a: Log, b: Log): Comparison {
+function standing(a: readonly unknown[], b: readonly unknown[]): Comparison {
   if (startsWith(a, b)) return startsWith(b, a) ? 'equal' : 'ahead';
   return startsWith(b, a) ? 'behind' : 'diverged';
 }
@@ -304,6 +306,179 @@ describe('transactions of MariaDB', () => {
   });
 });
 
+/** A write, or the first one of an opening, which begins a line. Each is the same as another one only if it is that very object. */
+interface Entry {
+  readonly begins?: {
+    readonly line: string;
+    readonly left: string;
+    readonly end: bigint;
+    readonly mark: Mark;
+  };
+}
+interface LineMember {
+  readonly entries: readonly Entry[];
+  /** It was restarted from a file that does not tell how far along its line it goes. */
+  readonly isReborn: boolean;
+}
+
+const lineDeeds = fc.array(
+  fc.record({
+    what: fc.constantFrom('write', 'write', 'receive', 'receive', 'open', 'take', 'reborn'),
+    ...{ many: fc.integer({ min: 1, max: 4 }), member: fc.nat(2), other: fc.nat(2) },
+  }),
+  { maxLength: 40 },
+);
+type LineDeed = typeof lineDeeds extends fc.Arbitrary<readonly (infer Each)[]> ? Each : never;
+
+const lastLine = (entries: readonly Entry[]): string =>
+  entries.findLast(({ begins }) => begins)?.begins?.line ?? 'first';
+
+function lineagePositionOf({ entries, isReborn }: LineMember): LineagePosition {
+  const begun = entries.flatMap(({ begins }) => begins ?? []);
+  return {
+    ...{ engine: 'redis', dataId: DATA_ID, line: lastLine(entries) },
+    at: isReborn ? UNKNOWN : BigInt(entries.length),
+    forks: begun.map(({ left, end }) => ({ line: left, end })),
+    marks: begun.map((one) => one.mark),
+  };
+}
+
+/** Whoever opened writes on, whoever opens after it, until it takes another's data. */
+function membersAfter(done: readonly LineDeed[]): readonly LineMember[] {
+  const members: LineMember[] = [0, 1, 2].map(() => ({ entries: [], isReborn: false }));
+  const writers = new Set([0]);
+  let opened = 0n;
+  for (const { what, many, member, other } of done) {
+    const [own, its] = [members[member]!, members[other]!];
+    const { entries, isReborn } = own;
+    if (what === 'write' && writers.has(member)) members[member] = { ...own, entries: [...entries, {}] };
+    if (what === 'receive' && !writers.has(member) && !isReborn && startsWith(its.entries, entries))
+      members[member] = { ...own, entries: its.entries.slice(0, entries.length + many) };
+    // The file may lack the newest, and its server is opened by nobody.
+    if (what === 'reborn') {
+      writers.delete(member);
+      members[member] = { entries: entries.slice(0, Math.max(0, entries.length - many + 1)), isReborn: true };
+    }
+    if (what === 'take' && member !== other) {
+      members[member] = its;
+      writers.delete(member);
+    }
+    if (what === 'open') {
+      writers.add(member);
+      opened += 1n;
+      const begins = {
+        ...{ line: `of ${opened}`, left: lastLine(entries), mark: mark(opened, `of ${member}`) },
+        end: isReborn ? UNKNOWN : BigInt(entries.length),
+      };
+      members[member] = { entries: [...entries, { begins }], isReborn: false };
+    }
+  }
+  return members;
+}
+
+describe('positions with named lines', () => {
+  const at = lineagePosition;
+
+  it.each<[a: string, stands: Comparison, b: string]>([
+    ['A:100', 'equal', 'A:100'],
+    ['A:101', 'ahead', 'A:100'],
+    ['A:100', 'behind', 'B:101<A@100'],
+    ['A:100', 'behind', 'B:3<A@120'],
+    ['A:121', 'diverged', 'B:500<A@120'],
+    ['B:500<A@120', 'diverged', 'C:500<A@120'],
+    ['B:130<A@120', 'diverged', 'B:130<A@119'],
+    ['B:130<A@120', 'diverged', 'B:130'],
+    ['B:130<A@120', 'behind', 'C:200<A@120,B@130'],
+    ['B:130<A@121', 'diverged', 'C:200<A@120,B@130'],
+    ['A:?', 'behind', 'A:1'],
+    ['A:?', 'equal', 'A:?'],
+    ['A:?', 'behind', 'B:101<A@100'],
+    ['A:?', 'behind', 'B:?<A@100'],
+    ['A:100', 'behind', 'B:?<A@100'],
+    ['A:101', 'diverged', 'B:?<A@100'],
+    ['A:5', 'diverged', 'B:9<A@?'],
+    ['A:?', 'behind', 'B:9<A@?'],
+  ])('%s is %s to %s', (a, stands, b) => {
+    expect(comparePositions(at(a), at(b))).toBe(stands);
+    expect(comparePositions(at(b), at(a))).toBe(OPPOSITE[stands]);
+  });
+
+  it('no data at all is behind any, and other data is another history', () => {
+    const nothing = { ...at('X:?'), dataId: '' };
+    expect(comparePositions(nothing, at('A:?'))).toBe('behind');
+    expect(comparePositions(at('A:?'), nothing)).toBe('ahead');
+    expect(comparePositions(nothing, { ...at('Y:7'), dataId: '' })).toBe('equal');
+    expect(comparePositions({ ...at('A:1'), dataId: '9' }, at('A:1'))).toBe('diverged');
+    expect(comparePositions({ ...at('A:1'), engine: 'exec' }, at('A:1'))).toBe('diverged');
+    expect(comparePositions(at('A:1'), position('1:1'))).toBe('diverged');
+  });
+
+  it('two openings that took one name are told apart by their marks', () => {
+    const one = at('B:130<A@120', [mark(2n, 'one')]);
+    expect(comparePositions(one, at('B:131<A@120', [mark(2n, 'another')]))).toBe('diverged');
+  });
+
+  it('forgotten forks count as disagreement only where none can have been forgotten', () => {
+    const forks = Array.from({ length: MOST_FORKS }, (_, n) => ({ line: `L${n}`, end: BigInt(n) }));
+    const long = { ...at('B:900'), forks };
+    const shorter = { ...at('B:901'), forks: forks.slice(1) };
+    expect(comparePositions(long, shorter)).toBe('behind');
+    expect(comparePositions({ ...long, forks: forks.slice(1) }, { ...shorter, forks: forks.slice(2) })).toBe(
+      'diverged',
+    );
+    const onceOlder = { ...at('L99:70'), forks: forks.slice(0, -1) };
+    expect(comparePositions(onceOlder, { ...long, forks: forks.slice(1) })).toBe('diverged');
+    expect(comparePositions(onceOlder, { ...long, forks: [...forks.slice(1), { line: 'B', end: 9n }] })).toBe(
+      'behind',
+    );
+  });
+
+  it('are compared as the logs stand by what is in them, and where that is not known never for the better', () => {
+    fc.assert(
+      fc.property(lineDeeds, (done) => {
+        const members = membersAfter(done);
+        for (const a of members)
+          for (const b of members) {
+            const [one, other] = [lineagePositionOf(a), lineagePositionOf(b)];
+            const stands = comparePositions(one, other);
+            expect(comparePositions(other, one)).toBe(OPPOSITE[stands]);
+            const known = !a.isReborn && !b.isReborn;
+            const lost = [...one.forks, ...other.forks].some(({ end }) => end === UNKNOWN);
+            // Whoever is before a line that began at an unknown place may hold what it lacks.
+            if (known) expect([standing(a.entries, b.entries), lost && 'diverged']).toContain(stands);
+            // A known one that is said to be within another's history is.
+            if (!a.isReborn && stands === 'behind' && a.entries.length > 0)
+              expect(startsWith(b.entries, a.entries) || b.isReborn).toBe(true);
+            // Of one that is not known only its line counts, and that it holds.
+            if (a.isReborn && stands === 'behind')
+              expect(
+                [one.line, ...one.forks.map(({ line }) => line)].every((line) =>
+                  [other.line, ...other.forks.map((fork) => fork.line)].includes(line),
+                ),
+              ).toBe(true);
+            if (a.isReborn && !b.isReborn) expect(stands).not.toBe('equal');
+          }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('are on one line by its name, and ahead on it only', () => {
+    expect(isOnSameLine(at('A:100'), at('A:?'))).toBe(true);
+    expect(isOnSameLine(at('A:100'), at('B:101<A@100'))).toBe(false);
+    expect(isOnSameLine(at('A:100'), position('1:100'))).toBe(false);
+    expect(logAhead(at('A:100'), at('A:90'))).toBe(10n);
+    expect(logAhead(at('A:100'), at('A:?'))).toBeUndefined();
+    expect(logAhead(at('B:101<A@100'), at('A:100'))).toBeUndefined();
+    expect(logAhead(at('A:100'), position('1:100'))).toBeUndefined();
+  });
+
+  it('are shown by the beginning of their line', () => {
+    expect(formatPosition(at('0123456789abcdef:70<A@5'))).toBe('line 01234567 70');
+    expect(formatPosition(at('A:?'))).toBe('line A at an unknown place');
+  });
+});
+
 describe('S2: ancestry', () => {
   const openings = [opening(1n, 'a', '1:50'), opening(4n, 'b', '4:130<1@120')];
   it.each([
@@ -328,6 +503,17 @@ describe('S2: ancestry', () => {
     const known = [{ ...opening(4n, 'b', '1:50'), position: newestOne }];
     expect(rules.S2(mariadbPosition(at), known)).toBe(expected);
     expect(rules.S2(mariadbPosition(at, [mark(1n, 'another')]), known)).toBe('diverged');
+  });
+  it.each([
+    ['A:100', 'behind'],
+    ['A:121', 'diverged'],
+    ['A:?', 'behind'],
+    ['B:?<A@120', 'behind'],
+    ['B:500<A@120', 'behind'],
+    ['C:501<A@120,B@500', 'ahead'],
+  ])('with named lines, a log at %s stands %s to the newest opening', (at, expected) => {
+    const known = [{ ...opening(4n, 'b', '1:50'), position: lineagePosition('B:130<A@120') }];
+    expect(rules.S2(lineagePosition(at), known)).toBe(expected);
   });
   it('no epoch has a number of its own where an engine has no timelines', () => {
     const known = [{ ...opening(4n, 'b', '1:50'), position: mariadbPosition('0-2-130 4@0-1-120') }];

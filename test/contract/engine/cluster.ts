@@ -30,10 +30,17 @@ export async function openCluster<Size extends 1 | 2 | 3>(bed: EngineBed, size: 
 }
 
 /** The lines of history of a position, oldest first, its own last. */
-export const linesOf = (position: Position): readonly number[] =>
-  position.engine === 'postgres'
-    ? [...position.forks.map(({ timeline }) => timeline), position.timeline]
-    : position.lines.map(({ epoch }) => Number(epoch));
+export function linesOf(position: Position): readonly (number | string)[] {
+  switch (position.engine) {
+    case 'postgres':
+      return [...position.forks.map(({ timeline }) => timeline), position.timeline];
+    case 'mariadb':
+      return position.lines.map(({ epoch }) => Number(epoch));
+    case 'redis':
+    case 'exec':
+      return [...position.forks.map(({ line }) => line), position.line];
+  }
+}
 
 /** All log up to there is applied. Marks are read seldom, so here they do not count. */
 function isAt({ position, backlogBytes }: Observation, other: Position): boolean {

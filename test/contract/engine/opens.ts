@@ -106,7 +106,7 @@ export function opens(it: ContractIt): void {
     it('that its epoch owns, past those of epochs that nobody heard of', async ({ bed }) => {
       const { members, history } = await openCluster(bed, 3);
       const [ann, bob, cid] = members;
-      const before = linesOf(history.openings[0]!.position).at(-1)!;
+      const before = Number(linesOf(history.openings[0]!.position).at(-1));
       history.skipEpoch();
       history.skipEpoch();
       await expectFenced(ann);
@@ -136,7 +136,7 @@ export function opens(it: ContractIt): void {
       await writeTo(ann, 'lost');
       await crash(bed, ann);
       const { position } = await history.open(bob);
-      expect(linesOf(position).at(-1)).toBe(linesOf(lost.position).at(-1)! + 1);
+      expect(linesOf(position).at(-1)).toBe(Number(linesOf(lost.position).at(-1)) + 1);
       expect(await bob.values()).toEqual(['both']);
       await start(ann);
       expect(S2_ancestry(await seal(ann), history.openings)).toBe('diverged');
