@@ -3,6 +3,7 @@
  * change at once (S6): what controllers may *count on* when they choose an heir, and what the leader has *in force*, which is the
  * same or stronger.
  */
+import type { EngineName } from '#core/position.js';
 
 export interface Durability {
   /** Replicas whose confirmation counts; never the leader itself. */
@@ -29,3 +30,15 @@ export const sameDurability = (a: Durability, b: Durability): boolean =>
 /** `2 of b c d`. */
 export const formatDurability = ({ synchronous, acknowledgements }: Durability): string =>
   `${acknowledgements} of ${synchronous.length === 0 ? 'nobody' : synchronous.join(' ')}`;
+
+/** What an engine can enforce. */
+export interface Enforceable {
+  readonly mostAcknowledgements: number;
+  /** A replica has to know that it confirms: the leader cannot tell whom it waits for by itself. */
+  readonly replicasAreTold: boolean;
+}
+
+export const ENFORCES: Readonly<Record<EngineName, Enforceable>> = {
+  postgres: { mostAcknowledgements: Number.POSITIVE_INFINITY, replicasAreTold: false },
+  mariadb: { mostAcknowledgements: 1, replicasAreTold: true },
+};

@@ -4,7 +4,7 @@
  * its successor has a higher (epoch, version).
  */
 import type { DurationMs, Epoch, Version, WallMs } from '#core/brand.js';
-import type { PlannedDurability } from '#core/durability.js';
+import { ENFORCES, type PlannedDurability } from '#core/durability.js';
 import type { EngineName, Mark, Position } from '#core/position.js';
 import type { Policy } from '#core/policy.js';
 
@@ -131,6 +131,12 @@ export function upstreamOf(plan: Plan, name: string): PlanMember | undefined {
   const upstream = plan.upstreams[name];
   return (upstream === undefined ? undefined : memberOf(plan, upstream)) ?? memberOf(plan, plan.leader);
 }
+
+/** Whether this replica is to be told that the leader waits for it. */
+export const isToldToConfirm = (plan: Plan, name: string): boolean =>
+  ENFORCES[plan.engine].replicasAreTold &&
+  plan.durability.atLeader.synchronous.includes(name) &&
+  upstreamOf(plan, name)?.name === plan.leader;
 
 /** `host:port` under which a member's database is reached, as databases report whom they follow. */
 export const databaseAddress = ({ databaseHost, databasePort }: PlanMember): string =>

@@ -3,7 +3,7 @@
  * that left it is taken back to where it did, by itself.
  */
 import { asDuration } from '#core/brand.js';
-import { databaseAddress, memberOf, type Plan, recloneWishFor, upstreamOf } from '#core/plan.js';
+import { databaseAddress, isToldToConfirm, memberOf, type Plan, recloneWishFor, upstreamOf } from '#core/plan.js';
 import type { Action, AgentState, Context, Observed } from '#agent/decide/state.js';
 
 /** Reading a whole log back and copying what changed since; a clone would take longer. */
@@ -19,16 +19,19 @@ export function followStep(
 ): Action | undefined {
   const upstream = upstreamOf(plan, state.member);
   if (upstream === undefined || !context.rules.S4(plan) || database.role !== 'replica') return undefined;
+  const confirms = isToldToConfirm(plan, state.member);
   const follow: Action = {
     kind: 'follow',
     leader: upstream,
     openings: plan.openings,
     // Slots are kept by the leader alone.
     slot: upstream.name === plan.leader ? state.member : undefined,
+    confirms,
   };
   if (database.upstream === databaseAddress(upstream)) {
     // Pointed there already: the engine goes on trying by itself. Its other settings (a clone has its source's) are seen to once.
-    if (state.followed?.epoch === plan.epoch && state.followed.upstream === upstream.name) return undefined;
+    const isDone = state.followed?.epoch === plan.epoch && state.followed.upstream === upstream.name;
+    if (isDone && state.followed.confirms === confirms) return undefined;
     if (database.streaming) return follow;
   }
   // Within an epoch that it has followed already, another upstream is only another way to the same log.

@@ -123,6 +123,7 @@ export interface DurableState {
 export interface Followed {
   readonly epoch: Epoch;
   readonly upstream: string;
+  readonly confirms: boolean;
 }
 
 /** A request to make a stop short, and whether that is done. */
@@ -256,6 +257,7 @@ export type Action =
       readonly leader: PlanMember;
       readonly openings: readonly ProvedOpening[];
       readonly slot: string | undefined;
+      readonly confirms: boolean;
     }
   | { readonly kind: 'checkpoint'; readonly timeoutMs: DurationMs }
   | {

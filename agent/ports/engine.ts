@@ -120,6 +120,8 @@ export type EngineAction =
       readonly openings: readonly ProvedOpening[];
       /** The slot there that keeps log for this member; undefined: there is none. */
       readonly slot: string | undefined;
+      /** S6: it confirms that leader's writes, where replicas are told (`ENFORCES`). */
+      readonly confirms: boolean;
     }
   /** Writes everything to disk, so that a stop that follows is short. */
   | { readonly kind: 'checkpoint'; readonly timeoutMs: DurationMs }

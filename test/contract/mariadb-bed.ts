@@ -25,7 +25,7 @@ const LOOK_EVERY_MS = 10;
 export const MARIADB: Properties = {
   ...{ engine: 'mariadb', hasOrphans: false, sealsUnapplied: false, seesSilence: false },
   fencesInOrder: false,
-  ...{ rewinds: false, confirms: false },
+  ...{ rewinds: false, mostAcknowledgements: 1 },
 };
 
 export interface MariadbBeds {

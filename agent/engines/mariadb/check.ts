@@ -20,6 +20,7 @@ interface Running {
   readonly synced: number | bigint;
   readonly flushed: number | bigint;
   readonly encrypted: number | bigint;
+  readonly received: number | bigint;
 }
 
 export async function check(server: Server): Promise<EngineIdentity> {
@@ -47,7 +48,8 @@ async function checkRunning(server: Server): Promise<void> {
   const [row] = await connection.query<Running>(`
     select @@version as version, @@global.datadir as datadir, @@global.log_bin as logged,
       @@global.log_slave_updates as logsApplied, @@global.gtid_strict_mode as strict, @@global.binlog_format as format,
-      @@global.sync_binlog as synced, @@global.innodb_flush_log_at_trx_commit as flushed, @@global.encrypt_binlog as encrypted`);
+      @@global.sync_binlog as synced, @@global.innodb_flush_log_at_trx_commit as flushed, @@global.encrypt_binlog as encrypted,
+      @@global.relay_log_recovery as received`);
   if (row === undefined) throw new TanistError('DATABASE_UNREACHABLE', 'no answer to the first question');
   const [here, answering] = await Promise.all(
     [dataDir, row.datadir].map((path) => stat(path).catch(() => undefined)),
@@ -74,13 +76,17 @@ async function checkRunning(server: Server): Promise<void> {
     );
   if (Number(row.encrypted) !== 0)
     throw unsupported('encrypt_binlog is on: the log of a server that is down could not be read');
+  if (Number(row.received) !== 0)
+    throw unsupported(
+      'relay_log_recovery is on: a server that starts throws away what it has received and not applied, also what it confirmed',
+    );
   const sources = await connection.query<{ Connection_name: string }>('show all slaves status');
   if (sources.length > 1 || (sources[0]?.Connection_name ?? '') !== '')
     throw unsupported('it has replication connections with names: a member has one source, without a name');
   const main = server.findMain();
   if (main !== undefined && (await server.bootsClosed(main)) === false)
     throw unsupported(
-      'read_only and skip_slave_start are not both in its configuration: started by itself it would accept writes, or throw received log away',
+      'its configuration must have read_only and skip_slave_start, and no rpl_semi_sync_…_enabled: else, started by itself, it accepts writes, throws received log away, or confirms what nobody counts on',
     );
   await learnLogPlaces(server, ANSWER_WITHIN_MS);
   if (row.format !== 'ROW')

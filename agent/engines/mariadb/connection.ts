@@ -13,7 +13,7 @@ export interface Connection extends Sessions {
 }
 
 export interface QueryOptions {
-  readonly values?: readonly (string | number | bigint | null)[];
+  readonly values?: readonly (string | number | bigint | null | readonly string[])[];
   readonly timeoutMs?: number;
 }
 

@@ -5,11 +5,13 @@ import type { MariadbConfig } from '#agent/config.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { check } from '#agent/engines/mariadb/check.js';
 import { createConnection } from '#agent/engines/mariadb/connection.js';
+import { applyDurability } from '#agent/engines/mariadb/durability.js';
 import { askOnSession, fence } from '#agent/engines/mariadb/fence.js';
 import { createFencer } from '#agent/engines/mariadb/fencer.js';
 import { follow } from '#agent/engines/mariadb/follow.js';
 import { createEyes, observedServer } from '#agent/engines/mariadb/observe.js';
 import { open } from '#agent/engines/mariadb/open.js';
+import { readPosition } from '#agent/engines/mariadb/position.js';
 import { probeDatabase } from '#agent/engines/mariadb/probe.js';
 import { readTail } from '#agent/engines/mariadb/read-tail.js';
 import { seal } from '#agent/engines/mariadb/seal.js';
@@ -27,6 +29,7 @@ const NEED_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
   'seal',
   'takeTail',
   'open',
+  'setDurability',
   'follow',
   'checkpoint',
 ]);
@@ -61,7 +64,7 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
           observer?.letCanary();
         }
       case 'follow':
-        await follow(server, action.leader, bounds);
+        await follow(server, action.leader, action.confirms, bounds);
         return { kind: 'following' };
       case 'checkpoint':
         await connection.query('flush engine logs', { timeoutMs: bounds.left() });
@@ -72,6 +75,8 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
       case 'rewind':
         throw new TanistError('REWIND_IMPOSSIBLE', 'MariaDB cannot take back what is in its log');
       case 'setDurability':
+        await applyDurability(server, action.durability, bounds);
+        return { kind: 'durabilitySet', holds: await readPosition(server, bounds.left()) };
       case 'reclone':
       case 'release':
         throw new TanistError('ENGINE_FAILED', `this engine does not know the step ${action.kind} yet`);

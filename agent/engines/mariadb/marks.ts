@@ -1,8 +1,8 @@
 /**
  * What Tanist keeps in the database itself, in a schema of its own: which data this is; the openings with their marks (S2) and where each began;
- * and a row for the canary. All but the canary's writes travel with the log.
+ * the secret of those that confirm writes; and a row for the canary. All but the canary's writes travel with the log.
  */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { type Epoch, asEpoch } from '#core/brand.js';
 import type { Mark } from '#core/position.js';
 import { formatGtids, type Gtid, type GtidLine, MOST_LINES, parseGtids } from '#core/positions/mariadb.js';
@@ -17,13 +17,13 @@ const TABLES = [
   `create table if not exists tanist.openings (epoch bigint unsigned primary key, mark varchar(128) not null, leader varchar(255),
     server int unsigned not null, line_from text not null, writes int not null default 1, opened_at timestamp not null default current_timestamp) engine=InnoDB
     comment='Tanist writes one row each time this cluster is opened for writes'`,
+  'create table if not exists tanist.confirming (only_row tinyint primary key, secret varchar(64) not null) engine=InnoDB',
   'create table if not exists tanist.canary (only_row tinyint primary key, flown bigint unsigned not null) engine=InnoDB',
 ];
 
 const READ = `select epoch, mark, server, line_from as line from tanist.openings order by epoch desc limit ${MOST_LINES}`;
 const WRITE = `
-  insert into tanist.openings (epoch, mark, leader, server, line_from) values (?, ?, ?, @@global.server_id, ?)
-    on duplicate key update writes = writes + 1`;
+  insert into tanist.openings (epoch, mark, leader, server, line_from) values (?, ?, ?, @@global.server_id, ?)`;
 
 export interface Openings {
   readonly marks: readonly Mark[];
@@ -58,39 +58,72 @@ export async function readIdentity(connection: Connection, timeoutMs: number): P
   return rows?.[0]?.id;
 }
 
+/** By which those log in that confirm writes. Undefined: it was not written yet, or has not arrived. */
+export async function readSecret(connection: Connection, timeoutMs: number): Promise<string | undefined> {
+  const rows = await unlessMissing(
+    connection.query<{ secret: string }>('select secret from tanist.confirming', { timeoutMs }),
+  );
+  return rows?.[0]?.secret;
+}
+
 /** Into the log, so that replicas have it too. Nothing is written where it is there: a mark has to be the first write of its opening. */
 export async function writeIdentity(connection: Connection, timeoutMs: number): Promise<void> {
-  if ((await readIdentity(connection, timeoutMs)) !== undefined) return;
+  const isThere = (await readSecret(connection, timeoutMs)) !== undefined;
+  if (isThere && (await readIdentity(connection, timeoutMs)) !== undefined) return;
   await inLog(connection, timeoutMs, async () => {
     for (const statement of TABLES) await connection.query(statement, { timeoutMs });
     await connection.query('insert ignore into tanist.identity values (1, ?)', {
       values: [randomUUID()],
       timeoutMs,
     });
+    await connection.query('insert ignore into tanist.confirming values (1, ?)', {
+      values: [newSecret()],
+      timeoutMs,
+    });
   });
 }
 
-/** Writes the mark, or again the one that an earlier try at the same epoch wrote; answers which stands. */
-export async function writeMark(
+/** With one of each kind of character that a server may ask for. */
+const newSecret = (): string => `aA1!${randomBytes(24).toString('base64url')}`;
+
+export interface NewOpening {
+  readonly epoch: Epoch;
+  readonly mark: string;
+  readonly leader: string;
+  readonly from: readonly Gtid[];
+}
+
+/** Undefined: this epoch has none yet. */
+export async function readMark(
   connection: Connection,
-  opening: {
-    readonly epoch: Epoch;
-    readonly mark: string;
-    readonly leader: string;
-    readonly from: readonly Gtid[];
-  },
+  epoch: Epoch,
   timeoutMs: number,
-): Promise<string> {
-  const { epoch, mark, leader, from } = opening;
-  await inLog(connection, timeoutMs, () =>
-    connection.query(WRITE, { values: [epoch, mark, leader, formatGtids(from)], timeoutMs }),
-  );
+): Promise<string | undefined> {
   const rows = await connection.query<{ mark: string }>('select mark from tanist.openings where epoch = ?', {
     values: [epoch],
     timeoutMs,
   });
-  if (rows[0] === undefined) throw new Error('the mark was not written');
-  return rows[0].mark;
+  return rows[0]?.mark;
+}
+
+/** Into the log, by the session that `say` speaks on. */
+export async function insertMark(
+  say: Say,
+  { epoch, mark, leader, from }: NewOpening,
+): Promise<void> {
+  await say('set session sql_log_bin = 1');
+  try {
+    await say(WRITE, [epoch, mark, leader, formatGtids(from)]);
+  } finally {
+    await say('set session sql_log_bin = 0');
+  }
+}
+type Say = (sql: string, values?: readonly (string | bigint)[]) => Promise<unknown>;
+
+/** A write that changes nothing, into the log: the newest opening's count. */
+export async function touchOpening(say: Say): Promise<void> {
+  await say('set session sql_log_bin = 1');
+  await say('update tanist.openings set writes = writes + 1 order by epoch desc limit 1');
 }
 
 /** On this server alone: no replica has it, nor waits for it; what it proves is that this disk takes writes. */

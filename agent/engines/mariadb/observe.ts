@@ -6,6 +6,7 @@ import { readFollowers } from '#agent/engines/mariadb/followers.js';
 import { identityOf } from '#agent/engines/mariadb/identity.js';
 import { knownLogPlaces, learnLogPlaces } from '#agent/engines/mariadb/log-places.js';
 import { flyCanary } from '#agent/engines/mariadb/marks.js';
+import { createNudge } from '#agent/engines/mariadb/nudge.js';
 import { readPosition } from '#agent/engines/mariadb/position.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { readStatus, type Status } from '#agent/engines/mariadb/status.js';
@@ -28,6 +29,7 @@ export function observedServer(server: Server): ObservedServer {
 
 export function createEyes(server: Server): Eyes {
   const { connection } = server;
+  const nudge = createNudge(server);
   let isBootClosed = false;
 
   return {
@@ -44,6 +46,7 @@ export function createEyes(server: Server): Eyes {
       const { closed, source } = status;
       const position = await readPosition(server, GIVE_UP_MS);
       const followers = await readFollowers(connection, GIVE_UP_MS);
+      if (!status.closed) await nudge.look(GIVE_UP_MS);
       const isFollowing = closed && source !== undefined;
       return {
         ...{ closed, position, followers },

@@ -1,6 +1,7 @@
 /**
- * Opens for writes. S3: what proves the opening is the mark (S2), written while `read_only` still keeps every client out; only then it is taken
- * away. From the moment before, the process counts as open, to this agent and to the guard, until it ends.
+ * Opens for writes. S3: what proves the opening is the mark (S2), written while `read_only` still keeps every client out and no commit waits for a
+ * replica; then who confirms writes is put in force, and only then it is taken away. From the moment before, the process counts as open, to this
+ * agent and to the guard, until it ends.
  */
 import { rm } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
@@ -8,10 +9,13 @@ import { comparePositions, formatPosition, ofEngine, type Position } from '#core
 import type { MonotonicMs } from '#core/brand.js';
 import type { ActionResult, EngineAction } from '#agent/ports/engine.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { writeIdentity, writeMark } from '#agent/engines/mariadb/marks.js';
+import { applyDurability, requireEnforceable } from '#agent/engines/mariadb/durability.js';
+import { writeIdentity } from '#agent/engines/mariadb/marks.js';
 import { readPosition } from '#agent/engines/mariadb/position.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
+import { beSoleSession } from '#agent/engines/mariadb/sole-session.js';
 import { readStatus } from '#agent/engines/mariadb/status.js';
+import { writeMark } from '#agent/engines/mariadb/write-mark.js';
 
 export type OpenAction = EngineAction & { readonly kind: 'open' };
 
@@ -23,8 +27,8 @@ export async function open(
   marked: (provedAt: MonotonicMs) => void,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
   const { connection } = server;
-  if (action.durability.acknowledgements > 0)
-    throw new TanistError('ENGINE_FAILED', 'this engine cannot make writes wait for replicas yet');
+  requireEnforceable(action.durability);
+  await beSoleSession(server, bounds);
   const { source } = await readStatus(server, bounds.left());
   if (source !== undefined)
     throw new TanistError(
@@ -37,7 +41,7 @@ export async function open(
   if ((await server.bootsClosed(process)) !== true)
     throw new TanistError(
       'ENGINE_FAILED',
-      'read_only and skip_slave_start are not both in its configuration: it would not come up closed',
+      'its configuration must have read_only and skip_slave_start, and no rpl_semi_sync_…_enabled: it would not come up closed',
     );
   // Before the memo, too: refused here nothing was asked for, and nothing has to be fenced for it.
   requireRight(action);
@@ -48,12 +52,11 @@ export async function open(
   const { epoch } = action;
   // Right before the mark. Sessions of a leader that is open already may write in between: then a replica that stands there counts as diverged.
   const { gtids } = await readStatus(server, bounds.left());
-  const mark = await writeMark(
-    connection,
-    { epoch, mark: action.mark, leader: server.member, from: gtids },
-    bounds.left(),
-  );
+  const opening = { epoch, mark: action.mark, leader: server.member, from: gtids };
+  const mark = await writeMark(server, opening, bounds);
   marked(provedAt);
+  // In force before the first client gets in.
+  await applyDurability(server, action.durability, bounds);
   bounds.check();
   requireRight(action);
   await connection.query('set global read_only = 0', { timeoutMs: bounds.left() });

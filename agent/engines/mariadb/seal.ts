@@ -9,9 +9,11 @@ import { TanistError } from '#core/errors.js';
 import { compareGtids, formatGtids, type MariadbPosition } from '#core/positions/mariadb.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { filesOf, scanLog } from '#agent/engines/mariadb/binary-log.js';
+import { endConfirming } from '#agent/engines/mariadb/confirming.js';
 import { knownLogPlaces } from '#agent/engines/mariadb/log-places.js';
 import { readPosition } from '#agent/engines/mariadb/position.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
+import { beSoleSession } from '#agent/engines/mariadb/sole-session.js';
 import { applyFrom, dumpTo } from '#agent/engines/mariadb/statements.js';
 import { readStatus, type Status } from '#agent/engines/mariadb/status.js';
 
@@ -27,15 +29,20 @@ export async function seal(server: Server, bounds: Bounds): Promise<MariadbPosit
   return readPosition(server, bounds.left());
 }
 
-/** Ends when all that was received is applied, and it is set to follow nobody. */
+/** Ends when all that was received is applied, and it is set to follow nobody, and to confirm nothing. */
 export async function stopReceiving(server: Server, bounds: Bounds): Promise<void> {
   const { connection } = server;
-  const { source } = await readStatus(server, bounds.left());
-  if (source === undefined) return;
+  await beSoleSession(server, bounds);
+  const { source, confirms } = await readStatus(server, bounds.left());
+  if (source === undefined) {
+    if (confirms) await endConfirming(server, bounds);
+    return;
+  }
   const say = (sql: string): Promise<unknown> => connection.query(sql, { timeoutMs: bounds.left() });
   if (!source.receives && !source.applies) await applyReceived(server, bounds);
   else if (!source.applies) await say('start slave sql_thread');
   bounds.check();
+  if (confirms) await endReceiver(server, bounds);
   await say('stop slave io_thread');
   let last: Status | undefined;
   const isApplied = async (): Promise<boolean> => {
@@ -49,9 +56,20 @@ export async function stopReceiving(server: Server, bounds: Bounds): Promise<voi
     );
   await say('stop slave');
   await say('reset slave all');
+  await endConfirming(server, bounds);
   const left = (await readStatus(server, bounds.left())).source;
   if (left !== undefined)
     throw new TanistError('ENGINE_FAILED', `it is still set to receive from ${left.host}:${left.port}`);
+}
+
+/** A receiver that confirms asks its leader to end its session before it stops: a leader that stands still is waited for, unless it is killed. */
+async function endReceiver({ connection }: Server, bounds: Bounds): Promise<void> {
+  const rows = await connection.query<{ id: bigint | number }>(
+    `select id from information_schema.processlist where command = 'Slave_IO'`,
+    { timeoutMs: bounds.left() },
+  );
+  for (const { id } of rows)
+    await connection.query('kill ?', { values: [id], timeoutMs: bounds.left() }).catch(() => undefined); // it has ended by itself
 }
 
 const whyNot = (status: Status | undefined): string => {

@@ -10,6 +10,8 @@ export interface Status {
   readonly closed: boolean;
   /** Of each domain the newest transaction that is applied here, or was written here. */
   readonly gtids: readonly Gtid[];
+  /** Whether it would confirm writes of whom it receives from, once it connects there. */
+  readonly confirms: boolean;
   /** Undefined: it is set to follow nobody. */
   readonly source: Source | undefined;
 }
@@ -17,6 +19,8 @@ export interface Status {
 export interface Source {
   readonly host: string;
   readonly port: number;
+  /** The account by which it receives. */
+  readonly user: string;
   /** Log is arriving. */
   readonly streaming: boolean;
   readonly receives: boolean;
@@ -29,11 +33,19 @@ export interface Source {
 }
 
 const LOOK =
-  'select @@global.read_only as closed, @@global.gtid_binlog_pos as written, @@global.gtid_slave_pos as applied';
+  'select @@global.read_only as closed, @@global.gtid_binlog_pos as written, @@global.gtid_slave_pos as applied, @@global.rpl_semi_sync_slave_enabled as confirms';
+
+interface LookRow {
+  readonly closed: number | bigint;
+  readonly written: string;
+  readonly applied: string;
+  readonly confirms: number | bigint;
+}
 
 interface SourceRow {
   readonly Master_Host: string;
   readonly Master_Port: number | bigint;
+  readonly Master_User: string;
   readonly Slave_IO_Running: string;
   readonly Slave_SQL_Running: string;
   readonly Gtid_IO_Pos: string;
@@ -44,13 +56,12 @@ interface SourceRow {
 }
 
 export async function readStatus({ connection }: Server, timeoutMs: number): Promise<Status> {
-  const [row] = await connection.query<{ closed: number | bigint; written: string; applied: string }>(LOOK, {
-    timeoutMs,
-  });
+  const [row] = await connection.query<LookRow>(LOOK, { timeoutMs });
   const [source] = await connection.query<SourceRow>('show all slaves status', { timeoutMs });
   if (row === undefined) throw new Error('no answer to a look at the server');
   return {
     closed: isOn(row.closed),
+    confirms: isOn(row.confirms),
     gtids: newest(parseGtids(row.written) ?? [], parseGtids(row.applied) ?? []),
     source: source && sourceOf(source),
   };
@@ -63,6 +74,7 @@ function sourceOf(row: SourceRow): Source {
   return {
     host: row.Master_Host,
     port: Number(row.Master_Port),
+    user: row.Master_User,
     streaming: row.Slave_IO_Running === 'Yes' && row.Slave_SQL_Running === 'Yes',
     receives: row.Slave_IO_Running !== 'No',
     applies: row.Slave_SQL_Running !== 'No',

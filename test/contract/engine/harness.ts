@@ -33,14 +33,14 @@ export interface Properties {
   readonly seesSilence: boolean;
   /** A log that has diverged can be taken back. */
   readonly rewinds: boolean;
-  /** Writes can be made to wait for replicas. */
-  readonly confirms: boolean;
+  /** For so many replicas a write can be made to wait. */
+  readonly mostAcknowledgements: number;
 }
 
 export const ALL_OF_POSTGRES: Properties = {
   ...{ engine: 'postgres', hasOrphans: true, sealsUnapplied: true, seesSilence: true },
   fencesInOrder: true,
-  ...{ rewinds: true, confirms: true },
+  ...{ rewinds: true, mostAcknowledgements: Number.POSITIVE_INFINITY },
 };
 
 export interface EngineBed {

@@ -67,12 +67,22 @@ export const setDurability = (member: Actor, durability: Durability): Promise<Re
 
 type Openings = readonly ProvedOpening[];
 
-export const followStep = (member: Actor, leader: Actor, openings: Openings = []): EngineAction => ({
-  ...{ kind: 'follow', leader: leader.planned, openings, slot: member.name },
+export const followStep = (
+  member: Actor,
+  leader: Actor,
+  openings: Openings = [],
+  confirms = false,
+): EngineAction => ({
+  ...{ kind: 'follow', leader: leader.planned, openings, slot: member.name, confirms },
 });
 
-export async function follow(member: Actor, leader: Actor, openings: Openings = []): Promise<void> {
-  await run(member, followStep(member, leader, openings));
+export async function follow(
+  member: Actor,
+  leader: Actor,
+  openings: Openings = [],
+  confirms = false,
+): Promise<void> {
+  await run(member, followStep(member, leader, openings, confirms));
 }
 
 export const rewindStep = (leader: Actor, openings: Openings): EngineAction => ({

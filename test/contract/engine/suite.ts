@@ -22,6 +22,6 @@ export function engineContract(
   describe(`engine: ${name}`, { timeout: 30_000 }, () => {
     const it = createIt(createBed);
     for (const cases of [observes, boots, fences, seals, opens, tails, rejoins]) cases(it);
-    if (properties.confirms) confirms(it);
+    confirms(it, properties);
   });
 }
