@@ -42,3 +42,8 @@ export const ENFORCES: Readonly<Record<EngineName, Enforceable>> = {
   postgres: { mostAcknowledgements: Number.POSITIVE_INFINITY, replicasAreTold: false },
   mariadb: { mostAcknowledgements: 1, replicasAreTold: true },
 };
+
+export const isEnforceable = (
+  engine: EngineName,
+  { acknowledgements }: { readonly acknowledgements: number },
+): boolean => acknowledgements <= ENFORCES[engine].mostAcknowledgements;

@@ -65,6 +65,7 @@ export const REASONS = {
   MAY_LACK_CONFIRMED:
     'writes that replicas confirmed may be missing on all that are sealed: nobody is appointed before enough are, or an operator accepts the loss',
   PROFILE_FIXED: 'the profile of a cluster in care cannot be changed',
+  DURABILITY_UNENFORCEABLE: 'the engine cannot make writes wait for so many replicas',
   MEMBERS: 'members were added, or are to be reached elsewhere now',
   UPSTREAM_LOST: 'a replica that others follow is gone: they follow the leader until it is back',
   UPSTREAM_BACK: 'a replica that others are to follow is well again',

@@ -3,7 +3,14 @@
  * that left it is taken back to where it did, by itself.
  */
 import { asDuration } from '#core/brand.js';
-import { databaseAddress, isToldToConfirm, memberOf, type Plan, recloneWishFor, upstreamOf } from '#core/plan.js';
+import {
+  databaseAddress,
+  isToldToConfirm,
+  memberOf,
+  type Plan,
+  recloneWishFor,
+  upstreamOf,
+} from '#core/plan.js';
 import type { Action, AgentState, Context, Observed } from '#agent/decide/state.js';
 
 /** Reading a whole log back and copying what changed since; a clone would take longer. */

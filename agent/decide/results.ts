@@ -188,7 +188,9 @@ const releasedBy = ({ action }: ActionUnderWay): Epoch | undefined =>
 
 /** Of the plan that the step served: the one that is there now may be newer. */
 function followedBy({ action, epoch }: ActionUnderWay): AgentState['followed'] {
-  return action.kind === 'follow' ? { epoch, upstream: action.leader.name, confirms: action.confirms } : undefined;
+  return action.kind === 'follow'
+    ? { epoch, upstream: action.leader.name, confirms: action.confirms }
+    : undefined;
 }
 
 function sealedBy(under: ActionUnderWay, result: Result & { kind: 'sealed' }): AgentState['sealed'] {

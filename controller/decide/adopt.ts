@@ -8,12 +8,14 @@ import type { LedgerEntry } from '#core/ledger.js';
 import type { ClusterInspection, OperatorCommand } from '#core/operator.js';
 import { databaseAddress, isReleased, memberOf, type Plan } from '#core/plan.js';
 import { DEFAULT_MEMBER_POLICY, memberPolicy, type Policy } from '#core/policy.js';
+import type { EngineName } from '#core/position.js';
 import { reason } from '#core/reasons.js';
 import type { Finding } from '#core/report.js';
 import { formatTerm } from '#core/term.js';
 import { timingsOf } from '#core/timings.js';
+import { tooMany } from '#controller/decide/care.js';
 import { nextQuestion } from '#controller/decide/questions.js';
-import { replyDone, replyError } from '#controller/decide/reply.js';
+import { inWords, replyDone, replyError } from '#controller/decide/reply.js';
 import type { ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
 import { submit } from '#controller/decide/writes.js';
 
@@ -148,8 +150,12 @@ export function adopt(
   const foreign = live.filter((m) => m.report?.database.dataId !== leader.report?.database.dataId);
   if (foreign.length > 0)
     return fail('DATA_IDENTITY_MISMATCH', `${names(foreign)} hold other data than ${leader.member.name}`);
+  const unenforceable = tooMany(engineOf(leader), policy);
+  if (unenforceable !== undefined) return fail('ADOPT_BLOCKED', inWords(unenforceable));
   return commit(cluster, firstPlan(cluster, leader, live, policy), by, request, context);
 }
+
+const engineOf = ({ report }: MemberPicture): EngineName => report?.database.position?.engine ?? 'postgres';
 
 /** V6: a leader that was let go without hearing of it runs on without grants; its name, or undefined. */
 function stillHeld(
@@ -179,7 +185,7 @@ function firstPlan(
   const away = (before?.members ?? []).filter(({ name }) => !members.some((m) => m.name === name));
   return {
     cluster: cluster.name,
-    engine: leader.report?.database.position?.engine ?? 'postgres',
+    engine: engineOf(leader),
     dataId: leader.report?.database.dataId ?? '',
     epoch: before === undefined ? asEpoch(1n) : nextEpoch(before.epoch),
     version: before === undefined ? asVersion(1n) : nextVersion(before.version),

@@ -3,9 +3,11 @@
  * outlives every controller.
  */
 import { nextVersion } from '#core/brand.js';
+import { ENFORCES, isEnforceable } from '#core/durability.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { isProved, memberOf, type Plan, type RecloneWish } from '#core/plan.js';
-import { memberPolicy } from '#core/policy.js';
+import { memberPolicy, type Policy } from '#core/policy.js';
+import type { EngineName } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { isOpenToWishes } from '#controller/decide/forecast.js';
 import { inWords, replyDone, replyError } from '#controller/decide/reply.js';
@@ -103,9 +105,18 @@ export function changePolicy(
     const evidence = { present: plan.policy.profile, asked: policy.profile };
     return refuse(cluster, reason('PROFILE_FIXED', evidence), request, context);
   }
+  const unenforceable = tooMany(plan.engine, policy);
+  if (unenforceable !== undefined) return refuse(cluster, unenforceable, request, context);
   const mayStay = (name: string): boolean => memberPolicy(policy, name).appoint === 'yes';
   const sets = { eligible: plan.eligible.filter(mayStay), joining: plan.joining.filter(mayStay) };
   return change(cluster, plan, { policy, ...sets }, reason('POLICY_CHANGED', { by }), request, context);
+}
+
+/** Each engine states what it can enforce. Undefined: all that is asked for. */
+export function tooMany(engine: EngineName, { durability }: Policy): Reason | undefined {
+  if (isEnforceable(engine, durability)) return undefined;
+  const { acknowledgements: asked } = durability;
+  return reason('DURABILITY_UNENFORCEABLE', { engine, asked, most: ENFORCES[engine].mostAcknowledgements });
 }
 
 function change(

@@ -455,7 +455,13 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     await follow(cid, leader);
     expect(await cid.server.query('select pid from pg_stat_wal_receiver')).toEqual([before]);
     const nobody = { ...leader.planned, databasePort: 1 };
-    const result = await cid.engine.run({ kind: 'follow', leader: nobody, openings: [], slot: 'cid', confirms: false });
+    const result = await cid.engine.run({
+      kind: 'follow',
+      leader: nobody,
+      openings: [],
+      slot: 'cid',
+      confirms: false,
+    });
     expect(result).toMatchObject({
       kind: 'failed',
       text: expect.stringMatching(/no log arrives from 127.0.0.1:1: .*refused/),

@@ -158,6 +158,7 @@ export function agentScenario(): Scenario {
       epoch: asEpoch(epoch),
       version: asVersion(BigInt(o['version'] ?? '2')),
       leader: o['leader'] ?? 'a',
+      engine: o['engine'] === 'mariadb' ? 'mariadb' : 'postgres',
       openings,
       care: (o['care'] ?? 'automatic') as Plan['care'],
       ...(o['eligible'] === undefined ? {} : { eligible: o['eligible'].split(',').filter((x) => x !== '') }),
@@ -416,7 +417,7 @@ function show(effect: Effect): string {
       return `report ${parts.filter((p) => p !== '').join(' ')}`;
     }
     case 'run':
-      return `run ${effect.action.kind}${'epoch' in effect.action ? ` ${effect.action.epoch}` : ''}${effect.action.kind === 'open' ? ` timeline ${effect.action.timeline ?? 'any'}${effect.action.identifierGap === undefined ? '' : ', identifiers jump'}` : ''}${'durability' in effect.action && effect.action.durability.synchronous.length > 0 ? ` with ${formatDurability(effect.action.durability)}` : ''}${effect.action.kind === 'follow' ? ` ${effect.action.leader.name}` : ''}${effect.action.kind === 'reclone' ? ` ${effect.action.source.name}${effect.action.wish === undefined ? '' : ` as wished in ${effect.action.wish}`}${effect.action.salvageWaived ? ', salvage waived' : ''}` : ''}`;
+      return `run ${effect.action.kind}${'epoch' in effect.action ? ` ${effect.action.epoch}` : ''}${effect.action.kind === 'open' ? ` timeline ${effect.action.timeline ?? 'any'}${effect.action.identifierGap === undefined ? '' : ', identifiers jump'}` : ''}${'durability' in effect.action && effect.action.durability.synchronous.length > 0 ? ` with ${formatDurability(effect.action.durability)}` : ''}${effect.action.kind === 'follow' ? ` ${effect.action.leader.name}${effect.action.confirms ? ' and confirm' : ''}` : ''}${effect.action.kind === 'reclone' ? ` ${effect.action.source.name}${effect.action.wish === undefined ? '' : ` as wished in ${effect.action.wish}`}${effect.action.salvageWaived ? ', salvage waived' : ''}` : ''}`;
     case 'keepGuard':
       return 'keep a guard';
     case 'arm':

@@ -3,6 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Durability, type PlannedDurability, sameDurability } from '#core/durability.js';
 import { S5_atOpening, S6_changeOrder, S6_keepsTo, S6_mayCount } from '#core/rules/durability.js';
+import { DEFAULT_POLICY, type Policy } from '#core/policy.js';
+import { tooMany } from '#controller/decide/care.js';
 import { rules } from '#core/rules/index.js';
 
 const REPLICAS = ['b', 'c', 'd'] as const;
@@ -146,5 +148,21 @@ describe('S5 across an appointment', () => {
     const available = opened('available', before, opening);
     expect(available).toMatchObject({ synchronous: ['c'], acknowledgements: 1 });
     expect(sameDurability(available, available.atLeader)).toBe(true);
+  });
+});
+
+describe('what an engine can enforce', () => {
+  const asked = (acknowledgements: number): Policy => ({
+    ...DEFAULT_POLICY,
+    durability: { mode: 'strict', acknowledgements },
+  });
+
+  it('is one acknowledgement on MariaDB, and a policy that asks for more is refused by name', () => {
+    expect(tooMany('mariadb', asked(1))).toBeUndefined();
+    expect(tooMany('mariadb', asked(2))).toMatchObject({
+      code: 'DURABILITY_UNENFORCEABLE',
+      evidence: { engine: 'mariadb', asked: 2, most: 1 },
+    });
+    expect(tooMany('postgres', asked(16))).toBeUndefined();
   });
 });

@@ -43,7 +43,9 @@ function isOn(name: string, options: readonly string[]): boolean {
 /** In every way in which it could be written: cut short, or in the words for options that a server need not know. */
 function mayBeOn(name: string, options: readonly string[]): boolean {
   const given = options
-    .map((option) => /^--(?:loose[-_])?(skip[-_]|disable[-_]|enable[-_])?(rpl[-_]semi[-_]sync[^=]*)(?:=(.*))?$/.exec(option))
+    .map((option) =>
+      /^--(?:loose[-_])?(skip[-_]|disable[-_]|enable[-_])?(rpl[-_]semi[-_]sync[^=]*)(?:=(.*))?$/.exec(option),
+    )
     .findLast((match) => match?.[2] !== undefined && name.startsWith(match[2].replaceAll('-', '_')));
   if (given === undefined || given === null) return false;
   return !/^(skip|disable)/.test(given[1] ?? '') && !OFF.test(given[3] ?? '1');

@@ -10,6 +10,7 @@ import type { Server } from '#agent/engines/mariadb/server.js';
 
 const PREFIX = 'tanist_confirm_';
 const LOOK_EVERY_MS = 5;
+const LOOK_WITHIN_MS = 1_000;
 
 export const confirmerOf = (member: string): string => `${PREFIX}${member}`;
 
@@ -55,11 +56,11 @@ async function endSessions({ connection }: Server, users: readonly string[], bou
   const areGone = async (): Promise<boolean> => {
     const rows = await connection.query<{ id: bigint | number }>(
       `select id from information_schema.processlist where user in (?) or (user = 'unauthenticated user' and id <= ?)`,
-      { values: [users, newest?.id ?? 0], timeoutMs: bounds.left() },
+      { values: [users, newest?.id ?? 0], timeoutMs: LOOK_WITHIN_MS },
     );
     for (const { id } of rows)
       await connection
-        .query('kill hard connection ?', { values: [id], timeoutMs: bounds.left() })
+        .query('kill hard connection ?', { values: [id], timeoutMs: LOOK_WITHIN_MS })
         .catch(() => undefined); // it has ended by itself
     return rows.length === 0;
   };
@@ -69,17 +70,20 @@ async function endSessions({ connection }: Server, users: readonly string[], bou
 
 export interface Receiving {
   readonly id: number;
-  readonly user: string;
+  /** All that is in the log has been sent to it. */
+  readonly hasAll: boolean;
 }
 
 /** Who receives log by an account of that kind now. */
 export async function readConfirmers({ connection }: Server, timeoutMs: number): Promise<Receiving[]> {
-  const rows = await connection.query<{ id: bigint | number; user: string }>(
-    `select id, user from information_schema.processlist where left(user, ?) = ? and command = 'Binlog Dump'`,
+  const rows = await connection.query<{ id: bigint | number; state: string | null }>(
+    `select id, state from information_schema.processlist where left(user, ?) = ? and command = 'Binlog Dump'`,
     { values: [PREFIX.length, PREFIX], timeoutMs },
   );
-  return rows.map(({ id, user }) => ({ id: Number(id), user }));
+  return rows.map(({ id, state }) => ({ id: Number(id), hasAll: state?.startsWith(SENT_ALL) === true }));
 }
+
+const SENT_ALL = 'Master has sent all binlog';
 
 /** As if none had ever been. */
 export async function dropConfirmers(server: Server, bounds: Bounds): Promise<void> {

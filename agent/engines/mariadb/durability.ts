@@ -11,6 +11,7 @@ import type { Server } from '#agent/engines/mariadb/server.js';
 import { beSoleSession } from '#agent/engines/mariadb/sole-session.js';
 
 const LOOK_EVERY_MS = 5;
+const LOOK_WITHIN_MS = 1_000;
 /** Milliseconds. A wait that reaches it would end all waiting: this one is some 580 million years. */
 const FOR_EVER = 18_446_744_073_709_551_615n;
 
@@ -63,8 +64,7 @@ async function makeCommitsWait({ connection }: Server, bounds: Bounds): Promise<
        @@global.rpl_semi_sync_master_timeout as timeout`,
     { timeoutMs: bounds.left() },
   );
-  const isAsSet =
-    row?.point === 'AFTER_SYNC' && Number(row.alone) === 1 && BigInt(row.timeout) === FOR_EVER;
+  const isAsSet = row?.point === 'AFTER_SYNC' && Number(row.alone) === 1 && BigInt(row.timeout) === FOR_EVER;
   if (!isAsSet || !(await isOn(connection, bounds.left())))
     throw new TanistError('ENGINE_FAILED', 'commits do not wait for replicas, though they were told to');
 }
@@ -80,12 +80,8 @@ async function isOn(connection: Server['connection'], timeoutMs: number): Promis
 }
 
 /** A replica that nobody cares for may have been set to confirm by its own administrator. */
-async function requireNobodyElse(
-  server: Server,
-  members: readonly string[],
-  bounds: Bounds,
-): Promise<void> {
-  const isSo = async (): Promise<boolean> => !(await confirmsSomebodyElse(server, bounds.left()));
+async function requireNobodyElse(server: Server, members: readonly string[], bounds: Bounds): Promise<void> {
+  const isSo = async (): Promise<boolean> => !(await confirmsSomebodyElse(server, LOOK_WITHIN_MS));
   if (await bounds.until(isSo, LOOK_EVERY_MS)) return;
   throw new TanistError(
     'ENGINE_FAILED',
@@ -100,7 +96,11 @@ export async function confirmsSomebodyElse(server: Server, timeoutMs: number): P
   return confirming > (await readConfirmers(server, timeoutMs)).length;
 }
 
-async function statusOf(connection: Server['connection'], name: string, timeoutMs: number): Promise<string> {
+export async function statusOf(
+  connection: Server['connection'],
+  name: string,
+  timeoutMs: number,
+): Promise<string> {
   const [row] = await connection.query<{ value: string }>(
     'select variable_value as value from information_schema.global_status where variable_name = ?',
     { values: [name], timeoutMs },

@@ -9,6 +9,7 @@ import type { Bounds } from '#agent/engines/bounds.js';
 import { accountFor, beginConfirming, receivingUser } from '#agent/engines/mariadb/confirming.js';
 import { stopReceiving } from '#agent/engines/mariadb/seal.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
+import { beSoleSession } from '#agent/engines/mariadb/sole-session.js';
 import { readStatus, type Source } from '#agent/engines/mariadb/status.js';
 
 const LOOK_EVERY_MS = 5;
@@ -23,6 +24,7 @@ export async function follow(
   confirms: boolean,
   bounds: Bounds,
 ): Promise<void> {
+  await beSoleSession(server, bounds);
   const now = await readStatus(server, bounds.left());
   if (!now.closed) throw new TanistError('ENGINE_FAILED', 'the server accepts writes: it cannot follow');
   const isThere =

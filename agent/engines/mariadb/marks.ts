@@ -18,6 +18,7 @@ const TABLES = [
     server int unsigned not null, line_from text not null, writes int not null default 1, opened_at timestamp not null default current_timestamp) engine=InnoDB
     comment='Tanist writes one row each time this cluster is opened for writes'`,
   'create table if not exists tanist.confirming (only_row tinyint primary key, secret varchar(64) not null) engine=InnoDB',
+  'create table if not exists tanist.nothing (id bigint unsigned primary key) engine=InnoDB',
   'create table if not exists tanist.canary (only_row tinyint primary key, flown bigint unsigned not null) engine=InnoDB',
 ];
 
@@ -107,10 +108,7 @@ export async function readMark(
 }
 
 /** Into the log, by the session that `say` speaks on. */
-export async function insertMark(
-  say: Say,
-  { epoch, mark, leader, from }: NewOpening,
-): Promise<void> {
+export async function insertMark(say: Say, { epoch, mark, leader, from }: NewOpening): Promise<void> {
   await say('set session sql_log_bin = 1');
   try {
     await say(WRITE, [epoch, mark, leader, formatGtids(from)]);
@@ -120,10 +118,13 @@ export async function insertMark(
 }
 type Say = (sql: string, values?: readonly (string | bigint)[]) => Promise<unknown>;
 
-/** A write that changes nothing, into the log: the newest opening's count. */
-export async function touchOpening(say: Say): Promise<void> {
+/** A transaction that changes nothing, into the log, on a session that does nothing else. Any number of them get on with each other. */
+export async function writeNothing(say: Say): Promise<void> {
   await say('set session sql_log_bin = 1');
-  await say('update tanist.openings set writes = writes + 1 order by epoch desc limit 1');
+  await say('begin');
+  await say('insert into tanist.nothing values (connection_id())');
+  await say('delete from tanist.nothing where id = connection_id()');
+  await say('commit');
 }
 
 /** On this server alone: no replica has it, nor waits for it; what it proves is that this disk takes writes. */

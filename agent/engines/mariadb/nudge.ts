@@ -1,17 +1,21 @@
 /**
- * A replica that connects anew confirms what it is sent from then on, and not what it has already, so that a commit may wait for ever though it is
- * where it should be (reproduced). A further write, once confirmed, lets go all before it: so one is made, once for each connection behind
- * which somebody still waits.
+ * A replica that connects anew confirms what it is sent from then on, and not what it has already: so a commit may wait for ever though it is
+ * where it should be (reproduced). A further write, once confirmed, lets go all before it; but where two wait already, none gets into the log any
+ * more, for the second holds it up. So once for each new connection behind which somebody still waits: a write that changes nothing; and where that does not
+ * help, an end of the session that waits first, whose client gets no answer, and one more.
  */
+import { LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import { openSession } from '#agent/engines/mariadb/connection.js';
 import { readConfirmers } from '#agent/engines/mariadb/confirmers.js';
-import { touchOpening } from '#agent/engines/mariadb/marks.js';
+import { statusOf } from '#agent/engines/mariadb/durability.js';
+import { writeNothing } from '#agent/engines/mariadb/marks.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { WAITS } from '#agent/engines/mariadb/write-mark.js';
 
 const LOGIN_WITHIN_MS = 2_000;
-/** Each waits itself until it is confirmed; as many connections as that have come and gone unheard. */
+/** Each waits itself until it is confirmed. */
 const MOST_UNDER_WAY = 8;
+const HELPS_WITHIN_MS = 1_000;
 
 export interface Nudge {
   /** With each look at an open server. */
@@ -20,36 +24,64 @@ export interface Nudge {
 
 export function createNudge(server: Server): Nudge {
   const { connection } = server;
-  let waitedBefore: ReadonlySet<number> = new Set();
-  let nudged: ReadonlySet<number> = new Set();
+  /** Where a commit was seen to wait: how many confirmations had come by then. */
+  let confirmedBefore: string | undefined;
+  let nudgedFor: readonly number[] = [];
+  let nudgedAt: MonotonicMs = LONG_AGO;
+  /** Connections for which all has been done. */
+  let settled: readonly number[] = [];
   let underWay = 0;
 
   async function write(): Promise<void> {
+    if (underWay >= MOST_UNDER_WAY) return;
     underWay += 1;
     try {
       const { client, cut } = await openSession(server.config, LOGIN_WITHIN_MS);
-      await touchOpening((sql) => client.query(sql)).finally(() => cut());
+      await writeNothing((sql) => client.query(sql)).finally(() => cut());
+    } catch (error) {
+      server.log('warn', 'NUDGE_FAILED', { because: String(error) });
     } finally {
       underWay -= 1;
     }
   }
 
+  async function readWaiting(timeoutMs: number): Promise<readonly number[]> {
+    const rows = await connection.query<{ id: bigint | number }>(
+      'select id from information_schema.processlist where state = ?',
+      { values: [WAITS], timeoutMs },
+    );
+    return rows.map(({ id }) => Number(id));
+  }
+
   return {
     async look(timeoutMs) {
-      const rows = await connection.query<{ id: bigint | number }>(
-        'select id from information_schema.processlist where state = ?',
-        { values: [WAITS], timeoutMs },
-      );
-      const waiting = new Set(rows.map(({ id }) => Number(id)));
-      const stillWait = [...waiting].some((id) => waitedBefore.has(id));
-      waitedBefore = waiting;
-      if (!stillWait || underWay >= MOST_UNDER_WAY) return;
-      const confirmers = new Set((await readConfirmers(server, timeoutMs)).map(({ id }) => id));
-      if ([...confirmers].every((id) => nudged.has(id))) return;
-      nudged = confirmers;
-      void write().catch((error: unknown) => {
-        server.log('warn', 'NUDGE_FAILED', { because: String(error) });
-      });
+      const waiting = await readWaiting(timeoutMs);
+      const confirmed =
+        waiting.length === 0
+          ? undefined
+          : await statusOf(connection, 'RPL_SEMI_SYNC_MASTER_GET_ACK', timeoutMs);
+      const isStuck = confirmed !== undefined && confirmed === confirmedBefore;
+      confirmedBefore = confirmed;
+      if (!isStuck) return;
+      const connected = await readConfirmers(server, timeoutMs);
+      const anew = connected.filter(({ id, hasAll }) => hasAll && !settled.includes(id)).map(({ id }) => id);
+      if (anew.length === 0) return;
+      // Who is connected, and does not confirm yet, is about to connect anew.
+      if (Number(await statusOf(connection, 'RPL_SEMI_SYNC_MASTER_CLIENTS', timeoutMs)) < connected.length)
+        return;
+      if (!anew.every((id) => nudgedFor.includes(id))) {
+        [nudgedFor, nudgedAt] = [anew, server.now()];
+        void write();
+      } else if (since(nudgedAt, server.now()) >= HELPS_WITHIN_MS) {
+        settled = connected.map(({ id }) => id);
+        for (const id of waiting) {
+          server.log('warn', 'WAIT_ENDED', { session: id });
+          await connection
+            .query('kill hard connection ?', { values: [id], timeoutMs })
+            .catch(() => undefined); // it has ended by itself
+        }
+        void write();
+      }
     },
   };
 }

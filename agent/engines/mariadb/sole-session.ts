@@ -8,22 +8,23 @@ import type { Server } from '#agent/engines/mariadb/server.js';
 
 const LOCK = 'tanist-session';
 const LOOK_EVERY_MS = 5;
+const LOOK_WITHIN_MS = 1_000;
 
 /** Held for as long as the session lives. Whoever has it otherwise is ended. */
 export async function beSoleSession({ connection }: Server, bounds: Bounds): Promise<void> {
   const isHeld = async (): Promise<boolean> => {
     const [row] = await connection.query<{ holder: bigint | number | null; own: bigint | number }>(
       'select is_used_lock(?) as holder, connection_id() as own',
-      { values: [LOCK], timeoutMs: bounds.left() },
+      { values: [LOCK], timeoutMs: LOOK_WITHIN_MS },
     );
     if (row === undefined) return false;
     if (row.holder === null) {
-      await connection.query('do get_lock(?, 0)', { values: [LOCK], timeoutMs: bounds.left() });
+      await connection.query('do get_lock(?, 0)', { values: [LOCK], timeoutMs: LOOK_WITHIN_MS });
       return false;
     }
     if (Number(row.holder) === Number(row.own)) return true;
     await connection
-      .query('kill hard connection ?', { values: [row.holder], timeoutMs: bounds.left() })
+      .query('kill hard connection ?', { values: [row.holder], timeoutMs: LOOK_WITHIN_MS })
       .catch(() => undefined); // it has ended by itself
     return false;
   };

@@ -12,6 +12,7 @@ import { flyCanary, insertMark, type NewOpening, readMark } from '#agent/engines
 import type { Server } from '#agent/engines/mariadb/server.js';
 
 const LOOK_EVERY_MS = 10;
+const LOOK_WITHIN_MS = 1_000;
 /** A replica that follows confirms it within that. */
 const CONFIRMED_WITHIN = asDuration(300);
 
@@ -24,7 +25,11 @@ export async function writeMark(server: Server, opening: NewOpening, bounds: Bou
     return there;
   }
   if (await doCommitsWait(server, bounds.left())) await writeAside(server, opening, bounds);
-  else await insertMark((sql, values = []) => connection.query(sql, { values, timeoutMs: bounds.left() }), opening);
+  else
+    await insertMark(
+      (sql, values = []) => connection.query(sql, { values, timeoutMs: bounds.left() }),
+      opening,
+    );
   const mark = await readMark(connection, opening.epoch, bounds.left());
   if (mark === undefined) throw new TanistError('ENGINE_FAILED', 'the mark was not written');
   return mark;
@@ -41,7 +46,7 @@ async function writeAside(server: Server, opening: NewOpening, bounds: Bounds): 
   const waitUntil = after(server.now(), CONFIRMED_WITHIN);
   try {
     await bounds.until(async () => {
-      if (!isOver && server.now() >= waitUntil) await endWaiting(server, client.threadId ?? 0, bounds);
+      if (!isOver && server.now() >= waitUntil) await endWaiting(server, client.threadId ?? 0);
       return isOver;
     }, LOOK_EVERY_MS);
     if (!isOver) throw new TanistError('ENGINE_FAILED', 'the mark is held up behind other commits');
@@ -52,14 +57,14 @@ async function writeAside(server: Server, opening: NewOpening, bounds: Bounds): 
 }
 
 /** Of all that wait the first alone is seen to: the others wait for its place. */
-async function endWaiting({ connection }: Server, own: number, bounds: Bounds): Promise<void> {
+async function endWaiting({ connection }: Server, own: number): Promise<void> {
   const rows = await connection.query<{ id: bigint | number }>(
     `select id from information_schema.processlist where state = ?`,
-    { values: [WAITS], timeoutMs: bounds.left() },
+    { values: [WAITS], timeoutMs: LOOK_WITHIN_MS },
   );
   for (const { id } of rows) {
     const how = Number(id) === own ? 'kill query ?' : 'kill hard connection ?';
-    await connection.query(how, { values: [id], timeoutMs: bounds.left() }).catch(() => undefined); // it has ended by itself
+    await connection.query(how, { values: [id], timeoutMs: LOOK_WITHIN_MS }).catch(() => undefined); // it has ended by itself
   }
 }
 
