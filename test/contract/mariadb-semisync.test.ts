@@ -201,6 +201,18 @@ describe('a leader that waits for replicas', { timeout: 60_000 }, () => {
     await untilAcknowledged(await beginWrite(ann.server, 'third'));
   });
 
+  it('lets a replica come again, however often, and whoever was the last to confirm', async () => {
+    const cluster = await createCluster();
+    const { ann, bob, history } = cluster;
+    for (let round = 0; round < 12; round += 1) {
+      await setDurability(ann, one(bob));
+      await seal(bob);
+      const write = await beginHeldWrite(ann.server, `round ${round}`);
+      await follow(bob, ann, history.openings, true);
+      await untilAcknowledged(write);
+    }
+  });
+
   it('refuses to count on its set while somebody else confirms as well', async () => {
     const { ann, bob, cid } = await createCluster();
     // As an administrator might set up a replica.

@@ -6,11 +6,13 @@
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { readSecret } from '#agent/engines/mariadb/marks.js';
+import { wakeReceiver } from '#agent/engines/mariadb/wake-receiver.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 
 const PREFIX = 'tanist_confirm_';
 const LOOK_EVERY_MS = 5;
 const LOOK_WITHIN_MS = 1_000;
+const LEAVE_WITHIN_MS = 300;
 
 export const confirmerOf = (member: string): string => `${PREFIX}${member}`;
 
@@ -48,7 +50,8 @@ async function admit({ connection }: Server, user: string, bounds: Bounds): Prom
  * A session that is gone from the list has been taken off those whose acknowledgements are read, whatever of them is still in a buffer. One that
  * was logging in when its account was locked does not show whose it is before it is in.
  */
-async function endSessions({ connection }: Server, users: readonly string[], bounds: Bounds): Promise<void> {
+async function endSessions(server: Server, users: readonly string[], bounds: Bounds): Promise<void> {
+  const { connection } = server;
   const [newest] = await connection.query<{ id: bigint | number }>(
     'select max(id) as id from information_schema.processlist',
     { timeoutMs: bounds.left() },
@@ -64,6 +67,9 @@ async function endSessions({ connection }: Server, users: readonly string[], bou
         .catch(() => undefined); // it has ended by itself
     return rows.length === 0;
   };
+  if (await bounds.within(LEAVE_WITHIN_MS).until(areGone, LOOK_EVERY_MS)) return;
+  bounds.check();
+  await wakeReceiver(server, LOOK_WITHIN_MS).catch(() => undefined); // told by who is still there
   if (!(await bounds.until(areGone, LOOK_EVERY_MS)))
     throw new TanistError('ENGINE_FAILED', 'a replica that must not confirm any more is still connected');
 }

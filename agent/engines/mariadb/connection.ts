@@ -3,6 +3,7 @@
  * does not answer in time is cut off, because nothing can be known about it any more.
  */
 import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection as Client, createConnection as dialServer, SqlError } from 'mariadb';
 import type { MariadbConfig } from '#agent/config.js';
 import type { Answer, Sessions } from '#agent/engines/session.js';
@@ -54,6 +55,8 @@ export interface OwnSession {
   readonly client: Client;
   /** At once, whatever it is about. */
   cut(because?: Error): void;
+  /** A command that the driver does not know, to a session that does nothing else and is cut after it. Ends with the first of the answer. */
+  command(payload: Buffer): Promise<void>;
 }
 
 /** One more session; rejects when there is none in time. */
@@ -81,7 +84,19 @@ export async function openSession(address: Address, timeoutMs: number): Promise<
   try {
     const client = await Promise.race([dialled, tooLate]);
     for (const statement of SESSION) await Promise.race([client.query(statement), tooLate]);
-    return { client, cut: (because) => void stream.destroy(because) };
+    return {
+      client,
+      cut: (because) => void stream.destroy(because),
+      command: async (payload) => {
+        const head = Buffer.alloc(4); // three bytes of length, and the number of the packet: a command begins anew
+        head.writeUIntLE(payload.length, 0, 3);
+        const answered = new Promise<void>((resolve) => {
+          for (const event of ['data', 'close'] as const) stream.prependOnceListener(event, () => resolve());
+        });
+        stream.write(Buffer.concat([head, payload]));
+        await Promise.race([answered, after(timeoutMs)]);
+      },
+    };
   } catch (error) {
     stream.destroy();
     throw error;
@@ -89,6 +104,8 @@ export async function openSession(address: Address, timeoutMs: number): Promise<
     clearTimeout(timer);
   }
 }
+
+const after = (ms: number): Promise<void> => sleep(ms, undefined, { ref: false });
 
 export function createConnection(config: MariadbConfig, onLost: () => void): Connection {
   let session: (OwnSession & { turn: Promise<unknown> }) | undefined;

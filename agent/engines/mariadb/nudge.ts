@@ -2,7 +2,7 @@
  * A replica that connects anew confirms what it is sent from then on, and not what it has already: so a commit may wait for ever though it is
  * where it should be (reproduced). A further write, once confirmed, lets go all before it; but where two wait already, none gets into the log any
  * more, for the second holds it up. So once for each new connection behind which somebody still waits: a write that changes nothing; and where that does not
- * help, an end of the session that waits first, whose client gets no answer, and one more.
+ * help, an end of the session that waits first, whose client gets no answer, and one more. And one who cannot leave is helped out (wake-receiver.ts).
  */
 import { LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import { openSession } from '#agent/engines/mariadb/connection.js';
@@ -10,6 +10,7 @@ import { readConfirmers } from '#agent/engines/mariadb/confirmers.js';
 import { statusOf } from '#agent/engines/mariadb/durability.js';
 import { writeNothing } from '#agent/engines/mariadb/marks.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
+import { LEAVES, wakeReceiver } from '#agent/engines/mariadb/wake-receiver.js';
 import { WAITS } from '#agent/engines/mariadb/write-mark.js';
 
 const LOGIN_WITHIN_MS = 2_000;
@@ -24,6 +25,7 @@ export interface Nudge {
 
 export function createNudge(server: Server): Nudge {
   const { connection } = server;
+  let leftBefore: readonly number[] = [];
   /** Where a commit was seen to wait: how many confirmations had come by then. */
   let confirmedBefore: string | undefined;
   let nudgedFor: readonly number[] = [];
@@ -45,17 +47,24 @@ export function createNudge(server: Server): Nudge {
     }
   }
 
-  async function readWaiting(timeoutMs: number): Promise<readonly number[]> {
-    const rows = await connection.query<{ id: bigint | number }>(
-      'select id from information_schema.processlist where state = ?',
-      { values: [WAITS], timeoutMs },
+  async function read(timeoutMs: number) {
+    const rows = await connection.query<{ id: bigint | number; state: string }>(
+      'select id, state from information_schema.processlist where state in (?)',
+      { values: [[WAITS, LEAVES]], timeoutMs },
     );
-    return rows.map(({ id }) => Number(id));
+    const inState = (wanted: string): readonly number[] =>
+      rows.filter(({ state }) => state === wanted).map(({ id }) => Number(id));
+    return { waiting: inState(WAITS), leaving: inState(LEAVES) };
   }
 
   return {
     async look(timeoutMs) {
-      const waiting = await readWaiting(timeoutMs);
+      const { waiting, leaving } = await read(timeoutMs);
+      if (leaving.some((id) => leftBefore.includes(id)))
+        await wakeReceiver(server, LOGIN_WITHIN_MS).catch((error: unknown) => {
+          server.log('warn', 'NUDGE_FAILED', { because: String(error) });
+        });
+      leftBefore = leaving;
       const confirmed =
         waiting.length === 0
           ? undefined
