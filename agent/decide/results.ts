@@ -138,6 +138,8 @@ function failed(
     case 'checkpoint':
       // Asked for again as long as somebody waits for it.
       return { ...tried, prepare: undefined };
+    // A log that cannot be brought to its end is sealed by nobody, and followed from by nobody: it is replaced.
+    case 'seal':
     case 'follow':
     case 'rewind':
     case 'start': {

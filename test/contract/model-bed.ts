@@ -4,10 +4,10 @@ import type { MonotonicMs } from '#core/brand.js';
 import type { PlanMember } from '#core/plan.js';
 import type { Observation } from '#agent/ports/engine.js';
 import {
-  ALL_OF_POSTGRES,
   type BedMember,
   type EngineBed,
   NAMES,
+  type Properties,
   type Session,
   TIMINGS,
   type Written,
@@ -17,6 +17,7 @@ import { VirtualTime } from '#test/contract/virtual-time.js';
 import { Database, type Witness } from '#test/simulation/models/database.js';
 import { Disk } from '#test/simulation/models/disk.js';
 import { Engine } from '#test/simulation/models/engine.js';
+import type { EngineKind } from '#test/simulation/models/kinds/kind.js';
 import { Host, Process } from '#test/simulation/world/host.js';
 import { Network } from '#test/simulation/world/network.js';
 import { Random } from '#test/simulation/world/random.js';
@@ -39,7 +40,8 @@ const WITNESS: Witness = {
   follows: (db, leader) => assert(leader.log.contains(db.log), `${db.name} lacks nothing of ${leader.name}`),
 };
 
-export function createModelBed(seed: number): EngineBed {
+/** `properties`: those of the real engine's bed. */
+export function createModelBed(seed: number, kind: EngineKind, properties: Properties): EngineBed {
   const time = new VirtualTime();
   const { timeline } = time;
   const network = new Network(timeline, Random.of(seed, 'network'));
@@ -51,19 +53,20 @@ export function createModelBed(seed: number): EngineBed {
     const random = Random.of(seed, name);
     const host = new Host(name, random.between(0.95, 1.05), timeline, random);
     const find = (other: string): Database | undefined => beds.find(({ db }) => db.name === other)?.db;
-    const db = new Database(name, host, new Disk(timeline, random), DATA_ID, {
+    const log = kind.newLog(DATA_ID, NAMES.findIndex((one) => one === name), Random.of(seed, 'log'));
+    const db = new Database(name, host, new Disk(timeline, random), kind, log, {
       ...{ network, random, witness: WITNESS, find },
     });
     return createMember(db, { time, clients, words, beds });
   };
   return {
-    properties: ALL_OF_POSTGRES,
+    properties,
     async members(count) {
       beds.push(...NAMES.slice(0, count).map(create));
       const [first, ...others] = beds;
       assert(first !== undefined, 'there is a member');
-      first.db.bootClosed = false;
-      for (const { db } of beds) db.start(0);
+      first.db.startOpen();
+      for (const { db } of others) db.start(0);
       for (const { db } of others) db.follow(first.planned);
       for (const { begin } of beds) begin();
       const isThere = ({ db, observation }: ModelMember): boolean =>

@@ -17,7 +17,7 @@ export function engineOver(model: EngineModel, db: Database, agent: Process, tim
         ANSWER_MS,
         () =>
           ({
-            engine: 'postgres',
+            engine: db.kind.name,
             dataId: db.log.dataId,
             copyId: undefined,
             replacedCopyId: undefined,
@@ -32,7 +32,7 @@ export function engineOver(model: EngineModel, db: Database, agent: Process, tim
         const tail = model.readTail(from);
         return tail === undefined
           ? { kind: 'refused', text: 'it may still grow, or does not hold the position asked for' }
-          : { kind: 'tail', atLeast: db.log.position(), files: chunksOf(JSON.stringify(tail)) };
+          : { kind: 'tail', atLeast: db.log.position(), files: chunksOf(`${tail.length} entries`) };
       }),
     // Silence is known only once the time is up.
     async probe(member, timeoutMs) {

@@ -10,6 +10,8 @@ export const ENGINE_MISTAKES = {
   'a-seal-trusts-what-is-taken-up': { among: 'confirmed', mistakes: { sealTrustsWhatIsTakenUp: true } },
   'a-copy-is-made-while-log-arrives': { among: 'confirmed', mistakes: { copiesWhileItReceives: true } },
   'a-salvage-forgets-what-it-saved': { mistakes: { salvagesNothing: true } },
+  'a-seal-throws-away-what-it-received': { of: 'mariadb', mistakes: { sealStopsTheApplier: true } },
+  'a-replica-that-stands-is-said-to-follow': { of: 'mariadb', mistakes: { saysThatItFollows: true } },
   'what-the-disk-refused-is-answered-for': { mistakes: { forgetsWhatIsRefused: true } },
   'the-guard-trusts-the-agent': { among: 'lapses', mistakes: { guardTrustsAgent: true } },
 } as const satisfies Readonly<Record<string, Mistake>>;

@@ -14,6 +14,7 @@ import { LEASE_MISTAKES } from '#test/planted/lease.js';
 import { SEALING_MISTAKES } from '#test/planted/sealing.js';
 import type { Mistake } from '#test/planted/mistake.js';
 import type { KindName } from '#test/simulation/faults/themes.js';
+import type { SimulatedEngine } from '#test/simulation/models/kinds/index.js';
 import type { MemberMistakes } from '#test/simulation/nodes/member.js';
 
 export const MISTAKES: Readonly<Record<string, Mistake>> = {
@@ -32,9 +33,10 @@ export function plant(name: string | undefined): {
   readonly rules: Rules;
   readonly mistakes: MemberMistakes;
   readonly kind: KindName | undefined;
+  readonly engine: SimulatedEngine | undefined;
 } {
   const planted: Mistake | undefined = name === undefined ? {} : MISTAKES[name];
   if (planted === undefined) throw new Error(`no mistake is called ${name ?? ''}`);
-  const { mistakes = {}, among: kind } = planted;
-  return { rules: { ...rules, ...planted.rules }, mistakes, kind };
+  const { mistakes = {}, among: kind, of: engine } = planted;
+  return { rules: { ...rules, ...planted.rules }, mistakes, kind, engine };
 }

@@ -4,6 +4,7 @@ import { replay } from '#test/simulation/commands/replay.js';
 import { search } from '#test/simulation/commands/search.js';
 import { searchPlanted } from '#test/simulation/commands/planted.js';
 import type { SimOptions } from '#test/simulation/commands/options.js';
+import { ENGINE_NAMES, type SimulatedEngine } from '#test/simulation/models/kinds/index.js';
 import { MISTAKES } from '#test/planted/index.js';
 
 const number = (text: string): number => {
@@ -17,6 +18,12 @@ const numbers = (text: string): readonly number[] => text.split(',').map(number)
 const mistake = (text: string): string => {
   if (Object.hasOwn(MISTAKES, text)) return text;
   throw new InvalidArgumentError(`one of ${Object.keys(MISTAKES).join(', ')}`);
+};
+
+const engine = (text: string): SimulatedEngine => {
+  const name = ENGINE_NAMES.find((one) => one === text);
+  if (name !== undefined) return name;
+  throw new InvalidArgumentError(`one of ${ENGINE_NAMES.join(', ')}`);
 };
 
 await new Command('npm run sim --')
@@ -35,6 +42,7 @@ await new Command('npm run sim --')
     false,
   )
   .option('--mistake <name>', 'plants this mistake', mistake)
+  .option('--engine <name>', 'plays this engine, whichever the seed draws', engine)
   .option('--json', 'the last line is a JSON document', false)
   .action(async (options: SimOptions) => {
     if (options.seed !== undefined) replay(options.seed, options);

@@ -3,6 +3,7 @@
  * run.
  */
 import type { OperatorCommand } from '#core/operator.js';
+import type { EngineName } from '#core/position.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { isProved } from '#core/plan.js';
 import { comparePlans } from '#core/plan.js';
@@ -11,6 +12,7 @@ import { checkAppends } from '#test/history/append-history.js';
 import type { Violation } from '#test/simulation/checks/truth.js';
 import { bootHost, FAULTS } from '#test/simulation/faults/faults.js';
 import { drawTheme, type KindName, type Theme } from '#test/simulation/faults/themes.js';
+import type { SimulatedEngine } from '#test/simulation/models/kinds/index.js';
 import type { MemberMistakes } from '#test/simulation/nodes/member.js';
 import { CLUSTER, World } from '#test/simulation/world.js';
 import { Random } from '#test/simulation/world/random.js';
@@ -22,6 +24,8 @@ export interface RunOptions {
   readonly isTraced?: boolean;
   /** The only kind of theme that is played; undefined: any. */
   readonly kind?: KindName | undefined;
+  /** The only engine that is played; undefined: whichever the seed draws. */
+  readonly engine?: SimulatedEngine | undefined;
   /** Numbers of the faults that are left out: how a failing run is shrunk. */
   readonly without?: ReadonlySet<number>;
   /** Faults from this number on are left out. */
@@ -30,6 +34,7 @@ export interface RunOptions {
 
 export interface Outcome {
   readonly seed: number;
+  readonly engine: EngineName;
   readonly violation: Violation | undefined;
   readonly failovers: number;
   readonly openings: number;
@@ -60,6 +65,7 @@ export function run(options: RunOptions): Outcome {
     rules: options.rules,
     mistakes: options.mistakes ?? {},
     isTraced: options.isTraced ?? false,
+    engine: options.engine,
   });
   const { timeline, truth } = world;
   const isOver = (): boolean => truth.violation !== undefined;
@@ -83,6 +89,7 @@ export function run(options: RunOptions): Outcome {
   }
   return {
     seed: options.seed,
+    engine: world.kind.name,
     violation: truth.violation,
     failovers: truth.failovers,
     openings: truth.openings,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { rules } from '#core/rules/index.js';
 import { MISTAKES, plant } from '#test/planted/index.js';
 import { searchSeeds } from '#test/simulation/commands/search.js';
+import { ENGINE_NAMES } from '#test/simulation/models/kinds/index.js';
 import { run } from '#test/simulation/run.js';
 
 const SECONDS = 15;
@@ -10,9 +11,11 @@ const SECONDS = 15;
 describe('simulation', { timeout: 120_000 }, () => {
   it(`${SECONDS} s of seeds break no invariant`, () => {
     const told: string[] = [];
-    const { violations, failovers } = searchSeeds(1, Number.POSITIVE_INFINITY, SECONDS, undefined, (text) =>
-      told.push(text),
+    const { violations, failovers, engines } = searchSeeds(
+      { from: 1, seeds: Number.POSITIVE_INFINITY, seconds: SECONDS },
+      (text) => told.push(text),
     );
+    expect(Object.keys(engines).sort()).toEqual([...ENGINE_NAMES].sort());
     expect(violations, told.join('\n')).toBe(0);
     expect(failovers).toBeGreaterThan(100);
   });

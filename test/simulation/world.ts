@@ -10,6 +10,8 @@ import { Trace } from '#test/simulation/checks/trace.js';
 import { Truth } from '#test/simulation/checks/truth.js';
 import { Client } from '#test/simulation/load/clients.js';
 import { Database } from '#test/simulation/models/database.js';
+import { drawEngine, kindOf, type SimulatedEngine } from '#test/simulation/models/kinds/index.js';
+import type { EngineKind } from '#test/simulation/models/kinds/kind.js';
 import { Disk } from '#test/simulation/models/disk.js';
 import type { Peer } from '#test/simulation/models/engine.js';
 import { Etcd } from '#test/simulation/models/etcd.js';
@@ -33,6 +35,8 @@ export interface Setting {
   /** No controller runs on the machine of a member. */
   readonly controllersApart: boolean;
   readonly waits: Waits;
+  /** Undefined: drawn. */
+  readonly engine: SimulatedEngine | undefined;
 }
 
 export const CLUSTER = 'c';
@@ -72,6 +76,7 @@ export class World {
   /** Damping: for how long after an automatic failover the next one is held. */
   readonly failoverWindowMs: DurationMs;
   readonly seed: number;
+  readonly kind: EngineKind;
   readonly #setting: Setting;
   readonly #sessions: Sessions;
   readonly #random: Random;
@@ -80,6 +85,8 @@ export class World {
     this.#setting = setting;
     const { seed } = setting;
     this.seed = seed;
+    // Drawn apart, so that what else a seed is stays what it was.
+    this.kind = kindOf(setting.engine ?? drawEngine(Random.of(seed, 'engine')));
     const shape = Random.of(seed, 'shape');
     this.#random = Random.of(seed, 'processes');
     const { timeline } = this;
@@ -89,10 +96,11 @@ export class World {
     const host = (name: string): Host => new Host(name, shape.pick(RATES), timeline, shape);
     this.profile = shape.pick(['fast', 'fast', 'fast', 'balanced', 'balanced']);
     const count = shape.pick([2, 3, 3, 3, 4]);
-    // Drawn apart, so that what else a seed is stays what it was.
     // INV-9 is about leaders that wait for nobody: a write that waits for replicas may take longer for their sake.
     const durability = Random.of(seed, 'durability');
-    const isAsync = setting.waits === 'async' || (setting.waits === 'any' && durability.chance(0.3));
+    const isAsync =
+      !this.kind.confirms ||
+      setting.waits === 'async' || (setting.waits === 'any' && durability.chance(0.3));
     const others = DURABILITIES.filter((one) => one !== ASYNC || setting.waits === 'any');
     this.durability = isAsync ? ASYNC : durability.pick(others);
     // Mostly none: one failover after the other is what is tested.
@@ -168,7 +176,7 @@ export class World {
   copy(member: Member): Member {
     const random = Random.of(this.seed, `copy ${this.timeline.now}`);
     const host = new Host(`${member.host.name}'`, member.host.rate, this.timeline, random);
-    const db = this.#makeDatabase(member.name, host, random);
+    const db = this.#makeDatabase(member.name, this.members.indexOf(member), host, random);
     db.log.copy(member.db.log);
     const copy = new Member(CLUSTER, member.name, host, db, random, this.truth, this.#setting.mistakes);
     copy.forget();
@@ -249,15 +257,16 @@ export class World {
       CLUSTER,
       name,
       host,
-      this.#makeDatabase(name, host, random),
+      this.#makeDatabase(name, index, host, random),
       random,
       this.truth,
       mistakes,
     );
   }
 
-  #makeDatabase(name: string, host: Host, random: Random): Database {
-    return new Database(name, host, new Disk(this.timeline, random), DATA_ID, {
+  #makeDatabase(name: string, index: number, host: Host, random: Random): Database {
+    const log = this.kind.newLog(DATA_ID, index, Random.of(this.seed, 'log'));
+    return new Database(name, host, new Disk(this.timeline, random), this.kind, log, {
       network: this.network,
       random,
       witness: this.truth,
@@ -269,8 +278,7 @@ export class World {
   #bringUp(): void {
     const [leader, ...replicas] = this.members;
     if (leader === undefined) throw new Error('a cluster has a member');
-    leader.db.bootClosed = false;
-    leader.db.start(0);
+    leader.db.startOpen();
     for (const { db } of replicas) {
       db.start(0);
       db.follow(leader.planMember);

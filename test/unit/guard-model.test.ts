@@ -1,6 +1,8 @@
 // The cases of the guard's watch on the guard of the simulator, over a simulated database.
 import { asEpoch, asMonotonic, NEVER } from '#core/brand.js';
 import { Database } from '#test/simulation/models/database.js';
+import { POSTGRES } from '#test/simulation/models/kinds/postgres.js';
+import { PostgresLog } from '#test/simulation/models/logs/postgres.js';
 import { Disk } from '#test/simulation/models/disk.js';
 import { Guard } from '#test/simulation/models/guard.js';
 import { Host } from '#test/simulation/world/host.js';
@@ -24,7 +26,7 @@ function createBed(): WatchBed {
   const timeline = new Timeline();
   const random = Random.of(1, 'guard');
   const host = new Host('ann', 1, timeline, random);
-  const db = new Database('ann', host, new Disk(timeline, random), '7', {
+  const db = new Database('ann', host, new Disk(timeline, random), POSTGRES, new PostgresLog('7'), {
     ...{ network: new Network(timeline, random), random, witness: WITNESS, find: () => undefined },
   });
   const fencedAt: number[] = [];

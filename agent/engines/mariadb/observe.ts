@@ -51,7 +51,9 @@ export function createEyes(server: Server): Eyes {
       return {
         ...{ closed, position, followers },
         streaming: isFollowing && source.streaming,
-        upstream: isFollowing ? `${source.host}:${source.port}` : undefined,
+        // Set to follow, but standing: after a restart, or a refusal, it does not go on by itself, and is to be told again.
+        upstream:
+          isFollowing && source.receives && source.applies ? `${source.host}:${source.port}` : undefined,
         backlog: backlog(status),
       };
     },

@@ -7,8 +7,7 @@ import { formatDurability } from '#core/durability.js';
 import { isEqual } from '#core/equal.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import { comparePlans, isBeingAdopted, isProved, type Plan } from '#core/plan.js';
-import { formatPosition, ofEngine, type Position } from '#core/position.js';
-import type { PostgresPosition } from '#core/positions/postgres.js';
+import { comparePositions, formatPosition, type Position } from '#core/position.js';
 import type { DurableState } from '#agent/decide/state.js';
 import type { Database, Witness } from '#test/simulation/models/database.js';
 import type { Entry, Log } from '#test/simulation/models/log.js';
@@ -54,7 +53,7 @@ export class Truth implements Witness {
   #acknowledged: Acknowledged[] = [];
   /** In etcd. */
   #plan: Plan | undefined;
-  readonly #sealed = new Map<string, PostgresPosition[]>();
+  readonly #sealed = new Map<string, Position[]>();
   readonly #standstill = new Map<string, number>();
   /** Epochs appointed by S5. */
   readonly #lossless = new Set<Epoch>();
@@ -216,9 +215,15 @@ export class Truth implements Witness {
       );
   }
 
+  /** S1: what had been received, and was on its disk, when a seal began is there when it ends. `had`: the last of it. */
+  keepsReceived(db: Database, had: Entry | undefined): void {
+    if (had !== undefined && !db.log.entries.includes(had))
+      this.violate('S1', `${db.name} is sealed, and has thrown away what it had received`);
+  }
+
   sealed(member: string, epoch: Epoch, position: Position): void {
     const key = `${member} ${epoch}`;
-    this.#sealed.set(key, [...(this.#sealed.get(key) ?? []), ofEngine(position, 'postgres')]);
+    this.#sealed.set(key, [...(this.#sealed.get(key) ?? []), position]);
   }
 
   /** An operator asks for another leader: who follows may be his wish. */
@@ -287,8 +292,9 @@ export class Truth implements Witness {
     // The same leader goes on; or an operator has said who is to lead, and what he knows of the machines.
     if (oldLeader === 'none' || oldLeader === 'stated') return;
     const read = this.#sealed.get(`${plan.leader} ${plan.epoch}`) ?? [];
-    const due = atLeast && ofEngine(atLeast, 'postgres');
-    const isRead = read.some(({ lsn, timeline }) => lsn === due?.lsn && timeline === due.timeline);
+    const isRead =
+      atLeast !== undefined &&
+      read.some((one) => comparePositions({ ...one, marks: [] }, { ...atLeast, marks: [] }) === 'equal');
     if (!isRead)
       this.violate(
         'INV-3',
@@ -323,7 +329,7 @@ export class Truth implements Witness {
       if (acknowledgements > 0 && (mustKeep || loss.kind === 'none')) this.violate('INV-5', text);
       else if (loss.kind === 'none')
         this.violate('ledger', `${text}, and its ledger entry says that nothing is lost`);
-      else if (loss.kind === 'at-most' && BigInt(index) < ofEngine(loss.after, 'postgres').lsn)
+      else if (loss.kind === 'at-most' && db.log.isWithin(loss.after, write, index))
         this.violate(
           'ledger',
           `${text}, and its ledger entry says that it is there: ${formatPosition(loss.after)}`,

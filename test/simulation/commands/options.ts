@@ -1,3 +1,5 @@
+import type { SimulatedEngine } from '#test/simulation/models/kinds/index.js';
+
 /** What `npm run sim` is asked. */
 export interface SimOptions {
   readonly seed?: number;
@@ -7,6 +9,7 @@ export interface SimOptions {
   readonly without: readonly number[];
   readonly faults?: number;
   readonly mistake?: string;
+  readonly engine?: SimulatedEngine;
   readonly planted: boolean;
   readonly json: boolean;
 }

@@ -3,10 +3,11 @@ import { plant } from '#test/planted/index.js';
 import { run } from '#test/simulation/run.js';
 import type { SimOptions } from '#test/simulation/commands/options.js';
 
-export function replay(seed: number, { faults, without, mistake }: SimOptions): void {
+export function replay(seed: number, { faults, without, mistake, engine }: SimOptions): void {
   const outcome = run({
     seed,
     ...plant(mistake),
+    ...(engine === undefined ? {} : { engine }),
     isTraced: true,
     without: new Set(without),
     ...(faults === undefined ? {} : { faults }),
@@ -15,7 +16,7 @@ export function replay(seed: number, { faults, without, mistake }: SimOptions): 
   const { violation, failovers, virtualMs, events } = outcome;
   const found = violation === undefined ? 'no violation' : `${violation.invariant}: ${violation.text}`;
   process.stdout.write(
-    `seed ${seed}: ${found} (${failovers} failovers, ${events} events, ${Math.round(virtualMs)} ms)\n`,
+    `seed ${seed}, ${outcome.engine}: ${found} (${failovers} failovers, ${events} events, ${Math.round(virtualMs)} ms)\n`,
   );
   if (violation !== undefined) process.exitCode = 1;
 }

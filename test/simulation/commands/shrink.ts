@@ -1,4 +1,5 @@
 /** Makes a failing seed readable: as few faults as still break the same invariant. Each fault draws from a stream of its own, so leaving one out shifts no other. */
+import type { SimulatedEngine } from '#test/simulation/models/kinds/index.js';
 import { run, type RunOptions } from '#test/simulation/run.js';
 
 /** Tries are bounded: a run takes some ten milliseconds. */
@@ -40,8 +41,10 @@ export function replayCommand(
   seed: number,
   { faults, without }: Shrunk,
   mistake: string | undefined,
+  engine: SimulatedEngine | undefined,
 ): string {
   const left = without.length === 0 ? '' : ` --without ${without.join(',')}`;
   const planted = mistake === undefined ? '' : ` --mistake ${mistake}`;
-  return `npm run sim -- --seed ${seed} --faults ${faults}${left}${planted}`;
+  const only = engine === undefined ? '' : ` --engine ${engine}`;
+  return `npm run sim -- --seed ${seed} --faults ${faults}${left}${planted}${only}`;
 }

@@ -410,6 +410,12 @@ export const FAULTS = {
     world.timeline.after(short(world, random), () => db?.pauseReplay(false));
     return name;
   },
+  'replica-writes-by-itself': (world, random) => {
+    const { db, name } = replica(world, random) ?? {};
+    // An administrator's FLUSH, a MEMORY table found empty; or in a domain of its own, where nothing stands in its way.
+    const domain = random.pick([0, 0, 9]);
+    return db?.writeByItself(domain) === true ? `${name ?? ''} in domain ${domain}` : undefined;
+  },
   'promotion-slow': (world, random) => {
     trouble(world, world.members, 'slowPromotion', 0.7, short(world, random) + 3000);
     return 'everywhere';

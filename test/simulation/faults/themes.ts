@@ -17,6 +17,7 @@ const GROUPS = {
     'promotion-refused',
     'fence-stubborn',
     'rewind-fails',
+    'replica-writes-by-itself',
   ],
   agents: [
     'agent-killed',

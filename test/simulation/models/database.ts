@@ -1,12 +1,16 @@
 /**
- * A PostgreSQL server, as far as safety can see it: a log, sessions that commit to it, receivers that copy it, a marker that makes it boot
- * closed, processes that can be stopped, killed, or outlive their postmaster. `test/contract/engine/` holds it and the real one to the same words.
+ * A database server, as far as safety can see it: a log, sessions that commit to it, receivers that copy it, something that makes it boot
+ * closed, processes that can be stopped, killed, or outlive their parent. What engines differ in says its kind. `test/contract/engine/` holds it
+ * and the real ones to the same words.
  */
 import type { Epoch } from '#core/brand.js';
 import type { PlanMember } from '#core/plan.js';
 import type { DatabaseState, Salvaged } from '#core/report.js';
 import type { Disk } from '#test/simulation/models/disk.js';
-import { type Entry, Log } from '#test/simulation/models/log.js';
+import type { EngineKind } from '#test/simulation/models/kinds/kind.js';
+import type { Entry, Log } from '#test/simulation/models/log.js';
+import { MariadbLog } from '#test/simulation/models/logs/mariadb.js';
+import { PostgresLog } from '#test/simulation/models/logs/postgres.js';
 import { Stream } from '#test/simulation/models/stream.js';
 import { type Host, Process } from '#test/simulation/world/host.js';
 import type { Network } from '#test/simulation/world/network.js';
@@ -37,6 +41,9 @@ export interface Surroundings {
 const HANDS_OVER_MS = 2;
 /** A reload goes through the postmaster, which may be kept waiting for a processor. */
 const TAKEN_UP_MS = [0, 60] as const;
+/** What an applier is behind, where it works beside the receiver. */
+const APPLIED_MS = [0.2, 3] as const;
+const SLOWLY_APPLIED_MS = [50, 400] as const;
 
 interface Pending {
   readonly server: Process;
@@ -45,6 +52,7 @@ interface Pending {
 
 export class Database {
   readonly name: string;
+  readonly kind: EngineKind;
   readonly host: Host;
   readonly disk: Disk;
   readonly log: Log;
@@ -59,6 +67,8 @@ export class Database {
   /** Backends that outlive a killed postmaster. */
   orphans: Process | undefined;
   upstream: string | undefined;
+  /** It was told to receive since its start, or does so by itself. */
+  receives = true;
   stream: Stream | undefined;
   readonly followers = new Set<Stream>();
   isReplayPaused = false;
@@ -80,15 +90,19 @@ export class Database {
   #waiting: { readonly count: number; readonly pending: Pending }[] = [];
   #onChange: () => void = () => undefined;
   #connecting = false;
+  #isApplying = false;
   /** A leader that is set, and not taken up yet. */
   #coming: { readonly leader: PlanMember } | undefined;
   #ableAt = 0;
+  /** Its newest entry was written here, and not received. */
+  #wroteItself = false;
 
-  constructor(name: string, host: Host, disk: Disk, dataId: string, around: Surroundings) {
+  constructor(name: string, host: Host, disk: Disk, kind: EngineKind, log: Log, around: Surroundings) {
     this.name = name;
+    this.kind = kind;
     this.host = host;
     this.disk = disk;
-    this.log = new Log(dataId);
+    this.log = log;
     this.around = around;
   }
 
@@ -134,21 +148,32 @@ export class Database {
     if (this.role === 'writable') this.around.witness.opened(this, undefined);
     server.onExit(() => this.#ended(server));
     this.#onChange();
+    this.receives = this.kind.resumesByItself;
     server.after(readyAfterMs, () => {
       this.isServing = true;
-      this.log.applied = this.isReplayPaused ? this.log.applied : this.log.flushed;
-      this.connectSoon();
+      if (this.kind.resumesByItself) {
+        this.log.applied = this.isReplayPaused ? this.log.applied : this.log.flushed;
+        this.connectSoon();
+      }
       this.#onChange();
       isStarted();
     });
   }
 
-  /** SIGKILL of the postmaster; `orphansMs`: its backends go on for so long. */
+  /** As its administrator opens it who knows of no agent. */
+  startOpen(): void {
+    this.bootClosed = false;
+    this.start(0);
+    this.bootClosed = !this.kind.bootsByMarker;
+  }
+
+  /** SIGKILL of the main process; `orphansMs`: what it has started goes on for so long, where that can be. */
   kill(ending: DatabaseState, orphansMs = 0): void {
     const { server } = this;
     if (server === undefined) return;
     this.ending = ending;
-    if (orphansMs > 0 && this.role === 'writable' && this.isServing && !server.isStopped) {
+    const isLeft = orphansMs > 0 && this.kind.hasOrphans;
+    if (isLeft && this.role === 'writable' && this.isServing && !server.isStopped) {
       const orphans = new Process(this.host, `orphans ${this.name}`);
       this.orphans = orphans;
       orphans.onExit(() => this.#orphansEnded(orphans));
@@ -177,7 +202,7 @@ export class Database {
     this.#breakPending(server);
     for (const stream of this.followers) stream.pump();
     const endOrWait = (leftMs: number): void => {
-      if (this.server === server && leftMs > 0 && !this.#hasHandedOver(server)) {
+      if (this.server === server && leftMs > 0 && this.kind.handsOver && !this.#hasHandedOver(server)) {
         this.host.timeline.after(HANDS_OVER_MS, () => endOrWait(leftMs - HANDS_OVER_MS));
         return;
       }
@@ -203,17 +228,16 @@ export class Database {
       if (this.#backendOf(server) === undefined || (backend === server && !this.isServing))
         return answer('broken');
       if (this.role !== 'writable') return answer('refused');
-      const entry: Entry = { timeline: this.log.timeline, what: { kind: 'write', key, value } };
-      this.#commit(server, entry, true, answer);
+      this.#commit(server, this.log.next({ kind: 'write', key, value }), true, answer);
     });
   }
 
   /** A local write that waits for nobody but the disk (S3). */
   writeMark(epoch: Epoch, mark: string, answer: (committed: Committed) => void): void {
     const { server } = this;
-    if (server === undefined || this.role !== 'writable') return answer('refused');
-    const entry: Entry = { timeline: this.log.timeline, what: { kind: 'mark', epoch, mark } };
-    this.#commit(server, entry, false, answer);
+    const mayWrite = this.role === 'writable' || (this.kind.marksWhileClosed && this.upstream === undefined);
+    if (server === undefined || !mayWrite) return answer('refused');
+    this.#commit(server, this.log.next({ kind: 'mark', epoch, mark }), false, answer);
   }
 
   /** Reads what it holds for a client, in the order of the log. */
@@ -231,7 +255,7 @@ export class Database {
     this.log.flushUpTo(this.log.length);
     this.log.applied = this.log.length;
     this.role = 'writable';
-    this.bootClosed = false;
+    this.bootClosed = !this.kind.bootsByMarker;
     for (const stream of this.followers) stream.end();
     this.#onChange();
   }
@@ -239,6 +263,12 @@ export class Database {
   /** Not what is set and not taken up yet. */
   cutUpstream(): void {
     this.upstream = undefined;
+    this.stream?.end();
+  }
+
+  /** Nothing arrives any more, though it is set to follow somebody still. */
+  stopReceiving(): void {
+    this.receives = false;
     this.stream?.end();
   }
 
@@ -256,14 +286,15 @@ export class Database {
       this.#coming = undefined;
       if (this.upstream !== leader.name) this.stream?.end();
       this.upstream = leader.name;
+      this.receives = true;
       this.connectSoon(1);
     });
   }
 
   connectSoon(delayMs: number = this.around.random.between(5, 300)): void {
     const { server } = this;
-    if (server === undefined || this.#connecting || this.role !== 'replica' || this.upstream === undefined)
-      return;
+    const isSet = this.role === 'replica' && this.upstream !== undefined && this.receives;
+    if (server === undefined || this.#connecting || !isSet) return;
     this.#connecting = true;
     const retry = this.host.timeline.after.bind(this.host.timeline);
     retry(delayMs, () => {
@@ -276,12 +307,12 @@ export class Database {
   #connect(server: Process): boolean {
     const leader = this.upstream === undefined ? undefined : this.around.find(this.upstream);
     if (leader === undefined || !this.isServing || !server.isRunning || this.role !== 'replica') return false;
-    if (leader.server?.isRunning !== true || !leader.isServing) return false;
+    if (!this.receives || leader.server?.isRunning !== true || !leader.isServing) return false;
     if (!this.around.network.isOpenBothWays(this.host, leader.host)) return false;
     if (leader.log.dataId !== this.log.dataId || !leader.log.serves(this.log)) return false;
     this.around.witness.follows(this, leader);
     this.stream = new Stream(leader, this);
-    for (const timeline of leader.log.known) this.log.known.add(timeline);
+    if (this.log instanceof PostgresLog) this.log.knowAll(leader.log);
     this.stream.pump();
     this.#onChange();
     return true;
@@ -290,19 +321,60 @@ export class Database {
   /** Log that a receiver wrote; false when it does not continue this one. */
   receive(base: number, entries: readonly Entry[]): boolean {
     if (base !== this.log.length || this.role !== 'replica') return false;
+    this.#wroteItself = false;
     for (const entry of entries) this.log.append(entry);
     return true;
   }
 
   flushReceived(count: number): void {
     this.log.flushUpTo(count);
-    if (!this.isReplayPaused) this.log.applied = this.log.flushed;
+    if (this.kind.sealsUnapplied) {
+      if (!this.isReplayPaused) this.log.applied = this.log.flushed;
+    } else this.applySoon();
     for (const stream of this.followers) stream.pump();
+  }
+
+  /** The applier works beside the receiver, and is behind it. */
+  applySoon(): void {
+    const { server, around } = this;
+    if (server === undefined || this.#isApplying) return;
+    this.#isApplying = true;
+    const { random } = around;
+    const [from, to] = random.chance(0.02) ? SLOWLY_APPLIED_MS : APPLIED_MS;
+    const ms = random.between(from, to);
+    server.after(ms, () => {
+      this.#isApplying = false;
+      this.applyAll();
+    });
+  }
+
+  applyAll(): void {
+    const { log } = this;
+    if (this.isReplayPaused || this.isBlocked) return;
+    log.applied = Math.max(log.applied, log.flushed);
+    for (const stream of this.followers) stream.pump();
+  }
+
+  /** A transaction of its own, in a log that is another's. False: it cannot be, or is what its log goes on with. */
+  writeByItself(domain: number): boolean {
+    const { log } = this;
+    if (!(log instanceof MariadbLog) || this.server?.isRunning !== true || !this.isServing) return false;
+    if (this.role === 'writable' || this.promotionAsked || log.isOwnLine || log.hasErrant) return false;
+    log.writeByItself(domain);
+    this.#onChange();
+    return true;
+  }
+
+  /** Its applier has met what it wrote by itself, and goes no further. */
+  get isBlocked(): boolean {
+    return this.log instanceof MariadbLog && this.log.isBlocked;
   }
 
   pauseReplay(isPaused: boolean): void {
     this.isReplayPaused = isPaused;
-    if (!isPaused && this.server !== undefined) this.log.applied = this.log.flushed;
+    if (isPaused || this.server === undefined) return;
+    if (this.kind.sealsUnapplied) this.log.applied = this.log.flushed;
+    else if (this.receives) this.applySoon();
   }
 
   streamEnded(stream: Stream): void {
@@ -324,6 +396,7 @@ export class Database {
 
   #commit(server: Process, entry: Entry, waits: boolean, answer: (committed: Committed) => void): void {
     this.log.append(entry);
+    this.#wroteItself = true;
     const count = this.log.length;
     const pending: Pending = { server, answer };
     this.#pending.add(pending);
@@ -381,6 +454,7 @@ export class Database {
     if (this.server !== server) return;
     this.server = undefined;
     this.isServing = false;
+    this.#isApplying = false;
     this.promotionAsked = false;
     this.promotionAskedAt = undefined;
     this.stream?.end();
@@ -406,6 +480,8 @@ export class Database {
     this.log.cut(kept);
     this.log.flushUpTo(kept);
     if (this.log.applied > kept) this.log.applied = kept;
+    // What it wrote itself is not received log that waits to be applied.
+    if (this.#wroteItself && !this.kind.sealsUnapplied) this.log.applied = kept;
   }
 
   #breakPending(server: Process): void {

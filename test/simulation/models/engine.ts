@@ -1,17 +1,19 @@
 /**
- * The agent's engine port over the model of PostgreSQL: the same actions, each taking its time, each able to fail, to be cut short, and to
+ * The agent's engine port over the model of a database: the same actions, each taking its time, each able to fail, to be cut short, and to
  * land after its agent has died. Callbacks stand where the real one has promises.
  */
 import { assertNever } from '#core/assert.js';
 import { type MonotonicMs, NO_EPOCH } from '#core/brand.js';
 import type { Durability } from '#core/durability.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
-import { comparePositions, ofEngine, type Position } from '#core/position.js';
+import { comparePositions, isOnSameLine, type Position } from '#core/position.js';
 import { type Answering, type DatabaseState, NOBODY_LOWERED } from '#core/report.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { ActionResult, EngineAction, EngineTimings, Observation } from '#agent/ports/engine.js';
 import type { Database } from '#test/simulation/models/database.js';
-import { type Entry, Log } from '#test/simulation/models/log.js';
+import type { Entry } from '#test/simulation/models/log.js';
+import { MariadbLog } from '#test/simulation/models/logs/mariadb.js';
+import { PostgresLog } from '#test/simulation/models/logs/postgres.js';
 import type { Host, Process } from '#test/simulation/world/host.js';
 
 /** What a wrong engine does; the planted mistakes set one of these. */
@@ -25,6 +27,10 @@ export interface EngineMistakes {
   readonly opensTooLate?: boolean;
   readonly copiesWhileItReceives?: boolean;
   readonly salvagesNothing?: boolean;
+  /** Of MariaDB: ends both threads before what was received is applied. */
+  readonly sealStopsTheApplier?: boolean;
+  /** Of MariaDB: leaves a replica's threads standing after its server was started again, and says that it follows. */
+  readonly saysThatItFollows?: boolean;
 }
 
 /** How the engine's steps go wrong at present; faults turn these up. */
@@ -57,9 +63,16 @@ type Done = (result: ActionResult) => void;
 
 const DEATH_SEEN_MS = [1, 25] as const;
 const FOLLOWS_WITHIN_MS = 5000;
+/** For what was received to be applied. */
+const SEALS_WITHIN_MS = 5000;
 const LOOK_EVERY_MS = 20;
 /** Heartbeats without a confirmation that is due. */
 const STUCK_AFTER = 2;
+const WROTE_BY_ITSELF: ActionResult = {
+  kind: 'failed',
+  code: 'REWIND_IMPOSSIBLE',
+  text: 'it has written by itself, and goes no further',
+};
 /** The share of a fence's time in which a server may end in order. */
 const IN_ORDER = 0.6;
 
@@ -116,7 +129,7 @@ export class Engine {
     const isReadable =
       db.isGone ||
       (this.#isAskable() && db.role === 'replica' && db.stream === undefined && !db.promotionAsked);
-    return isReadable ? db.log.after(ofEngine(from, 'postgres')) : undefined;
+    return isReadable ? db.log.after(from) : undefined;
   }
 
   // Observation.
@@ -174,7 +187,8 @@ export class Engine {
     const { db, agent } = this.#deps;
     const isUp = db.server !== undefined && db.isServing;
     const isClosed = isUp && db.role === 'replica';
-    const upstream = isClosed ? db.upstream : undefined;
+    const isTrying = (db.receives && !db.isBlocked) || this.#deps.mistakes.saysThatItFollows === true;
+    const upstream = isClosed && isTrying ? db.upstream : undefined;
     const heartbeatMs = this.#timings?.heartbeatMs ?? 250;
     return {
       state: this.#state(),
@@ -185,9 +199,9 @@ export class Engine {
       canaryAt: this.#canaryAt,
       canaryAgeMs: this.#canaryAt === undefined ? undefined : agent.host.now() - this.#canaryAt,
       upstream: upstream === undefined ? undefined : addressOf(upstream),
-      streaming: isClosed && db.stream !== undefined,
+      streaming: isClosed && db.stream !== undefined && !db.isBlocked,
       followers: [...db.followers]
-        .filter(({ stuckMs }) => isClosed || stuckMs <= STUCK_AFTER * heartbeatMs)
+        .filter(({ stuckMs }) => isClosed || !db.kind.seesSilence || stuckMs <= STUCK_AFTER * heartbeatMs)
         .map((stream) => stream.to.name)
         .sort(),
       lowered: NOBODY_LOWERED,
@@ -285,6 +299,12 @@ export class Engine {
       agent.after(random.between(0.5, 3), finish);
       return;
     }
+    if (!db.kind.handsOver) {
+      return void agent.after(random.between(0.5, 5), () => {
+        if (db.server === server) db.kill('fenced');
+        finish();
+      });
+    }
     const stopMs = random.chance(0.9) ? random.between(1, 20) : random.between(20, withinMs * 0.7);
     const inOrderMs = withinMs * IN_ORDER;
     db.shutDown('fenced', Math.min(stopMs, withinMs * 0.8), inOrderMs, () => agent.receive(finish));
@@ -300,7 +320,7 @@ export class Engine {
       );
     if (db.server === undefined) {
       db.bootClosed = true;
-      db.upstream = undefined;
+      if (db.kind.resumesByItself) db.upstream = undefined;
       db.promotionAsked = false;
       db.start(random.between(10, 150));
     }
@@ -321,6 +341,7 @@ export class Engine {
     if (!this.#isAskable()) return step.after(1, () => step.fail('no session'));
     if (db.role === 'writable') return step.after(1, () => step.fail('it accepts writes'));
     if (db.promotionAsked) return step.after(1, () => step.fail('a promotion was asked for'));
+    if (!db.kind.sealsUnapplied) return this.#applyAndStop(step, () => step.finish({ kind: 'sealed', position: db.log.position() }));
     const early = mistakes.sealReadsBeforeTheCut === true ? db.log.position() : undefined;
     if (early === undefined) db.cutUpstream();
     if (mistakes.sealTrustsWhatIsTakenUp !== true) db.dropComing();
@@ -330,6 +351,47 @@ export class Engine {
       // What was received is written out before the receiver ends.
       db.flushReceived(db.log.length);
       step.finish({ kind: 'sealed', position: early ?? db.log.position() });
+    });
+  }
+
+  /**
+   * Whose log does not outlast a stop of both its threads: told to apply, told to receive no more, waited for, and only then set to follow nobody.
+   * After a restart both stand, and what lies there is applied from its files.
+   */
+  #applyAndStop(step: Step, then: () => void): void {
+    const { db, mistakes } = this.#deps;
+    const { random } = db.around;
+    const { server } = db;
+    const isLost = (): boolean => !this.#isAskable() || db.role === 'writable' || db.server !== server;
+    const isForeign = db.log instanceof MariadbLog && db.log.hasErrant;
+    const end = (): void =>
+      step.after(random.between(0.5, 3), () => {
+        if (isLost()) return step.fail('no session');
+        db.cutUpstream();
+        then();
+      });
+    db.dropComing();
+    if (db.upstream === undefined) return end();
+    if (mistakes.sealStopsTheApplier === true) {
+      db.stopReceiving();
+      db.log.cut(db.log.applied);
+      return end();
+    }
+    db.pauseReplay(false);
+    step.after(random.between(0.5, 3), () => {
+      if (isLost()) return step.fail('no session');
+      db.stopReceiving();
+      db.flushReceived(db.log.length);
+      step.until(
+        SEALS_WITHIN_MS,
+        2,
+        () => isLost() || db.log.applied === db.log.length,
+        (isApplied) => {
+          if (isApplied && !isLost()) end();
+          else if (isForeign && db.isBlocked) step.finish(WROTE_BY_ITSELF);
+          else step.fail('it is still applying');
+        },
+      );
     });
   }
 
@@ -349,6 +411,7 @@ export class Engine {
             if (!this.#isAskable() || db.role !== 'replica') return step.fail('no session');
             for (const entry of tail) db.log.append(entry);
             db.flushReceived(db.log.length);
+            if (!db.kind.sealsUnapplied) db.log.applied = db.log.length;
             step.finish({ kind: 'tailTaken', atLeast: db.log.position(), bytes: tail.length });
           });
         });
@@ -368,7 +431,7 @@ export class Engine {
       return this.#mark(action, step);
     }
     if (db.upstream !== undefined) return step.after(1, () => step.fail('it is not sealed'));
-    if (mistakes.dropsReceivedLog === true) {
+    if (mistakes.dropsReceivedLog === true && db.kind.sealsUnapplied) {
       db.log.cut(db.log.applied);
       return this.#promote(action, step, 10);
     }
@@ -382,12 +445,65 @@ export class Engine {
     step.until(
       action.timeoutMs,
       2,
-      () => db.log.applied >= Number(atLeast === undefined ? 0n : ofEngine(atLeast, 'postgres').lsn),
+      () => db.log.applied === db.log.length,
       (isApplied) => {
         if (!isApplied || !this.#isAskable()) step.fail('not applied');
+        else if (db.kind.marksWhileClosed) this.#markAndOpen(action, step, promoteMs);
         else this.#promote(action, step, promoteMs);
       },
     );
+  }
+
+  /** The mark first, while clients are kept out: a server that ends in between holds an opening that never was. */
+  #markAndOpen(action: EngineAction & { kind: 'open' }, step: Step, opensMs: number): void {
+    const { db, mistakes, agent } = this.#deps;
+    const { server } = db;
+    if (server === undefined) return step.fail('the server is gone');
+    const mayOpen = (): boolean => mistakes.opensTooLate === true || action.mayOpen();
+    if (!mayOpen()) return step.fail('its right has run out meanwhile');
+    db.promotionAsked = true;
+    db.promotionAskedAt = db.host.timeline.now;
+    const provedAt = agent.host.now();
+    const open = (): void =>
+      step.after(opensMs, () => {
+        if (!this.#isAskable() || db.server !== server) return step.fail('no session');
+        if (!mayOpen()) return step.fail('its right has run out meanwhile');
+        db.promotionAskedAt = db.host.timeline.now;
+        db.setSynchronous(asSynchronous(action.durability));
+        db.promote(action.timeline ?? 0);
+        db.promotionAsked = false;
+        db.around.witness.opened(db, action.epoch);
+        db.promotionAskedAt = undefined;
+        this.#report(action, step, provedAt);
+      });
+    if (mistakes.provesBeforeTheWrite === true || db.log.lastMark()?.epoch === action.epoch) return open();
+    db.writeMark(action.epoch, action.mark, (committed) => {
+      if (committed === 'ok') open();
+      else step.fail('the mark was not written');
+    });
+  }
+
+  #report(action: EngineAction & { kind: 'open' }, step: Step, provedAt: MonotonicMs): void {
+    const { db } = this.#deps;
+    step.after(this.#jumpMs(action), () =>
+      step.finish({
+        kind: 'opened',
+        provedAt,
+        opened: {
+          epoch: action.epoch,
+          mark: this.#markOf(action),
+          position: db.log.position(),
+          lineage: '',
+          identifiers: undefined,
+        },
+      }),
+    );
+  }
+
+  /** Which stands there: an earlier try at the same epoch may have written it. */
+  #markOf({ epoch, mark }: EngineAction & { kind: 'open' }): string {
+    const known = this.#deps.db.log.lastMark();
+    return known?.epoch === epoch ? known.mark : mark;
   }
 
   /** Asked for, it goes through by itself, whatever becomes of the agent. */
@@ -401,11 +517,9 @@ export class Engine {
     db.promotionAskedAt = db.host.timeline.now;
     // In force before the first client gets in.
     db.setSynchronous(asSynchronous(action.durability));
-    const newest = Math.max(...db.log.known, db.log.timeline);
-    const timeline = Math.max(newest + 1, action.timeline ?? 0);
     server.after(promoteMs, () => {
       if (db.server !== server || db.role === 'writable') return;
-      db.promote(timeline);
+      db.promote(action.timeline ?? 0);
       db.promotionAsked = false;
       db.around.witness.opened(db, action.epoch);
       db.promotionAskedAt = undefined;
@@ -427,33 +541,20 @@ export class Engine {
       db.bootClosed = true;
       const provedAt = this.#deps.agent.host.now();
       if (db.openedAt !== action.epoch) db.around.witness.opened(db, action.epoch);
-      const report = (): void =>
-        step.after(this.#jumpMs(action), () =>
-          step.finish({
-            kind: 'opened',
-            provedAt,
-            opened: {
-              epoch: action.epoch,
-              mark: action.mark,
-              position: db.log.position(),
-              lineage: '',
-              identifiers: undefined,
-            },
-          }),
-        );
+      const report = (): void => this.#report(action, step, provedAt);
       if (mistakes.provesBeforeTheWrite === true) return report();
       if (!this.#isAskable()) return step.fail('no session');
       const known = db.log.lastMark();
       if (known?.epoch === action.epoch) {
-        // Written again as it stands.
-        const opened = {
-          epoch: action.epoch,
-          mark: known.mark,
-          position: db.log.position(),
-          lineage: '',
-          identifiers: undefined,
-        };
-        return step.after(db.disk.fsyncMs(), () => step.finish({ kind: 'opened', provedAt, opened }));
+        // Written again as it stands: what is told is told of then.
+        const position = db.log.position();
+        return step.after(db.disk.fsyncMs(), () =>
+          step.finish({
+            kind: 'opened',
+            provedAt,
+            opened: { epoch: action.epoch, mark: known.mark, position, lineage: '', identifiers: undefined },
+          }),
+        );
       }
       db.writeMark(action.epoch, action.mark, (committed) => {
         if (committed === 'ok') report();
@@ -488,21 +589,31 @@ export class Engine {
   #follow(leader: PlanMember, step: Step): void {
     const { db } = this.#deps;
     if (!this.#isAskable() || db.role === 'writable') return step.after(1, () => step.fail('no session'));
-    db.follow(leader);
-    step.until(
-      FOLLOWS_WITHIN_MS,
-      LOOK_EVERY_MS,
-      () => db.stream?.from.name === leader.name,
-      (isStreaming) => {
-        if (isStreaming) step.finish({ kind: 'following' });
-        else step.fail('no log arrives');
-      },
-    );
+    const point = (): void => {
+      if (db.log instanceof MariadbLog && db.log.hasErrant) return step.finish(WROTE_BY_ITSELF);
+      db.follow(leader);
+      step.until(
+        FOLLOWS_WITHIN_MS,
+        LOOK_EVERY_MS,
+        () => db.stream?.from.name === leader.name,
+        (isStreaming) => {
+          if (isStreaming) step.finish({ kind: 'following' });
+          else step.fail('no log arrives');
+        },
+      );
+    };
+    const isSet = db.upstream === leader.name && db.receives && !db.isBlocked;
+    if (db.kind.sealsUnapplied || isSet) return point();
+    this.#applyAndStop(step, point);
   }
 
   #rewind(action: EngineAction & { kind: 'rewind' }, step: Step): void {
     const { db, troubles, agent } = this.#deps;
     const { random, network } = db.around;
+    if (!db.kind.rewinds)
+      return step.after(1, () =>
+        step.finish({ kind: 'failed', code: 'REWIND_IMPOSSIBLE', text: 'nothing in it can be taken back' }),
+      );
     const leader = db.around.find(action.leader.name);
     if (leader?.server?.isRunning !== true || !network.isOpenBothWays(agent.host, leader.host))
       return step.after(20, () => step.fail('the leader does not answer'));
@@ -522,7 +633,7 @@ export class Engine {
         }
         const shared = db.log.sharedBy(leader.log);
         const newest = action.openings.at(-1)?.position;
-        const isTold = newest === undefined || ofEngine(newest, 'postgres').timeline !== db.log.timeline;
+        const isTold = newest === undefined || !isOnSameLine(newest, db.log.position());
         if (!isTold && stands === 'diverged')
           return this.#start(step, {
             kind: 'failed',
@@ -549,7 +660,7 @@ export class Engine {
     if (mistakes.copiesWhileItReceives !== true) db.cutUpstream();
     const had = db.isTorn ? 0 : db.log.sharedBy(from.log);
     step.after(random.between(5, 50), () => {
-      const copy = new Log(db.log.dataId);
+      const copy = db.log.blank();
       copy.copy(from.log);
       // Of a replica's copy it is checked that it holds no less of the leader's history.
       if (copy.length < had) return step.fail('the copy holds less than this member has had');
@@ -583,7 +694,8 @@ export class Engine {
     if (own.length === 0) return;
     const writes = own.filter(({ what }) => what.kind === 'write').length;
     const count = mistakes.salvagesNothing === true ? 0 : writes;
-    const name = `${epoch}-${db.log.timeline}-${db.log.length}`;
+    const line = db.log instanceof PostgresLog ? db.log.timeline : 0;
+    const name = `${epoch}-${line}-${db.log.length}`;
     db.salvaged = { epoch, name, transactions: count, rows: count, bytes: own.length };
   }
 

@@ -1,50 +1,79 @@
 /**
- * A database's log, as PostgreSQL keeps one: entries on lines of history (timelines), of which a prefix is on disk and a prefix of that is
- * applied. An entry is the same object wherever a copy of it lies, so that what is really the same can be told from what only looks it.
+ * A database's log, as far as all engines have the same: entries, of which a prefix is on disk and a prefix of that is applied. An entry is the
+ * same object wherever a copy of it lies, so that what is really the same can be told from what only looks it. How an engine names places in
+ * it, and by that tells one log from another, stands in `logs/`.
  */
 import type { Epoch } from '#core/brand.js';
-import type { Mark } from '#core/position.js';
-import type { Fork, PostgresPosition } from '#core/positions/postgres.js';
+import type { Mark, Position } from '#core/position.js';
+import type { Gtid, GtidLine } from '#core/positions/mariadb.js';
+
+export type What =
+  | { readonly kind: 'write'; readonly key: number; readonly value: number }
+  | {
+      readonly kind: 'mark';
+      readonly epoch: Epoch;
+      readonly mark: string;
+      /** MariaDB's: where this opening began. */
+      readonly line?: GtidLine;
+    }
+  /** The beginning of a line of history, where that is an entry of its own. */
+  | { readonly kind: 'line' };
+
+/** How its engine names where an entry stands: its timeline, its transaction, its replication id. */
+export type Place = number | Gtid | string;
 
 export interface Entry {
-  readonly timeline: number;
-  readonly what:
-    | { readonly kind: 'write'; readonly key: number; readonly value: number }
-    | { readonly kind: 'mark'; readonly epoch: Epoch; readonly mark: string }
-    | { readonly kind: 'line' };
+  readonly place: Place;
+  readonly what: What;
 }
 
-export class Log {
-  readonly dataId: string;
+export abstract class Log {
   entries: Entry[] = [];
-  timeline = 1;
-  forks: Fork[] = [];
-  /** Numbers of lines that its folder has history of: a promotion takes the next one. */
-  readonly known = new Set<number>([1]);
   /** How many entries are on disk. */
   flushed = 0;
   /** How many entries are applied. */
   applied = 0;
-  #marks: { readonly index: number; readonly mark: Mark }[] = [];
-  #position: PostgresPosition | undefined;
+  #dataId: string;
+  #marks: { readonly index: number; readonly mark: Mark; readonly line: GtidLine | undefined }[] = [];
 
   constructor(dataId: string) {
-    this.dataId = dataId;
+    this.#dataId = dataId;
+  }
+
+  get dataId(): string {
+    return this.#dataId;
   }
 
   get length(): number {
     return this.entries.length;
   }
 
+  /** How many entries those who receive from it can have. */
+  get served(): number {
+    return this.flushed;
+  }
+
+  /** What would be written here next. */
+  abstract next(what: What): Entry;
+  /** An opening takes a line of history of its own, of that number where numbers are given. */
+  abstract branch(timeline: number): void;
+  abstract position(): Position;
+  /** As the engine answers it: how many entries `other`'s log shares with what is on disk here. */
+  abstract sharedBy(other: Log): number;
+  /** Whether a receiver that stands where `other` ends would be served. */
+  abstract serves(other: Log): boolean;
+  /** What lies behind a position; undefined: of other data, or not on this line of history. */
+  abstract after(position: Position): readonly Entry[] | undefined;
+  /** Whether that position is said to hold the entry which stands at `index` of this log. */
+  abstract isWithin(position: Position, entry: Entry, index: number): boolean;
+  /** An empty log, as a copy is made into. */
+  abstract blank(): Log;
+
   append(entry: Entry): void {
-    if (entry.timeline !== this.timeline) {
-      this.forks = [...this.forks, { timeline: this.timeline, end: BigInt(this.entries.length) }];
-      this.timeline = entry.timeline;
-      this.known.add(entry.timeline);
-    }
-    if (entry.what.kind === 'mark') {
-      const { epoch, mark } = entry.what;
-      this.#marks.push({ index: this.entries.length, mark: { epoch, mark } });
+    const { what } = entry;
+    if (what.kind === 'mark') {
+      const { epoch, mark, line } = what;
+      this.#marks.push({ index: this.entries.length, mark: { epoch, mark }, line });
     }
     this.entries.push(entry);
   }
@@ -53,59 +82,32 @@ export class Log {
     this.flushed = Math.max(this.flushed, Math.min(count, this.entries.length));
   }
 
-  /** A promotion leaves this line for a new one, by an entry of its own. */
-  branch(timeline: number): void {
-    this.append({ timeline, what: { kind: 'line' } });
-  }
-
   /** What lies past `count` is gone. */
   cut(count: number): void {
     if (count >= this.entries.length) return;
     this.entries.length = count;
-    let forks = this.forks;
-    for (let last = forks.at(-1); last !== undefined && last.end >= BigInt(count); last = forks.at(-1)) {
-      this.timeline = last.timeline;
-      forks = forks.slice(0, -1);
-    }
-    this.forks = forks;
     this.#marks = this.#marks.filter(({ index }) => index < count);
     this.flushed = Math.min(this.flushed, count);
     this.applied = Math.min(this.applied, count);
-    this.#position = undefined;
   }
 
-  /** Becomes a copy of what the other one has on disk. */
+  /** Becomes a copy of what the other one has on disk and serves. */
   copy(other: Log): void {
     this.cut(0);
-    this.timeline = 1;
-    this.forks = [];
-    for (let i = 0; i < other.flushed; i++) {
-      const entry = other.entries[i];
-      if (entry !== undefined) this.append(entry);
-    }
+    const { served } = other;
+    for (const entry of other.entries.slice(0, served)) this.append(entry);
     this.flushed = this.applied = this.entries.length;
-    for (const timeline of other.known) this.known.add(timeline);
+    this.become(other.dataId);
   }
 
-  /** Received and flushed; marks as far as they are applied. */
-  position(): PostgresPosition {
-    const known = this.#position;
-    const marks = this.#marks.filter(({ index }) => index < this.applied).map(({ mark }) => mark);
-    if (
-      known?.lsn === BigInt(this.flushed) &&
-      known.timeline === this.timeline &&
-      known.marks.length === marks.length
-    )
-      return known;
-    this.#position = {
-      engine: 'postgres',
-      dataId: this.dataId,
-      timeline: this.timeline,
-      lsn: BigInt(this.flushed),
-      forks: this.forks,
-      marks,
-    };
-    return this.#position;
+  /** Whose data this is from now on. */
+  protected become(dataId: string): void {
+    this.#dataId = dataId;
+  }
+
+  /** Openings whose marks are applied, oldest first. */
+  protected openings(): readonly { readonly mark: Mark; readonly line: GtidLine | undefined }[] {
+    return this.#marks.filter(({ index }) => index < this.applied);
   }
 
   /** The newest opening whose mark is in it. */
@@ -115,35 +117,6 @@ export class Log {
 
   durableMark(): Mark | undefined {
     return this.#marks.findLast(({ index }) => index < this.flushed)?.mark;
-  }
-
-  /** As PostgreSQL answers it: by lines of history, not by contents. How many entries `other`'s line shares with this one. */
-  sharedBy(other: Log): number {
-    return this.#sharedBy(other.forks, other.timeline, BigInt(other.entries.length));
-  }
-
-  #sharedBy(forks: readonly Fork[], timeline: number, end: bigint): number {
-    const own = [...this.forks, { timeline: this.timeline, end: BigInt(this.flushed) }];
-    const theirs = [...forks, { timeline, end }];
-    let shared = 0n;
-    for (const [i, fork] of own.entries()) {
-      const their = theirs[i];
-      if (their?.timeline !== fork.timeline) break;
-      shared = fork.end < their.end ? fork.end : their.end;
-      if (fork.end !== their.end) break;
-    }
-    return Number(shared);
-  }
-
-  /** Whether a receiver that stands where `other` ends would be served. */
-  serves(other: Log): boolean {
-    return this.sharedBy(other) === other.entries.length;
-  }
-
-  /** What lies behind a position; undefined: of other data, or not on this line of history. */
-  after({ dataId, forks, timeline, lsn }: PostgresPosition): readonly Entry[] | undefined {
-    const isHere = dataId === this.dataId && BigInt(this.#sharedBy(forks, timeline, lsn)) === lsn;
-    return isHere ? this.entries.slice(Number(lsn), this.flushed) : undefined;
   }
 
   /** Whether all that `other` holds is really in here. */

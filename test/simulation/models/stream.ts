@@ -56,15 +56,15 @@ export class Stream {
 
   pump(): void {
     const { from, to } = this;
-    if (this.acknowledged < from.log.flushed) this.#owesSince ??= from.host.timeline.now;
-    if (!this.isAlive || this.#isBusy || this.#sent >= from.log.flushed) return;
+    if (this.acknowledged < from.log.served) this.#owesSince ??= from.host.timeline.now;
+    if (!this.isAlive || this.#isBusy || this.#sent >= from.log.served) return;
     const { server } = from;
     if (server === undefined) return this.end();
     this.#isBusy = true;
     if (!server.isRunning || !from.around.network.isOpenBothWays(from.host, to.host)) return this.#stuck();
     this.#stuckSince = undefined;
     const base = this.#sent;
-    const batch = from.log.entries.slice(base, from.log.flushed);
+    const batch = from.log.entries.slice(base, from.log.served);
     from.host.timeline.after(from.around.network.delay(from.host, to.host), () => this.#arrive(base, batch));
   }
 
@@ -100,7 +100,7 @@ export class Stream {
     from.host.timeline.after(from.around.network.delay(to.host, from.host), () => {
       if (!this.isAlive || !from.around.network.isOpen(to.host, from.host)) return;
       this.acknowledged = Math.max(this.acknowledged, count);
-      this.#owesSince = this.acknowledged < from.log.flushed ? from.host.timeline.now : undefined;
+      this.#owesSince = this.acknowledged < from.log.served ? from.host.timeline.now : undefined;
       from.acknowledged();
     });
     this.pump();

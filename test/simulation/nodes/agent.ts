@@ -251,7 +251,9 @@ export class AgentNode implements RunningAgent {
         trace.log(member.name, () => `does ${action.kind}`);
         const { plan } = this.#state.durable;
         if (action.kind === 'follow' && plan !== undefined) this.#deps.truth.pointed(member.name, plan);
+        const had = member.db.log.entries[member.db.log.flushed - 1];
         const done = (result: ActionResult): void => {
+          if (result.kind === 'sealed') this.#deps.truth.keepsReceived(member.db, had);
           trace.log(
             member.name,
             () => `${action.kind}: ${result.kind}${result.kind === 'failed' ? ` ${result.text}` : ''}`,

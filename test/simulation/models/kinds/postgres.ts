@@ -1,0 +1,18 @@
+/** PostgreSQL, see `agent/engines/postgres/`. */
+import type { EngineKind } from '#test/simulation/models/kinds/kind.js';
+import { PostgresLog } from '#test/simulation/models/logs/postgres.js';
+
+export const POSTGRES: EngineKind = {
+  name: 'postgres',
+  hasOrphans: true,
+  confirms: true,
+  bootsByMarker: true,
+  resumesByItself: true,
+  sealsUnapplied: true,
+  marksWhileClosed: false,
+  handsOver: true,
+  seesSilence: true,
+  rewinds: true,
+  writesByItself: false,
+  newLog: (dataId) => new PostgresLog(dataId),
+};
