@@ -59,6 +59,17 @@ export function formatPosition(position: Position): string {
   }
 }
 
+/**
+ * Whether what a server acknowledged is in its log when it is started again. Redis has what its last file had; what a script does it does not
+ * tell, so it counts as the worst.
+ */
+export const LOG_OUTLIVES_SERVER: Readonly<Record<EngineName, boolean>> = {
+  postgres: true,
+  mariadb: true,
+  redis: false,
+  exec: false,
+};
+
 /** So much of log is caught up within a moment: bytes, transactions, or what a script counts. */
 export const NEAR: Readonly<Record<EngineName, bigint>> = {
   postgres: 16n * 1024n * 1024n,

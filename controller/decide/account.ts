@@ -14,7 +14,7 @@ export function settleAccount(cluster: ClusterState, plan: Plan, context: Contex
   if (entry?.epoch !== plan.epoch || entry.outcome !== 'proved' || !isProved(plan)) return cluster;
   const found = plan.members.flatMap(({ name }) => newSalvage(cluster, plan, entry, name));
   const salvaged = [...entry.salvaged, ...found];
-  const loss = settled(cluster, plan, { ...entry, salvaged });
+  const loss = settled(cluster, plan, { ...entry, salvaged }, context);
   if (found.length === 0 && loss === entry.loss) return cluster;
   const evidence = { epoch: Number(plan.epoch), loss: loss.kind };
   const counts = loss.kind === 'exactly' ? { transactions: loss.transactions, rows: loss.rows } : {};
@@ -45,8 +45,11 @@ function settled(
   cluster: ClusterState,
   plan: Plan,
   { loss, salvaged, previousLeader }: LedgerEntry,
+  { rules }: Context,
 ): LossAccount {
   const before = plan.openings.at(-2);
+  // What its log does not hold it may have lost with its server.
+  if (loss.kind === 'at-most' && !rules.S1_keeps(loss.after)) return loss;
   if (loss.kind !== 'at-most' || before === undefined || before.leader !== previousLeader) return loss;
   const own = salvaged.filter(({ member }) => member === before.leader).at(-1);
   if (own !== undefined) {

@@ -127,7 +127,8 @@ function lossOf(
       'the leader lost its memory, and nobody sealed it: its database may lack what it acknowledged';
     return { kind: 'unknown', text };
   }
-  if (member === old.leader || tail.kind === 'taken' || isComplete) return lossSince(before, position);
+  const isItself = member === old.leader && context.rules.S1_keeps(position);
+  if (isItself || tail.kind === 'taken' || isComplete) return lossSince(before, position);
   // An operator may name one that has left the line, and accept what that loses.
   if (!onTheLine(sealedNow, old, context).some((one) => one.member === member))
     return { kind: 'unknown', text: 'the new leader had left the line of history that the old one wrote' };

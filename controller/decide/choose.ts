@@ -104,7 +104,10 @@ export function choose(
     const found = { sealed: sealed.map((s) => s.member).join(' '), synchronous: synchronous.join(' ') };
     return { kind: 'stuck', reason: reason('MAY_LACK_CONFIRMED', { ...found, acknowledgements }) };
   }
-  const ahead = plan.eligible.find(
+  // A leader that came back with less than it had is not ahead of anybody for having led; paused, nobody is eligible.
+  const mayBeLess = candidate.isOldLeader && !context.rules.S1_keeps(candidate.position);
+  const others = mayBeLess ? plan.members.map(({ name }) => name) : plan.eligible;
+  const ahead = others.find(
     (name) => !answered(name) && !attempt.failed.includes(name) && lastKnownAhead(cluster, name, candidate),
   );
   if (ahead !== undefined && patience.forAhead) {

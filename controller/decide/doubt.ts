@@ -3,6 +3,7 @@
  * its leader lives on vouches. `restored.ts` is the way out.
  */
 import { isReleased } from '#core/plan.js';
+import { speaksFor } from '#controller/decide/data.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
 
 export function isInDoubt(cluster: ClusterState, context: Context): boolean {
@@ -19,10 +20,10 @@ function storeIsBehind({ members, stored }: ClusterState, { rules }: Context): b
   const plan = stored?.plan;
   if (plan === undefined) return false;
   return Object.values(members).some(
-    ({ report }) =>
-      // An agent beside other data says nothing of this cluster's plans.
-      report?.database.dataId === plan.dataId &&
-      rules.E6(plan, { epoch: report.planEpoch, version: report.planVersion }),
+    (picture) =>
+      picture.report !== undefined &&
+      speaksFor(plan, picture, { rules }) &&
+      rules.E6(plan, { epoch: picture.report.planEpoch, version: picture.report.planVersion }),
   );
 }
 

@@ -12,6 +12,7 @@ import { sealEpoch } from '#core/rules/sealing.js';
 import { timingsOf } from '#core/timings.js';
 import { appoint } from '#controller/decide/appoint.js';
 import { choose, hasTail } from '#controller/decide/choose.js';
+import { speaksFor } from '#controller/decide/data.js';
 import { keepsLeader, reopened } from '#controller/decide/damping.js';
 import { answers } from '#controller/decide/forecast.js';
 import { mayLackConfirmed } from '#controller/decide/lossless.js';
@@ -39,7 +40,7 @@ export function sealAll(
   const attempt: Attempt = {
     ...{ reason: why, suspectedAt, failed, wish, goBack },
     phases: withPhase({ suspectedAt, phases: [] }, 'suspected', context),
-    epoch: sealEpoch(plan.epoch, heardEpochs(cluster, plan)),
+    epoch: sealEpoch(plan.epoch, heardEpochs(cluster, plan, context)),
     stage: 'sealing',
     stageAt: context.now,
     choice: undefined,
@@ -48,10 +49,9 @@ export function sealAll(
   return { ...cluster, attempt };
 }
 
-/** An agent beside other data says nothing of this cluster's epochs. */
-const heardEpochs = ({ members }: ClusterState, plan: Plan): readonly Epoch[] =>
-  Object.values(members).flatMap(({ report }) =>
-    report?.database.dataId === plan.dataId ? report.highestEpoch : [],
+const heardEpochs = ({ members }: ClusterState, plan: Plan, context: Context): readonly Epoch[] =>
+  Object.values(members).flatMap((picture) =>
+    picture.report !== undefined && speaksFor(plan, picture, context) ? picture.report.highestEpoch : [],
   );
 
 /** A leader that closed for another one keeps its log to be read; sealed, it would start again (see the agent's `startStep`). */
@@ -92,7 +92,7 @@ export function continueAttempt(cluster: ClusterState, attempt: Attempt, context
 
 function sealing(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): ClusterState {
   // A member that durably knows a higher epoch can only refuse this one: an earlier controller got further than was known.
-  if (heardEpochs(cluster, plan).some((epoch) => epoch > attempt.epoch))
+  if (heardEpochs(cluster, plan, context).some((epoch) => epoch > attempt.epoch))
     return sealAll(cluster, attempt, context);
   const waited = since(attempt.stageAt, context.now);
   if (attempt.tailFailedAt !== undefined && waited > plan.policy.waitForAheadMs)

@@ -64,11 +64,12 @@ export function takeInReplaced(
   return submit({ ...cluster, joiningAcknowledgedAt: undefined }, next, context);
 }
 
-/** Those under another identity that are here, beside the cluster's data. */
+/** Those under another identity that are here, beside the cluster's data, or beside a server that has none and will be given a copy. */
 export function returned({ replaced }: ClusterState, plan: Plan): readonly PlanMember[] {
-  return Object.values(replaced).flatMap(({ connected, member, report }) =>
-    connected && report?.database.dataId === plan.dataId ? [member] : [],
-  );
+  return Object.values(replaced).flatMap(({ connected, member, report }) => {
+    const isEmpty = report?.database.position?.dataId === '';
+    return connected && (isEmpty || report?.database.dataId === plan.dataId) ? [member] : [];
+  });
 }
 
 export function withIdentities(plan: Plan, back: readonly PlanMember[]): Plan {

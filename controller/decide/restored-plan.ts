@@ -43,8 +43,10 @@ const unheard = (plan: Plan, told: readonly Told[], { rules }: Context): readonl
     .filter(
       (name) =>
         !told.some(
-          (one) =>
-            one.member.name === name && one.dataId === plan.dataId && rules.E5_member(plan, one.member),
+          ({ member, dataId }) =>
+            member.name === name &&
+            (dataId === plan.dataId || dataId === '') &&
+            rules.E5_member(plan, member),
         ),
     );
 

@@ -80,13 +80,14 @@ function listen(cluster: ClusterState, context: Context): Repair {
   return news.length === 0 ? repair : { ...repair, told: [...old, ...news] };
 }
 
-/** Everybody beside the cluster's data who has not answered yet; what was lost is asked again. */
+/** Everybody beside the cluster's data, or beside none, who has not answered yet; what was lost is asked again. */
 function ask(cluster: ClusterState, repair: Repair, context: Context): Repair {
   const { role } = context;
   if (role.kind !== 'active' || since(repair.askedAt, context.now) < ASK_AGAIN) return repair;
   for (const { connected, member, report } of Object.values(cluster.members)) {
-    const dataId = cluster.stored?.plan.dataId ?? report?.database.dataId;
-    if (!connected || report?.database.dataId !== dataId || isSaidBy(repair.told, member)) continue;
+    const found = report?.database.dataId;
+    const isOther = found !== '' && found !== (cluster.stored?.plan.dataId ?? found);
+    if (!connected || isOther || isSaidBy(repair.told, member)) continue;
     context.emit({
       kind: 'send',
       cluster: cluster.name,

@@ -30,6 +30,7 @@ export const rules = {
   A4: authority.A4_promiseFor,
   A4_lease: authority.A4_leaseFor,
   S1: sealing.S1_acceptsSeal,
+  S1_keeps: sealing.S1_keepsOwn,
   S1_position: sealing.S1_decidingPosition,
   S2: sealing.S2_ancestry,
   S2_timeline: sealing.S2_timelineFor,

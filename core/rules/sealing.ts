@@ -9,6 +9,7 @@ import {
   type Comparison,
   comparePositions,
   isOnSameLine,
+  LOG_OUTLIVES_SERVER,
   type Mark,
   marksAgree,
   type Position,
@@ -32,6 +33,14 @@ export function S1_decidingPosition(
   epoch: Epoch,
 ): Position | undefined {
   return report.sealed?.epoch === epoch ? report.sealed.position : undefined;
+}
+
+/**
+ * S1: whether a leader that was closed has in its log all that it ever acknowledged, so that nothing is lost when it is opened again, and nothing but
+ * what its log holds can have been lost when another one was. No log that ends with its server's process proves that.
+ */
+export function S1_keepsOwn({ engine }: Pick<Position, 'engine'>): boolean {
+  return LOG_OUTLIVES_SERVER[engine];
 }
 
 /**

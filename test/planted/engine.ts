@@ -12,6 +12,9 @@ export const ENGINE_MISTAKES = {
   'a-salvage-forgets-what-it-saved': { mistakes: { salvagesNothing: true } },
   'a-seal-throws-away-what-it-received': { of: 'mariadb', mistakes: { sealStopsTheApplier: true } },
   'a-replica-that-stands-is-said-to-follow': { of: 'mariadb', mistakes: { saysThatItFollows: true } },
+  'an-empty-server-is-opened': { of: 'redis', mistakes: { opensEmpty: true } },
+  'a-server-comes-up-as-a-leader': { of: 'redis', mistakes: { bootsOpen: true } },
+  'a-replica-is-pointed-at-whatever-leads': { of: 'redis', mistakes: { followsWhatever: true } },
   'what-the-disk-refused-is-answered-for': { mistakes: { forgetsWhatIsRefused: true } },
   'the-guard-trusts-the-agent': { among: 'lapses', mistakes: { guardTrustsAgent: true } },
 } as const satisfies Readonly<Record<string, Mistake>>;

@@ -5,6 +5,7 @@ import type { Mistake } from '#test/planted/mistake.js';
 
 export const SEALING_MISTAKES = {
   'S1-takes-up-a-lower-seal': { among: 'foul', rules: { S1: () => 'accept' } },
+  'S1-a-leader-holds-all-that-it-acknowledged': { of: 'redis', rules: { S1_keeps: () => true } },
   'chooses-by-heartbeat-positions': {
     rules: { S1_position: ({ database }) => database.position },
   },

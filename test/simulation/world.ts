@@ -266,12 +266,14 @@ export class World {
 
   #makeDatabase(name: string, index: number, host: Host, random: Random): Database {
     const log = this.kind.newLog(DATA_ID, index, Random.of(this.seed, 'log'));
-    return new Database(name, host, new Disk(this.timeline, random), this.kind, log, {
+    const db = new Database(name, host, new Disk(this.timeline, random), this.kind, log, {
       network: this.network,
       random,
       witness: this.truth,
       find: (other) => this.member(other).db,
     });
+    db.bootsOpen = this.#setting.mistakes.bootsOpen === true;
+    return db;
   }
 
   /** As `adopt` finds it: a leader that serves, replicas that stream from it. */

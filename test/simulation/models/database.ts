@@ -11,6 +11,7 @@ import type { EngineKind } from '#test/simulation/models/kinds/kind.js';
 import type { Entry, Log } from '#test/simulation/models/log.js';
 import { MariadbLog } from '#test/simulation/models/logs/mariadb.js';
 import { PostgresLog } from '#test/simulation/models/logs/postgres.js';
+import { RedisLog } from '#test/simulation/models/logs/redis.js';
 import { Stream } from '#test/simulation/models/stream.js';
 import { type Host, Process } from '#test/simulation/world/host.js';
 import type { Network } from '#test/simulation/world/network.js';
@@ -56,9 +57,13 @@ export class Database {
   readonly host: Host;
   readonly disk: Disk;
   readonly log: Log;
+  /** Noted beside the data: which it is, or was. */
+  readonly keptDataId: string;
   readonly around: Surroundings;
   /** The marker by which a server that starts by itself comes up closed (DESIGN 7.3). */
   bootClosed = true;
+  /** A mistake that is planted: its configuration does not keep it closed. */
+  bootsOpen = false;
   role: 'writable' | 'replica' = 'replica';
   server: Process | undefined;
   /** Recovery is over, and it can be asked. */
@@ -103,6 +108,7 @@ export class Database {
     this.host = host;
     this.disk = disk;
     this.log = log;
+    this.keptDataId = log.dataId;
     this.around = around;
   }
 
@@ -114,7 +120,8 @@ export class Database {
   /** When a commit could last have come through: true time, for the checks. */
   ableAt(): number {
     const { now } = this.host.timeline;
-    const isStuck = this.server?.isRunning !== true || this.disk.stalledUntil > now;
+    const isHeldUp = !this.kind.isVolatile && this.disk.stalledUntil > now;
+    const isStuck = this.server?.isRunning !== true || isHeldUp;
     if (!isStuck) this.#ableAt = now;
     return this.#ableAt;
   }
@@ -144,11 +151,15 @@ export class Database {
     const server = new Process(this.host, `database ${this.name}`);
     this.server = server;
     this.isServing = false;
-    this.role = this.bootClosed ? 'replica' : 'writable';
+    this.role = this.bootClosed && !this.bootsOpen ? 'replica' : 'writable';
     if (this.role === 'writable') this.around.witness.opened(this, undefined);
     server.onExit(() => this.#ended(server));
     this.#onChange();
     this.receives = this.kind.resumesByItself;
+    if (this.kind.isVolatile) {
+      this.upstream = undefined;
+      this.#saveNowAndThen(server);
+    }
     server.after(readyAfterMs, () => {
       this.isServing = true;
       if (this.kind.resumesByItself) {
@@ -158,6 +169,37 @@ export class Database {
       this.#onChange();
       isStarted();
     });
+  }
+
+  /** A file is written every now and then. */
+  #saveNowAndThen(server: Process): void {
+    const { log, around } = this;
+    if (!(log instanceof RedisLog) || log.kept === 'nothing') return;
+    const ms = log.kept === 'append' ? 1000 : around.random.between(500, 8000);
+    server.after(ms, () => {
+      if (!this.disk.isFull) log.save();
+      this.#saveNowAndThen(server);
+    });
+  }
+
+  /** Follows nobody and accepts nothing from now on, and goes on running. */
+  closeGently(): void {
+    const { server } = this;
+    if (server === undefined) return;
+    if (this.role === 'writable') this.around.witness.closed(this);
+    this.cutUpstream();
+    this.dropComing();
+    this.role = 'replica';
+    this.promotionAsked = false;
+    this.promotionAskedAt = undefined;
+    this.#breakPending(server);
+    for (const stream of this.followers) stream.end();
+    this.#onChange();
+  }
+
+  /** Until a write is as safe as it gets here. */
+  writeMs(): number {
+    return this.kind.isVolatile ? this.around.random.between(0.05, 0.3) : this.disk.fsyncMs();
   }
 
   /** As its administrator opens it who knows of no agent. */
@@ -206,7 +248,10 @@ export class Database {
         this.host.timeline.after(HANDS_OVER_MS, () => endOrWait(leftMs - HANDS_OVER_MS));
         return;
       }
-      if (this.server === server) this.kill(ending);
+      if (this.server === server) {
+        if (ending === 'stopped' && this.log instanceof RedisLog && !this.disk.isFull) this.log.save();
+        this.kill(ending);
+      }
       isDown();
     };
     this.host.timeline.after(takesMs, () => endOrWait(withinMs - takesMs));
@@ -309,13 +354,30 @@ export class Database {
     if (leader === undefined || !this.isServing || !server.isRunning || this.role !== 'replica') return false;
     if (!this.receives || leader.server?.isRunning !== true || !leader.isServing) return false;
     if (!this.around.network.isOpenBothWays(this.host, leader.host)) return false;
-    if (leader.log.dataId !== this.log.dataId || !leader.log.serves(this.log)) return false;
+    if (!this.#isServedBy(leader)) return false;
     this.around.witness.follows(this, leader);
+    this.#copyWhole(leader);
     this.stream = new Stream(leader, this);
     if (this.log instanceof PostgresLog) this.log.knowAll(leader.log);
     this.stream.pump();
     this.#onChange();
     return true;
+  }
+
+  #isServedBy(leader: Database): boolean {
+    if (!this.kind.isVolatile)
+      return leader.log.dataId === this.log.dataId && leader.log.serves(this.log);
+    // Whoever has no leader himself, nor is one, serves nobody; else everybody.
+    return leader.role === 'writable' || leader.stream !== undefined;
+  }
+
+  /** Where its log does not go on with theirs, all of it is replaced by theirs, whatever it holds. */
+  #copyWhole(leader: Database): void {
+    const { log } = this;
+    if (!(log instanceof RedisLog) || !(leader.log instanceof RedisLog) || leader.log.continues(log)) return;
+    log.copy(leader.log);
+    // Sent by way of a file, or not.
+    if (this.around.random.chance(0.5)) log.save();
   }
 
   /** Log that a receiver wrote; false when it does not continue this one. */
@@ -413,7 +475,7 @@ export class Database {
 
   /** The backend that fsyncs may be stopped meanwhile, or have outlived its server. */
   #afterFsync(server: Process, pending: Pending, done: () => void): void {
-    this.host.timeline.after(this.disk.fsyncMs(), () => {
+    this.host.timeline.after(this.writeMs(), () => {
       if (!this.#pending.has(pending)) return;
       this.#backendOf(server)?.receive(() => {
         if (this.#pending.has(pending)) done();
@@ -475,6 +537,7 @@ export class Database {
   /** What was not on disk: the kernel may have written it all the same, unless the machine went down. */
   #loseUnwritten(server: Process): void {
     this.#breakPending(server);
+    if (this.log instanceof RedisLog) return this.log.die();
     const { flushed, length } = this.log;
     const kept = this.host.isUp ? flushed + this.around.random.int(length - flushed + 1) : flushed;
     this.log.cut(kept);

@@ -14,6 +14,7 @@ import type { Database } from '#test/simulation/models/database.js';
 import type { Entry } from '#test/simulation/models/log.js';
 import { MariadbLog } from '#test/simulation/models/logs/mariadb.js';
 import { PostgresLog } from '#test/simulation/models/logs/postgres.js';
+import { RedisLog } from '#test/simulation/models/logs/redis.js';
 import type { Host, Process } from '#test/simulation/world/host.js';
 
 /** What a wrong engine does; the planted mistakes set one of these. */
@@ -27,6 +28,12 @@ export interface EngineMistakes {
   readonly opensTooLate?: boolean;
   readonly copiesWhileItReceives?: boolean;
   readonly salvagesNothing?: boolean;
+  /** Of Redis: opens a server that came up with nothing. */
+  readonly opensEmpty?: boolean;
+  /** Of Redis: its configuration lets it come up as a leader. */
+  readonly bootsOpen?: boolean;
+  /** Of Redis: points a server at its leader without asking whether its log may follow there. */
+  readonly followsWhatever?: boolean;
   /** Of MariaDB: ends both threads before what was received is applied. */
   readonly sealStopsTheApplier?: boolean;
   /** Of MariaDB: leaves a replica's threads standing after its server was started again, and says that it follows. */
@@ -81,6 +88,8 @@ export class Engine {
   #emit: (lookedAt: MonotonicMs, observation: Observation) => void = () => undefined;
   #timings: EngineTimings | undefined;
   #lookBegan: MonotonicMs | undefined;
+  #position: Position | undefined;
+  #dataId: string;
   #canaryAt: MonotonicMs | undefined;
   #askedAt: MonotonicMs;
   #under: { isOver: boolean; readonly done: Done } | undefined;
@@ -88,6 +97,7 @@ export class Engine {
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
+    this.#dataId = deps.db.keptDataId;
     this.#askedAt = deps.agent.host.now();
   }
 
@@ -127,7 +137,7 @@ export class Engine {
   readTail(from: Position): readonly Entry[] | undefined {
     const { db } = this.#deps;
     const isReadable =
-      db.isGone ||
+      (db.isGone && !db.kind.isVolatile) ||
       (this.#isAskable() && db.role === 'replica' && db.stream === undefined && !db.promotionAsked);
     return isReadable ? db.log.after(from) : undefined;
   }
@@ -155,7 +165,7 @@ export class Engine {
     const began = agent.host.now();
     if (server === undefined || !db.isServing) return this.#tell(began);
     this.#lookBegan = began;
-    const canaryMs = db.role === 'writable' ? db.disk.fsyncMs() : db.around.random.between(0.2, 1);
+    const canaryMs = db.role === 'writable' ? db.writeMs() : db.around.random.between(0.2, 1);
     server.receive(() => {
       agent.host.timeline.after(canaryMs, () => {
         server.receive(() => agent.receive(() => this.#looked(began)));
@@ -167,7 +177,8 @@ export class Engine {
     if (this.#lookBegan !== began) return;
     this.#lookBegan = undefined;
     this.#askedAt = this.#deps.agent.host.now();
-    if (!this.#deps.db.disk.isFull) this.#canaryAt = began;
+    const { db } = this.#deps;
+    if (!db.disk.isFull || db.kind.isVolatile) this.#canaryAt = began;
     this.#tell(began);
   }
 
@@ -185,6 +196,7 @@ export class Engine {
 
   observation(): Observation {
     const { db, agent } = this.#deps;
+    this.#see();
     const isUp = db.server !== undefined && db.isServing;
     const isClosed = isUp && db.role === 'replica';
     const isTrying = (db.receives && !db.isBlocked) || this.#deps.mistakes.saysThatItFollows === true;
@@ -193,8 +205,8 @@ export class Engine {
     return {
       state: this.#state(),
       role: isUp ? db.role : 'unknown',
-      dataId: db.log.dataId,
-      position: db.log.position(),
+      dataId: this.#dataId,
+      position: this.#position,
       backlogBytes: db.log.flushed - db.log.applied,
       canaryAt: this.#canaryAt,
       canaryAgeMs: this.#canaryAt === undefined ? undefined : agent.host.now() - this.#canaryAt,
@@ -209,8 +221,16 @@ export class Engine {
       salvaged: db.salvaged,
       processesGone: db.isGone,
       bootClosed: db.bootClosed,
-      tailReadable: db.isGone || (isClosed && db.bootClosed && !db.promotionAsked),
+      tailReadable: (db.isGone && !db.kind.isVolatile) || (isClosed && db.bootClosed && !db.promotionAsked),
     };
+  }
+
+  /** A server that is down is told of as it was seen last; of data in memory nothing else is left. */
+  #see(): void {
+    const { db } = this.#deps;
+    if (db.kind.isVolatile && (db.server === undefined || !db.isServing)) return;
+    this.#position = db.log.position();
+    this.#dataId = db.log.dataId;
   }
 
   // Steps.
@@ -261,7 +281,7 @@ export class Engine {
       case 'setDurability':
         return this.#setDurability(action, step);
       case 'follow':
-        return this.#follow(action.leader, step);
+        return this.#follow(action, step);
       case 'reclone':
         return this.#reclone(action, step);
       case 'rewind':
@@ -291,7 +311,7 @@ export class Engine {
       const leaves = mistakes.fenceLeavesOrphans === true;
       const orphans = !leaves && isStubborn && db.orphans !== undefined ? 1 : 0;
       if (!leaves && orphans === 0) db.endOrphans();
-      const isLeft = server !== undefined && db.server === server && !isClosed;
+      const isLeft = server !== undefined && db.server === server && !isClosed && db.canCommit;
       const clientSessions = isLeft && mistakes.fenceLeavesSessions !== true ? 2 : 0;
       agent.after(0.5, () => done({ kind: 'fenced', clientSessions, orphans }));
     };
@@ -299,6 +319,12 @@ export class Engine {
       agent.after(random.between(0.5, 3), finish);
       return;
     }
+    if (!db.kind.fenceStops && server?.isRunning === true && db.isServing)
+      return void agent.after(random.between(0.5, 5), () => {
+        if (db.server !== server || server.isStopped) return this.#fence(withinMs, done);
+        db.closeGently();
+        finish();
+      });
     if (!db.kind.handsOver) {
       return void agent.after(random.between(0.5, 5), () => {
         if (db.server === server) db.kill('fenced');
@@ -425,6 +451,8 @@ export class Engine {
     step.within(action.timeoutMs, 'not in time');
     if (!this.#isAskable()) return step.after(1, () => step.fail('no session'));
     const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
+    if (db.log.dataId === '' && mistakes.opensEmpty !== true)
+      return step.after(1, () => step.fail('it has no data'));
     if (db.role === 'writable') {
       if (!reaches(db.log.position(), atLeast)) return step.after(1, () => step.fail('behind'));
       db.setSynchronous(asSynchronous(action.durability));
@@ -518,8 +546,11 @@ export class Engine {
     // In force before the first client gets in.
     db.setSynchronous(asSynchronous(action.durability));
     server.after(promoteMs, () => {
-      if (db.server !== server || db.role === 'writable') return;
+      if (db.server !== server || db.role === 'writable' || !db.promotionAsked) return;
       db.promote(action.timeline ?? 0);
+      // The mark comes with the promotion, in one.
+      if (db.kind.isVolatile && mistakes.provesBeforeTheWrite !== true)
+        db.log.append(db.log.next({ kind: 'mark', epoch: action.epoch, mark: action.mark }));
       db.promotionAsked = false;
       db.around.witness.opened(db, action.epoch);
       db.promotionAskedAt = undefined;
@@ -586,11 +617,17 @@ export class Engine {
     });
   }
 
-  #follow(leader: PlanMember, step: Step): void {
-    const { db } = this.#deps;
+  #follow({ leader, openings }: EngineAction & { kind: 'follow' }, step: Step): void {
+    const { db, mistakes } = this.#deps;
     if (!this.#isAskable() || db.role === 'writable') return step.after(1, () => step.fail('no session'));
     const point = (): void => {
       if (db.log instanceof MariadbLog && db.log.hasErrant) return step.finish(WROTE_BY_ITSELF);
+      if (db.log instanceof RedisLog && mistakes.followsWhatever !== true) {
+        const stands = S2_ancestry(db.log.position(), openings);
+        if (stands !== 'behind' && stands !== 'equal')
+          return step.finish({ kind: 'failed', code: 'DIVERGED', text: `its log is ${stands}` });
+        this.#saveFromTheUnknown(leader, openings);
+      }
       db.follow(leader);
       step.until(
         FOLLOWS_WITHIN_MS,
@@ -617,13 +654,13 @@ export class Engine {
     const leader = db.around.find(action.leader.name);
     if (leader?.server?.isRunning !== true || !network.isOpenBothWays(agent.host, leader.host))
       return step.after(20, () => step.fail('the leader does not answer'));
-    if (db.server !== undefined) db.shutDown('fenced', 5, 5, () => undefined);
+    if (db.server !== undefined && db.kind.fenceStops) db.shutDown('fenced', 5, 5, () => undefined);
     step.after(random.between(50, 800), () => {
       if (leader.server?.isRunning !== true || !network.isOpenBothWays(agent.host, leader.host))
         return step.fail('the leader does not answer');
       const stands = S2_ancestry(db.log.position(), action.openings);
       if (stands !== 'behind' && stands !== 'equal') {
-        if (random.chance(troubles.tornRewind)) {
+        if (db.kind.fenceStops && random.chance(troubles.tornRewind)) {
           this.#salvage(db.log.sharedBy(leader.log), action.openings);
           db.isTorn = true;
           return this.#start(step, { kind: 'rewound' });
@@ -642,7 +679,9 @@ export class Engine {
           });
         this.#salvage(shared, action.openings);
         db.around.witness.rewound(db, shared);
-        db.log.cut(shared);
+        // What is in memory is replaced as a whole.
+        if (db.kind.isVolatile) db.log.copy(leader.log);
+        else db.log.cut(shared);
       }
       this.#start(step, { kind: 'rewound' });
     });
@@ -676,6 +715,7 @@ export class Engine {
             if (!salvageWaived && !db.isTorn) this.#salvage(had, openings);
             db.around.witness.recloned(db, copy);
             db.log.copy(copy);
+            if (db.log instanceof RedisLog) db.log.keepCopy();
             db.isTorn = false;
             db.bootClosed = true;
             db.ending = 'fenced';
@@ -684,6 +724,17 @@ export class Engine {
         },
       );
     });
+  }
+
+  /** A file that does not tell how far it goes may hold what nobody else has, and a copy is about to take its place. */
+  #saveFromTheUnknown({ name }: PlanMember, openings: readonly ProvedOpening[]): void {
+    const { db } = this.#deps;
+    const leader = db.around.find(name);
+    if (!(db.log instanceof RedisLog) || db.log.isPlaceKnown || leader === undefined) return;
+    const shared = db.log.sharedBy(leader.log);
+    this.#salvage(shared, openings);
+    db.around.witness.rewound(db, shared);
+    db.log.keepOnly(shared);
   }
 
   /** What only this log has, before it goes. */

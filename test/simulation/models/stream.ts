@@ -1,5 +1,4 @@
 /** One receiver's connection to its upstream: batches in order, each acknowledged once it is on the receiver's disk. */
-import type { Disk } from '#test/simulation/models/disk.js';
 import type { Entry, Log } from '#test/simulation/models/log.js';
 import type { Host, Process } from '#test/simulation/world/host.js';
 import type { Network } from '#test/simulation/world/network.js';
@@ -8,11 +7,12 @@ import type { Network } from '#test/simulation/world/network.js';
 export interface Streaming {
   readonly name: string;
   readonly host: Host;
-  readonly disk: Disk;
   readonly log: Log;
   readonly server: Process | undefined;
   readonly followers: Set<Stream>;
   readonly around: { readonly network: Network };
+  /** Until what was received is as safe as it gets. */
+  writeMs(): number;
   receive(base: number, entries: readonly Entry[]): boolean;
   flushReceived(count: number): void;
   streamEnded(stream: Stream): void;
@@ -86,7 +86,7 @@ export class Stream {
       if (!this.isAlive) return;
       if (!to.receive(base, batch)) return this.end();
       this.#sent = base + batch.length;
-      to.host.timeline.after(to.disk.fsyncMs(), () => this.#onDisk(base + batch.length));
+      to.host.timeline.after(to.writeMs(), () => this.#onDisk(base + batch.length));
     });
   }
 

@@ -251,9 +251,11 @@ export class AgentNode implements RunningAgent {
         trace.log(member.name, () => `does ${action.kind}`);
         const { plan } = this.#state.durable;
         if (action.kind === 'follow' && plan !== undefined) this.#deps.truth.pointed(member.name, plan);
+        const { server } = member.db;
         const had = member.db.log.entries[member.db.log.flushed - 1];
         const done = (result: ActionResult): void => {
-          if (result.kind === 'sealed') this.#deps.truth.keepsReceived(member.db, had);
+          if (result.kind === 'sealed' && member.db.server === server)
+            this.#deps.truth.keepsReceived(member.db, had);
           trace.log(
             member.name,
             () => `${action.kind}: ${result.kind}${result.kind === 'failed' ? ` ${result.text}` : ''}`,

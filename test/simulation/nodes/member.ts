@@ -85,7 +85,7 @@ export class Member {
 
   #beginning(cluster: string): DurableState {
     const place = { cluster, member: this.name, hostId: this.host.name };
-    return beginning(place, { dataId: this.db.log.dataId, copyId: undefined }, this.#random.word());
+    return beginning(place, { dataId: this.db.keptDataId, copyId: undefined }, this.#random.word());
   }
 
   /**

@@ -19,12 +19,14 @@ export interface EngineKind {
   readonly marksWhileClosed: boolean;
   /** A stop, and a fence with time to spare, hands the log over to whoever receives. */
   readonly handsOver: boolean;
+  /** A fence ends the server; else it closes it, and leaves it running for its log's sake. */
+  readonly fenceStops: boolean;
+  /** Data and log are in memory: what a server that ended is started with is older, or nothing. */
+  readonly isVolatile: boolean;
   /** A leader tells which of those that are connected confirm nothing any more. */
   readonly seesSilence: boolean;
   /** A log that has diverged can be taken back. */
   readonly rewinds: boolean;
-  /** Replicas write transactions of their own. */
-  readonly writesByItself: boolean;
   /** Of one server: `index` is its place among the cluster's. */
   newLog(dataId: string, index: number, cluster: Random): Log;
 }

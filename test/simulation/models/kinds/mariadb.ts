@@ -11,8 +11,9 @@ export const MARIADB: EngineKind = {
   sealsUnapplied: false,
   marksWhileClosed: true,
   handsOver: false,
+  fenceStops: true,
+  isVolatile: false,
   seesSilence: false,
   rewinds: false,
-  writesByItself: true,
   newLog: (dataId, index, cluster) => new MariadbLog(dataId, index + 1, cluster.pick([1, 1, 2])),
 };

@@ -11,8 +11,9 @@ export const POSTGRES: EngineKind = {
   sealsUnapplied: true,
   marksWhileClosed: false,
   handsOver: true,
+  fenceStops: true,
+  isVolatile: false,
   seesSilence: true,
   rewinds: true,
-  writesByItself: false,
   newLog: (dataId) => new PostgresLog(dataId),
 };

@@ -1,0 +1,20 @@
+/** Redis, see `agent/engines/redis/`. */
+import type { EngineKind } from '#test/simulation/models/kinds/kind.js';
+import { RedisLog } from '#test/simulation/models/logs/redis.js';
+
+export const REDIS: EngineKind = {
+  name: 'redis',
+  hasOrphans: false,
+  confirms: false,
+  bootsByMarker: false,
+  resumesByItself: false,
+  sealsUnapplied: true,
+  marksWhileClosed: false,
+  handsOver: true,
+  fenceStops: false,
+  isVolatile: true,
+  seesSilence: false,
+  rewinds: true,
+  newLog: (dataId, _, cluster) =>
+    new RedisLog(dataId, cluster.pick(['nothing', 'dump', 'dump', 'append']), cluster),
+};
