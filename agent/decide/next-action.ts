@@ -172,9 +172,13 @@ function startStep(state: AgentState, plan: Plan, database: Observed, context: C
   return { kind: 'start' };
 }
 
-/** An heir may be about to read it: after a crash, and after a step-down unless this member is wanted back itself (sealed). */
+/**
+ * An heir may be about to read it: after a crash, and after a step-down unless this member is wanted back itself (sealed). Not one that ended with its
+ * server.
+ */
 function logIsWanted(state: AgentState, plan: Plan, database: Observed): boolean {
   if (plan.leader !== state.member || state.durable.fencedEpoch < plan.epoch) return false;
+  if (!database.tailReadable) return false;
   if (state.stepDownEpoch === plan.epoch) return state.durable.sealedEpoch <= plan.epoch;
   return database.state === 'crashed' && plan.policy.onCrash === 'failover';
 }
