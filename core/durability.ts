@@ -41,6 +41,8 @@ export interface Enforceable {
 export const ENFORCES: Readonly<Record<EngineName, Enforceable>> = {
   postgres: { mostAcknowledgements: Number.POSITIVE_INFINITY, replicasAreTold: false },
   mariadb: { mostAcknowledgements: 1, replicasAreTold: true },
+  redis: { mostAcknowledgements: 0, replicasAreTold: false },
+  exec: { mostAcknowledgements: 0, replicasAreTold: false },
 };
 
 export const isEnforceable = (

@@ -5,6 +5,7 @@
 import { after, asDuration, type DurationMs, type Epoch, highest, NO_EPOCH, since } from '#core/brand.js';
 import { sameDurability } from '#core/durability.js';
 import { isReleased, type Plan } from '#core/plan.js';
+import { LOG_OUTLIVES_SERVER } from '#core/position.js';
 import { followStep, recloneStep } from '#agent/decide/follow.js';
 import { isGuarded } from '#agent/decide/guard.js';
 import { isDown, stopsItself } from '#agent/decide/observe.js';
@@ -178,7 +179,7 @@ function startStep(state: AgentState, plan: Plan, database: Observed, context: C
  */
 function logIsWanted(state: AgentState, plan: Plan, database: Observed): boolean {
   if (plan.leader !== state.member || state.durable.fencedEpoch < plan.epoch) return false;
-  if (!database.tailReadable) return false;
+  if (!LOG_OUTLIVES_SERVER[plan.engine]) return false;
   if (state.stepDownEpoch === plan.epoch) return state.durable.sealedEpoch <= plan.epoch;
   return database.state === 'crashed' && plan.policy.onCrash === 'failover';
 }

@@ -51,6 +51,8 @@ function settled(
   // What its log does not hold it may have lost with its server.
   if (loss.kind === 'at-most' && !rules.S1_keeps(loss.after)) return loss;
   if (loss.kind !== 'at-most' || before === undefined || before.leader !== previousLeader) return loss;
+  // Whoever had an epoch in between may have opened it, and is no ancestor: the same leader, or one whose opening the heir lacks.
+  if (before.epoch + 1n !== plan.epoch) return loss;
   const own = salvaged.filter(({ member }) => member === before.leader).at(-1);
   if (own !== undefined) {
     const { transactions, rows, bytes } = own;

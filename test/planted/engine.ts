@@ -12,6 +12,13 @@ export const ENGINE_MISTAKES = {
   'a-salvage-forgets-what-it-saved': { mistakes: { salvagesNothing: true } },
   'a-seal-throws-away-what-it-received': { of: 'mariadb', mistakes: { sealStopsTheApplier: true } },
   'a-replica-that-stands-is-said-to-follow': { of: 'mariadb', mistakes: { saysThatItFollows: true } },
+  'a-removed-member-still-confirms': { of: 'mariadb', among: 'confirmed', mistakes: { removesNobody: true } },
+  'writes-wait-once-clients-are-there': { of: 'mariadb', mistakes: { letsClientsInFirst: true } },
+  'a-replica-confirms-what-is-not-on-its-disk': {
+    of: 'mariadb',
+    among: 'confirmed',
+    mistakes: { confirmsUnwritten: true },
+  },
   'an-empty-server-is-opened': { of: 'redis', mistakes: { opensEmpty: true } },
   'a-server-comes-up-as-a-leader': { of: 'redis', mistakes: { bootsOpen: true } },
   'a-replica-is-pointed-at-whatever-leads': { of: 'redis', mistakes: { followsWhatever: true } },

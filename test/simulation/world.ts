@@ -1,5 +1,6 @@
 /** One cluster with all that it runs on, built from a seed. */
 import { asDuration, type DurationMs } from '#core/brand.js';
+import { isEnforceable } from '#core/durability.js';
 import type { Rules } from '#core/rules/index.js';
 import type { ProfileName } from '#core/timings.js';
 import type { PlanMember } from '#core/plan.js';
@@ -98,10 +99,13 @@ export class World {
     const count = shape.pick([2, 3, 3, 3, 4]);
     // INV-9 is about leaders that wait for nobody: a write that waits for replicas may take longer for their sake.
     const durability = Random.of(seed, 'durability');
+    const { name } = this.kind;
+    const others = DURABILITIES.filter(
+      (one) => (one !== ASYNC || setting.waits === 'any') && isEnforceable(name, one),
+    );
     const isAsync =
-      !this.kind.confirms ||
+      others.every(({ mode }) => mode === 'async') ||
       setting.waits === 'async' || (setting.waits === 'any' && durability.chance(0.3));
-    const others = DURABILITIES.filter((one) => one !== ASYNC || setting.waits === 'any');
     this.durability = isAsync ? ASYNC : durability.pick(others);
     // Mostly none: one failover after the other is what is tested.
     this.failoverWindowMs = asDuration(Random.of(seed, 'damping').pick([0, 0, 0, 0, 0, 1500, 6000]));
@@ -272,6 +276,7 @@ export class World {
       witness: this.truth,
       find: (other) => this.member(other).db,
     });
+    db.confirmsUnwritten = this.#setting.mistakes.confirmsUnwritten === true;
     db.bootsOpen = this.#setting.mistakes.bootsOpen === true;
     return db;
   }

@@ -4,6 +4,7 @@
  * and the real ones to the same words.
  */
 import type { Epoch } from '#core/brand.js';
+import { ENFORCES } from '#core/durability.js';
 import type { PlanMember } from '#core/plan.js';
 import type { DatabaseState, Salvaged } from '#core/report.js';
 import type { Disk } from '#test/simulation/models/disk.js';
@@ -74,6 +75,11 @@ export class Database {
   upstream: string | undefined;
   /** It was told to receive since its start, or does so by itself. */
   receives = true;
+  /** A replica's own setting: it confirms writes from its next connection on. */
+  confirms = false;
+  confirmsUnwritten = false;
+  /** Whom this leader lets in as one who confirms; on its disk. */
+  readonly admitted = new Set<string>();
   stream: Stream | undefined;
   readonly followers = new Set<Stream>();
   isReplayPaused = false;
@@ -156,6 +162,10 @@ export class Database {
     server.onExit(() => this.#ended(server));
     this.#onChange();
     this.receives = this.kind.resumesByItself;
+    if (this.areTold) {
+      this.confirms = false;
+      this.synchronous = { members: [], acknowledgements: 0 };
+    }
     if (this.kind.isVolatile) {
       this.upstream = undefined;
       this.#saveNowAndThen(server);
@@ -200,6 +210,18 @@ export class Database {
   /** Until a write is as safe as it gets here. */
   writeMs(): number {
     return this.kind.isVolatile ? this.around.random.between(0.05, 0.3) : this.disk.fsyncMs();
+  }
+
+  /** Replicas say that they confirm, and a leader counts whoever does. */
+  get areTold(): boolean {
+    return ENFORCES[this.kind.name].replicasAreTold;
+  }
+
+  /** Whoever is not admitted any more is locked out, and with the session ends what it has confirmed and nobody has read. */
+  admitOnly(members: readonly string[]): void {
+    for (const name of this.admitted) if (!members.includes(name)) this.admitted.delete(name);
+    for (const stream of this.followers)
+      if (stream.confirms && !this.admitted.has(stream.to.name)) stream.end();
   }
 
   /** As its administrator opens it who knows of no agent. */
@@ -322,7 +344,7 @@ export class Database {
   }
 
   /** The server takes up what is set in its own time. */
-  follow(leader: PlanMember): void {
+  follow(leader: PlanMember, confirms = false): void {
     const { server, around } = this;
     const coming = { leader };
     this.#coming = coming;
@@ -332,6 +354,7 @@ export class Database {
       if (this.upstream !== leader.name) this.stream?.end();
       this.upstream = leader.name;
       this.receives = true;
+      this.confirms = confirms;
       this.connectSoon(1);
     });
   }
@@ -354,7 +377,7 @@ export class Database {
     if (leader === undefined || !this.isServing || !server.isRunning || this.role !== 'replica') return false;
     if (!this.receives || leader.server?.isRunning !== true || !leader.isServing) return false;
     if (!this.around.network.isOpenBothWays(this.host, leader.host)) return false;
-    if (!this.#isServedBy(leader)) return false;
+    if (!this.#isServedBy(leader) || (this.confirms && !leader.admitted.has(this.name))) return false;
     this.around.witness.follows(this, leader);
     this.#copyWhole(leader);
     this.stream = new Stream(leader, this);
@@ -486,7 +509,7 @@ export class Database {
   #settle(): void {
     const { members, acknowledgements } = this.synchronous;
     const flushed = [...this.followers]
-      .filter((stream) => members.includes(stream.to.name))
+      .filter((stream) => (this.areTold ? stream.confirms : members.includes(stream.to.name)))
       .map((stream) => stream.acknowledged)
       .sort((a, b) => b - a);
     const upTo = acknowledgements === 0 ? Number.POSITIVE_INFINITY : (flushed[acknowledgements - 1] ?? 0);

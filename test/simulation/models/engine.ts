@@ -28,6 +28,12 @@ export interface EngineMistakes {
   readonly opensTooLate?: boolean;
   readonly copiesWhileItReceives?: boolean;
   readonly salvagesNothing?: boolean;
+  /** Of MariaDB: whoever was counted on once may go on confirming. */
+  readonly removesNobody?: boolean;
+  /** Of MariaDB: commits are made to wait once clients are there. */
+  readonly letsClientsInFirst?: boolean;
+  /** Of MariaDB: a replica confirms what it has received, and not written. */
+  readonly confirmsUnwritten?: boolean;
   /** Of Redis: opens a server that came up with nothing. */
   readonly opensEmpty?: boolean;
   /** Of Redis: its configuration lets it come up as a leader. */
@@ -455,6 +461,7 @@ export class Engine {
       return step.after(1, () => step.fail('it has no data'));
     if (db.role === 'writable') {
       if (!reaches(db.log.position(), atLeast)) return step.after(1, () => step.fail('behind'));
+      if (db.areTold) return this.#putInForce(action.durability, step, () => this.#mark(action, step));
       db.setSynchronous(asSynchronous(action.durability));
       return this.#mark(action, step);
     }
@@ -496,18 +503,51 @@ export class Engine {
       step.after(opensMs, () => {
         if (!this.#isAskable() || db.server !== server) return step.fail('no session');
         if (!mayOpen()) return step.fail('its right has run out meanwhile');
-        db.promotionAskedAt = db.host.timeline.now;
-        db.setSynchronous(asSynchronous(action.durability));
-        db.promote(action.timeline ?? 0);
-        db.promotionAsked = false;
-        db.around.witness.opened(db, action.epoch);
-        db.promotionAskedAt = undefined;
-        this.#report(action, step, provedAt);
+        const letIn = (): void => {
+          db.promotionAskedAt = db.host.timeline.now;
+          db.promote(action.timeline ?? 0);
+          db.promotionAsked = false;
+          db.around.witness.opened(db, action.epoch);
+          db.promotionAskedAt = undefined;
+        };
+        if (mistakes.letsClientsInFirst === true) {
+          letIn();
+          return step.after(50, () =>
+            this.#putInForce(action.durability, step, () => this.#report(action, step, provedAt)),
+          );
+        }
+        this.#putInForce(action.durability, step, () => {
+          if (!mayOpen()) return step.fail('its right has run out meanwhile');
+          letIn();
+          this.#report(action, step, provedAt);
+        });
       });
     if (mistakes.provesBeforeTheWrite === true || db.log.lastMark()?.epoch === action.epoch) return open();
     db.writeMark(action.epoch, action.mark, (committed) => {
       if (committed === 'ok') open();
       else step.fail('the mark was not written');
+    });
+  }
+
+  /** Statement by statement, on a server whose replicas say that they confirm: who may, and then that commits wait. */
+  #putInForce({ synchronous, acknowledgements }: Durability, step: Step, then: () => void): void {
+    const { db, mistakes } = this.#deps;
+    const { random } = db.around;
+    const { server } = db;
+    const next = (happen: () => void): void =>
+      step.after(random.between(0.5, 4), () => {
+        if (!this.#isAskable() || db.server !== server) step.fail('no session');
+        else happen();
+      });
+    next(() => {
+      if (mistakes.removesNobody !== true) db.admitOnly(synchronous);
+      next(() => {
+        for (const name of synchronous) db.admitted.add(name);
+        next(() => {
+          db.setSynchronous({ members: synchronous, acknowledgements });
+          then();
+        });
+      });
     });
   }
 
@@ -606,6 +646,10 @@ export class Engine {
     const { db } = this.#deps;
     step.within(timeoutMs, 'not in time');
     if (!this.#isAskable()) return step.after(1, () => step.fail('no session'));
+    if (db.areTold)
+      return this.#putInForce(durability, step, () =>
+        step.after(1, () => step.finish({ kind: 'durabilitySet', holds: db.log.position() })),
+      );
     const { server } = db;
     step.after(db.around.random.between(1, 10), () => {
       if (!this.#isAskable() || db.server !== server) return step.fail('no session');
@@ -617,7 +661,7 @@ export class Engine {
     });
   }
 
-  #follow({ leader, openings }: EngineAction & { kind: 'follow' }, step: Step): void {
+  #follow({ leader, openings, confirms }: EngineAction & { kind: 'follow' }, step: Step): void {
     const { db, mistakes } = this.#deps;
     if (!this.#isAskable() || db.role === 'writable') return step.after(1, () => step.fail('no session'));
     const point = (): void => {
@@ -628,7 +672,7 @@ export class Engine {
           return step.finish({ kind: 'failed', code: 'DIVERGED', text: `its log is ${stands}` });
         this.#saveFromTheUnknown(leader, openings);
       }
-      db.follow(leader);
+      db.follow(leader, confirms);
       step.until(
         FOLLOWS_WITHIN_MS,
         LOOK_EVERY_MS,
@@ -639,7 +683,8 @@ export class Engine {
         },
       );
     };
-    const isSet = db.upstream === leader.name && db.receives && !db.isBlocked;
+    const isSame = db.upstream === leader.name && db.confirms === confirms;
+    const isSet = isSame && db.receives && !db.isBlocked;
     if (db.kind.sealsUnapplied || isSet) return point();
     this.#applyAndStop(step, point);
   }

@@ -10,6 +10,10 @@ export interface Streaming {
   readonly log: Log;
   readonly server: Process | undefined;
   readonly followers: Set<Stream>;
+  /** It says that it confirms, where the leader cannot name those who do. */
+  readonly confirms: boolean;
+  /** A mistake that is planted. */
+  readonly confirmsUnwritten: boolean;
   readonly around: { readonly network: Network };
   /** Until what was received is as safe as it gets. */
   writeMs(): number;
@@ -28,6 +32,8 @@ export class Stream {
   readonly to: Streaming;
   acknowledged: number;
   isAlive = true;
+  /** As its receiver said when it connected. */
+  readonly confirms: boolean;
   /** Since when the receiver owes a confirmation, and has given none since; undefined: it owes nothing. */
   #owesSince: number | undefined;
   #sent: number;
@@ -37,6 +43,7 @@ export class Stream {
   constructor(from: Streaming, to: Streaming) {
     this.from = from;
     this.to = to;
+    this.confirms = to.confirms;
     this.#sent = to.log.length;
     this.acknowledged = to.log.flushed;
     from.followers.add(this);
@@ -86,23 +93,29 @@ export class Stream {
       if (!this.isAlive) return;
       if (!to.receive(base, batch)) return this.end();
       this.#sent = base + batch.length;
+      if (to.confirmsUnwritten) this.#confirm(base + batch.length);
       to.host.timeline.after(to.writeMs(), () => this.#onDisk(base + batch.length));
     });
   }
 
   /** The receiver writes what it has received, also when its connection has ended meanwhile. */
   #onDisk(count: number): void {
-    const { from, to } = this;
+    const { to } = this;
     if (to.server === undefined || to.log.length < count) return;
     to.flushReceived(count);
     if (!this.isAlive) return;
     this.#isBusy = false;
+    this.#confirm(count);
+    this.pump();
+  }
+
+  #confirm(count: number): void {
+    const { from, to } = this;
     from.host.timeline.after(from.around.network.delay(to.host, from.host), () => {
       if (!this.isAlive || !from.around.network.isOpen(to.host, from.host)) return;
       this.acknowledged = Math.max(this.acknowledged, count);
       this.#owesSince = this.acknowledged < from.log.served ? from.host.timeline.now : undefined;
       from.acknowledged();
     });
-    this.pump();
   }
 }

@@ -7,8 +7,6 @@ export interface EngineKind {
   readonly name: EngineName;
   /** Backends can outlive a killed server, and commit. */
   readonly hasOrphans: boolean;
-  /** Commits can be made to wait for replicas. */
-  readonly confirms: boolean;
   /** A marker in the data makes it come up closed; else its configuration does, always. */
   readonly bootsByMarker: boolean;
   /** A start applies what was received, and a replica goes on receiving by itself. */

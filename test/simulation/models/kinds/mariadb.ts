@@ -5,7 +5,6 @@ import { MariadbLog } from '#test/simulation/models/logs/mariadb.js';
 export const MARIADB: EngineKind = {
   name: 'mariadb',
   hasOrphans: false,
-  confirms: false,
   bootsByMarker: false,
   resumesByItself: false,
   sealsUnapplied: false,

@@ -5,7 +5,6 @@ import { PostgresLog } from '#test/simulation/models/logs/postgres.js';
 export const POSTGRES: EngineKind = {
   name: 'postgres',
   hasOrphans: true,
-  confirms: true,
   bootsByMarker: true,
   resumesByItself: true,
   sealsUnapplied: true,

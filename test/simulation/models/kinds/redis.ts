@@ -5,7 +5,6 @@ import { RedisLog } from '#test/simulation/models/logs/redis.js';
 export const REDIS: EngineKind = {
   name: 'redis',
   hasOrphans: false,
-  confirms: false,
   bootsByMarker: false,
   resumesByItself: false,
   sealsUnapplied: true,
