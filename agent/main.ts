@@ -9,12 +9,13 @@ import { timingsOf } from '#core/timings.js';
 import { createClock, waitClock, wallNow } from '#agent/adapters/clock.js';
 import { createControllers } from '#agent/adapters/grpc/controllers.js';
 import { createSalvages } from '#agent/adapters/salvages.js';
-import { createPeerServer, createTailSource } from '#agent/adapters/grpc/peers.js';
+import { createCopySource, createPeerServer, createTailSource } from '#agent/adapters/grpc/peers.js';
 import { createVouches } from '#agent/adapters/grpc/vouches.js';
 import { createGuard } from '#agent/adapters/guard/guard.js';
 import { probeAgent } from '#agent/adapters/probe-agent.js';
 import { type OpenStateFile, openStateFile } from '#agent/adapters/state-file/state-file.js';
 import type { AgentConfig } from '#agent/config.js';
+import { answerCopy } from '#agent/copy.js';
 import { createEngine } from '#agent/engines/create.js';
 import { WRITE_AGAIN_MS } from '#agent/decide/refused.js';
 import { type AgentLoop, createAgentLoop } from '#agent/loop.js';
@@ -41,10 +42,16 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       member: config.member,
       epoch: () => loop?.durable().sealedEpoch ?? NO_EPOCH,
     });
+    const copySource = createCopySource({
+      cluster: config.cluster,
+      member: config.member,
+      epoch: () => loop?.durable().plan?.epoch ?? NO_EPOCH,
+    });
     const engine = createEngine(config.engine, {
       member: config.member,
       stateDir: config.stateDir,
       tailSource,
+      copySource,
       now,
       wallNow,
       log,
@@ -99,6 +106,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       salvages: createSalvages(config.stateDir, (rows) => engine.compare(rows)),
       handler: {
         readTail: (request) => answerTail(request, started.durable(), engine),
+        readCopy: (asker, over) => answerCopy(asker, started.durable(), engine, over),
         vouch: (question) => started.vouch(question),
       },
     });

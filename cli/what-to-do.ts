@@ -68,5 +68,6 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
   SALVAGE_UNAVAILABLE:
     'tanist salvage list names what there is; files that an agent does not give out lie in salvage in its state directory',
   ENGINE_FAILED: "read the database's own log at this time; the agent tries again by itself",
+  COPY_UNAVAILABLE: 'nothing: it is tried again by itself; see what the agent of the copied member says',
   TAIL_UNAVAILABLE: "keep the old leader's disk: it holds the writes that could not be fetched",
 };

@@ -43,6 +43,7 @@ export const ERRORS = {
   SALVAGE_FAILED: "the member's own writes could not be saved",
   SALVAGE_UNAVAILABLE: 'what was saved cannot be shown',
   ENGINE_FAILED: 'a step on the database failed',
+  COPY_UNAVAILABLE: "another member's data cannot be copied",
   TAIL_UNAVAILABLE: "the old leader's log cannot be read",
 } as const;
 

@@ -8,6 +8,7 @@ import {
   isToldToConfirm,
   memberOf,
   type Plan,
+  type PlanMember,
   recloneWishFor,
   upstreamOf,
 } from '#core/plan.js';
@@ -68,10 +69,16 @@ export function recloneStep(state: AgentState, plan: Plan, context: Context): Ac
   const leader = memberOf(plan, plan.leader);
   if (leader === undefined || leader.name === member || !context.rules.S4(plan)) return undefined;
   if (!isWished && state.recloneEpoch !== plan.epoch) return undefined;
+  const asked = isWished && wish.from !== undefined ? memberOf(plan, wish.from) : undefined;
+  const isOther = ({ name }: PlanMember): boolean => name !== member && name !== leader.name;
   return {
     kind: 'reclone',
     leader,
-    source: (isWished && wish.from !== undefined ? memberOf(plan, wish.from) : undefined) ?? leader,
+    source: asked ?? leader,
+    instead:
+      asked === undefined
+        ? plan.members.filter((each) => isOther(each) && plan.eligible.includes(each.name))
+        : [],
     openings: plan.openings,
     wish: isWished ? wish.wish : undefined,
     salvageWaived: isWished && wish.salvageWaived,

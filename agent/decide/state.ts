@@ -264,6 +264,7 @@ export type Action =
       readonly kind: 'reclone';
       readonly leader: PlanMember;
       readonly source: PlanMember;
+      readonly instead: readonly PlanMember[];
       readonly openings: readonly ProvedOpening[];
       readonly wish: string | undefined;
       readonly salvageWaived: boolean;

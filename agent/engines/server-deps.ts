@@ -1,6 +1,6 @@
 /** What every engine is given beside its configuration. */
 import type { MonotonicMs, WallMs } from '#core/brand.js';
-import type { TailSource } from '#agent/ports/engine.js';
+import type { CopySource, TailSource } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
 
 export interface ServerDeps {
@@ -9,6 +9,7 @@ export interface ServerDeps {
   /** For what outlives the agent; exists. */
   readonly stateDir: string;
   readonly tailSource: TailSource;
+  readonly copySource: CopySource;
   readonly now: () => MonotonicMs;
   /** On the wall, for what is kept for days. */
   readonly wallNow: () => WallMs;

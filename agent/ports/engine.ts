@@ -25,6 +25,11 @@ export interface Engine {
   run(action: EngineAction): Promise<ActionResult>;
   /** Reads what a dead or closed server's log holds from a position on, for a candidate (DESIGN 6.4). */
   readTail(request: TailRequest): Promise<TailAnswer>;
+  /**
+   * Copies its running database for another member whose engine is copied from agent to agent; others refuse. One at a time, and no longer than
+   * until `over`.
+   */
+  giveCopy(over: AbortSignal): Promise<CopyAnswer>;
   /** Whether that member's database answers a new connection from here. Never rejects. */
   probe(member: PlanMember, timeoutMs: DurationMs): Promise<Answering>;
   /** How salvaged rows stand to what the database holds now, which is to be up to date. Changes nothing. May reject at any row. */
@@ -134,6 +139,8 @@ export type EngineAction =
       readonly kind: 'reclone';
       readonly leader: PlanMember;
       readonly source: PlanMember;
+      /** Members whose data does as well, if nobody wishes for the source: an engine may spare the leader. */
+      readonly instead: readonly PlanMember[];
       readonly openings: readonly ProvedOpening[];
       /** The operator's wish that it fulfils; undefined: none. */
       readonly wish: string | undefined;
@@ -201,4 +208,25 @@ export interface TailChunk {
 /** Fetches another member's tail; the engine is handed one that speaks to agents. */
 export interface TailSource {
   fetch(agentAddress: string, request: TailRequest, timeoutMs: DurationMs): Promise<TailAnswer>;
+}
+
+export type CopyAnswer =
+  | {
+      readonly kind: 'copy';
+      /** About what will come. */
+      readonly bytes: number;
+      /** Opaque to everybody but the engine; whole only with its end. */
+      readonly pieces: AsyncIterable<CopyPiece>;
+    }
+  | { readonly kind: 'refused'; readonly text: string };
+
+export type CopyPiece =
+  | { readonly kind: 'data'; readonly data: Buffer }
+  /** Nothing follows. `at`: where the log of the copy stands. */
+  | { readonly kind: 'end'; readonly at: Position };
+
+/** Fetches a copy of another member's data; the engine is handed one that speaks to agents. */
+export interface CopySource {
+  /** Throws COPY_UNAVAILABLE, also from the pieces. */
+  fetch(agentAddress: string, over: AbortSignal): Promise<CopyAnswer>;
 }

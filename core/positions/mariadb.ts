@@ -61,6 +61,22 @@ export function isForeign({ gtids, lines }: MariadbPosition): boolean {
   });
 }
 
+/**
+ * Whether a transaction of the log that went along `own` is in the history that went along `theirs` too. The number alone does not tell, nor does
+ * its server: one that was given a copy counts on from there. It is one and the same where both wrote it on the line of the same opening.
+ */
+export function isShared(gtid: Gtid, own: readonly GtidLine[], theirs: readonly GtidLine[]): boolean {
+  const [ours, line] = [lineOf(gtid, own), lineOf(gtid, theirs)];
+  if (line !== undefined) return ours?.epoch === line.epoch && gtid.server === line.server;
+  // Before every opening that is told of there.
+  if (ours === undefined) return true;
+  return theirs.length === MOST_LINES && theirs.some(({ epoch }) => epoch === own.at(-1)?.epoch);
+}
+
+/** The opening that it was written after. */
+const lineOf = ({ domain, sequence }: Gtid, lines: readonly GtidLine[]): GtidLine | undefined =>
+  lines.findLast(({ from }) => sequence > (from.find((each) => each.domain === domain)?.sequence ?? 0n));
+
 /** Whether `older` had got no further than to where the history of `newer` first left its line. */
 function isBefore(older: MariadbPosition, newer: MariadbPosition): boolean {
   const opened = newestOpening(older);

@@ -21,7 +21,7 @@ async function startPeer(readTail: PeerHandler['readTail']): Promise<string> {
     host: '127.0.0.1',
     port: 0,
     ...NO_SALVAGES,
-    handler: { readTail, vouch: notAskedFor },
+    handler: { readTail, readCopy: notAskedFor, vouch: notAskedFor },
   });
   onTestFinished(() => peer.stop());
   return `127.0.0.1:${peer.port}`;
@@ -207,6 +207,7 @@ it('a peer server stops while a tail is being read', async () => {
     port: 0,
     ...NO_SALVAGES,
     handler: {
+      readCopy: notAskedFor,
       readTail: () =>
         tailOf(
           (async function* () {

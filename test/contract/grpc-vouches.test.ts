@@ -39,7 +39,7 @@ async function startPeer(vouch: PeerHandler['vouch'], port = 0): Promise<number>
     host: '127.0.0.1',
     port,
     ...NO_SALVAGES,
-    handler: { readTail: notAskedFor, vouch },
+    handler: { readTail: notAskedFor, readCopy: notAskedFor, vouch },
   });
   onTestFinished(() => peer.stop());
   return peer.port;

@@ -7,8 +7,9 @@ import type { PlanMember } from '#core/plan.js';
 import type { MariadbConfig } from '#agent/config.js';
 import { createMariadbEngine } from '#agent/engines/mariadb/engine.js';
 import type { EngineAction, EngineEvent, Observation } from '#agent/ports/engine.js';
-import { ACCOUNTS, type MariadbServer } from '#test/cluster/mariadb.js';
-import { waitFor } from '#test/cluster/processes.js';
+import { ACCOUNTS, cloneReplica, createPrimary, type MariadbServer } from '#test/cluster/mariadb.js';
+import { createRunFolder, waitFor } from '#test/cluster/processes.js';
+import { type History, newHistory } from '#test/contract/engine/history.js';
 import { TIMINGS } from '#test/contract/engine/harness.js';
 import { type Actor, type ResultOf, run } from '#test/contract/engine/steps.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
@@ -96,6 +97,11 @@ function depsFor(server: MariadbServer, logged: Member['logged']): ServerDeps {
         members.get(address)?.engine.readTail(request) ??
         Promise.resolve({ kind: 'refused', text: 'nobody there' }),
     },
+    copySource: {
+      fetch: (address, over) =>
+        members.get(address)?.engine.giveCopy(over) ??
+        Promise.resolve({ kind: 'refused', text: 'nobody there' }),
+    },
     now: () => asMonotonic(performance.now()),
     wallNow: () => asWall(Date.now()),
     log: (_level, code, fields) => logged.push({ code, fields }),
@@ -105,4 +111,25 @@ function depsFor(server: MariadbServer, logged: Member['logged']): ServerDeps {
 export async function stopCaring(): Promise<void> {
   await Promise.all([...members.values()].map(({ engine }) => engine.stop()));
   members.clear();
+}
+
+/** A leader opened at epoch 1, and replicas that have all of it. */
+export async function createCluster(
+  template: string,
+  names: readonly string[],
+): Promise<{ readonly members: readonly Member[]; readonly history: History }> {
+  const [first = 'ann', ...others] = names;
+  const primary = await createPrimary({ dir: createRunFolder('mariadb'), name: first, template });
+  await primary.start();
+  await primary.open();
+  const replicas: MariadbServer[] = [];
+  for (const name of others) replicas.push(await cloneReplica(primary, { name, template }));
+  const members = [primary, ...replicas].map(careFor);
+  const [leader] = members;
+  const history = newHistory(names);
+  if (leader === undefined) return { members, history };
+  await leader.until('an open server', ({ role }) => role === 'writable');
+  await history.open(leader);
+  for (const replica of replicas) await replica.waitUntilCaughtUpWith(primary);
+  return { members, history };
 }

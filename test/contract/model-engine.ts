@@ -34,6 +34,7 @@ export function engineOver(model: EngineModel, db: Database, agent: Process, tim
           ? { kind: 'refused', text: 'it may still grow, or does not hold the position asked for' }
           : { kind: 'tail', atLeast: db.log.position(), files: chunksOf(`${tail.length} entries`) };
       }),
+    giveCopy: () => Promise.resolve({ kind: 'refused', text: 'its data is copied by the model' }),
     // Silence is known only once the time is up.
     async probe(member, timeoutMs) {
       const answering = await after(ANSWER_MS, () => model.probe(member));

@@ -302,6 +302,7 @@ describe('postgres engine', { timeout: 30_000 }, () => {
         ...{ member: server.name, stateDir, log: () => undefined, now: () => asMonotonic(performance.now()) },
         wallNow: () => asWall(Date.now()),
         tailSource: { fetch: () => Promise.reject(new Error('not asked for')) },
+        copySource: { fetch: () => Promise.reject(new Error('not asked for')) },
       },
     );
   }

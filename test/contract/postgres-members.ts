@@ -95,6 +95,11 @@ function depsFor(server: PostgresServer, logged: Member['logged']): ServerDeps {
         members.get(address)?.engine.readTail(request) ??
         Promise.resolve({ kind: 'refused', text: 'nobody there' }),
     },
+    copySource: {
+      fetch: (address, over) =>
+        members.get(address)?.engine.giveCopy(over) ??
+        Promise.resolve({ kind: 'refused', text: 'nobody there' }),
+    },
     now: () => asMonotonic(performance.now()),
     wallNow: () => asWall(Date.now()),
     log: (_level, code, fields) => logged.push({ code, fields }),

@@ -97,7 +97,7 @@ describe('a database', { timeout: 30_000 }, () => {
 describe('an agent', { timeout: 30_000 }, () => {
   it('that listens for others answers', async () => {
     const unasked = (): Promise<never> => Promise.reject(new Error('nobody asks'));
-    const handler = { readTail: unasked, vouch: unasked };
+    const handler = { readTail: unasked, readCopy: unasked, vouch: unasked };
     const peer = await createPeerServer({ host: HOST, port: 0, ...NO_SALVAGES, handler });
     onTestFinished(() => peer.stop());
     expect(await probeAgent(`${HOST}:${peer.port}`, PATIENCE_MS)).toBe('answers');

@@ -57,6 +57,7 @@ const reclone = (
     kind: 'reclone',
     leader: leader.planned,
     source: (more.source ?? leader).planned,
+    instead: [],
     openings,
     wish: more.wish,
     salvageWaived: more.salvageWaived ?? false,
@@ -250,7 +251,7 @@ describe('a swap that was interrupted', () => {
     const before = await copyIdOf(bob.server.dir);
     const memo: SwapMemo = {
       ...{ place: bob.server.dir, copy, old: join(state, 'old-data', '20261129T120000Z') },
-      ...{ replaced: before, by: await copyIdOf(copy), wish: undefined },
+      ...{ replaced: before, by: await copyIdOf(copy), wish: undefined, note: undefined },
     };
     const write = (): void => writeFileSync(join(state, 'swapping.json'), JSON.stringify(memo));
     return { member: bob, memo, before, write };

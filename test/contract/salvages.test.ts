@@ -92,7 +92,7 @@ async function startAgent(member: string, records: readonly SalvageRecord[]): Pr
   mkdirSync(join(stateDir, 'salvage', 'unfinished'), { recursive: true });
   const server = await createPeerServer({
     ...{ host: '127.0.0.1', port: 0, cluster: 'orders', salvages: createSalvages(stateDir, compared) },
-    handler: { readTail: notAskedFor, vouch: notAskedFor },
+    handler: { readTail: notAskedFor, readCopy: notAskedFor, vouch: notAskedFor },
   });
   onTestFinished(() => server.stop());
   return { member, address: `127.0.0.1:${server.port}` };

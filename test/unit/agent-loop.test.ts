@@ -58,6 +58,7 @@ function agentOf(durable: Durable, holds?: GuardOrder) {
       probe: () => Promise.resolve('silent'),
       inspect: () => Promise.resolve([]),
       readTail: () => Promise.reject(new Error('not asked')),
+      giveCopy: () => Promise.reject(new Error('not asked')),
       stop: () => Promise.resolve(),
     },
     stateFile: {

@@ -15,7 +15,7 @@ import { asEpoch, asMonotonic } from '#core/brand.js';
 import type { ProvedOpening } from '#core/plan.js';
 import type { Mark } from '#core/position.js';
 import type { Fork, PostgresPosition } from '#core/positions/postgres.js';
-import { runAsOwner } from '#agent/engines/postgres/as-owner.js';
+import { runAsOwner } from '#agent/engines/as-owner.js';
 import { divergenceOf } from '#agent/engines/postgres/divergence.js';
 import { moveAside, ownFiles, putBack } from '#agent/engines/postgres/own-files.js';
 import { isPassing, sourceConninfo, sourceEnvironment } from '#agent/engines/postgres/rewind-leader.js';

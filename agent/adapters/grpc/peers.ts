@@ -1,17 +1,25 @@
 /**
- * Answers what other agents ask of this one: the tail of its database's log (DESIGN 6.4), and to vouch for its leader (DESIGN 5). And people, who ask
- * for what it has saved.
+ * Answers what other agents ask of this one: the tail of its database's log (DESIGN 6.4), a copy of its data (DESIGN 8), and to vouch for its
+ * leader (DESIGN 5). And people, who ask for what it has saved.
  */
 import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import { failure } from '#agent/adapters/grpc/answering.js';
 import { salvageHandlers } from '#agent/adapters/grpc/salvages.js';
-import type { TailAnswer, TailChunk } from '#agent/ports/engine.js';
+import type { CopyAnswer, TailAnswer, TailChunk } from '#agent/ports/engine.js';
 import type { Salvages } from '#agent/ports/salvages.js';
+import type { ReadCopyRequest__Output } from '#proto/generated/tanist/v1/ReadCopyRequest.js';
+import type { ReadCopyResponse } from '#proto/generated/tanist/v1/ReadCopyResponse.js';
 import type { ReadTailRequest__Output } from '#proto/generated/tanist/v1/ReadTailRequest.js';
 import type { ReadTailResponse } from '#proto/generated/tanist/v1/ReadTailResponse.js';
 import type { VouchRequest__Output } from '#proto/generated/tanist/v1/VouchRequest.js';
 import type { VouchResponse } from '#proto/generated/tanist/v1/VouchResponse.js';
+import {
+  type CopyMessage,
+  type CopyQuestion,
+  readCopyQuestion,
+  writeCopyMessage,
+} from '#proto/codec/copy.js';
 import {
   readTailQuestion,
   type TailMessage,
@@ -23,10 +31,13 @@ import { wire } from '#proto/load.js';
 import { createServer, type ListenAddress } from '#proto/server.js';
 import { sent } from '#proto/sent.js';
 
+export { createCopySource } from '#agent/adapters/grpc/copy-source.js';
 export { createTailSource } from '#agent/adapters/grpc/tail-source.js';
 
 export interface PeerHandler {
   readTail(question: TailQuestion): Promise<TailAnswer>;
+  /** Until `over` at most. */
+  readCopy(question: CopyQuestion, over: AbortSignal): Promise<CopyAnswer>;
   vouch(question: VouchQuestion): Promise<VouchAnswer>;
 }
 
@@ -36,6 +47,7 @@ export interface PeerServer {
 }
 
 type VouchCall = ServerUnaryCall<VouchRequest__Output, VouchResponse>;
+type CopyCall = ServerWritableStream<ReadCopyRequest__Output, ReadCopyResponse>;
 type TailCall = ServerWritableStream<ReadTailRequest__Output, ReadTailResponse>;
 
 /** A piece of a file on the wire; a WAL segment is 64 of them. */
@@ -53,7 +65,8 @@ export async function createPeerServer(
 ): Promise<PeerServer> {
   const server = createServer(LIMITS, (services) => {
     services.addService(wire.AgentToAgent.service, {
-      ReadTail: (call: TailCall) => void answer(call, options.handler),
+      ReadTail: (call: TailCall) => void answerTail(call, options.handler),
+      ReadCopy: (call: CopyCall) => void answerCopy(call, options.handler),
       Vouch: (call: VouchCall, done: sendUnaryData<VouchResponse>) =>
         void answerVouch(call, done, options.handler),
     });
@@ -63,14 +76,26 @@ export async function createPeerServer(
   return { port, stop: () => server.stop(STOP_GRACE_MS) };
 }
 
-async function answer(call: TailCall, handler: PeerHandler): Promise<void> {
+const answerTail = (call: TailCall, handler: PeerHandler): Promise<void> =>
+  answer(call, async function* () {
+    const tail = await handler.readTail(readTailQuestion(call.request));
+    for await (const message of messagesOf(tail)) yield writeTailMessage(message);
+  });
+
+const answerCopy = (call: CopyCall, handler: PeerHandler): Promise<void> =>
+  answer(call, async function* (over) {
+    const copy = await handler.readCopy(readCopyQuestion(call.request), over);
+    for await (const message of copyMessagesOf(copy)) yield writeCopyMessage(message);
+  });
+
+async function answer<Request, Message>(
+  call: ServerWritableStream<Request, Message>,
+  messages: (over: AbortSignal) => AsyncIterable<Message>,
+): Promise<void> {
   const over = new AbortController();
   for (const sign of ['cancelled', 'error', 'close']) call.once(sign, () => over.abort());
   try {
-    const tail = await handler.readTail(readTailQuestion(call.request));
-    for await (const message of messagesOf(tail)) {
-      if (!(await sent(call, writeTailMessage(message), over.signal))) return;
-    }
+    for await (const message of messages(over.signal)) if (!(await sent(call, message, over.signal))) return;
     call.end();
   } catch (error) {
     call.emit('error', failure(error)); // how grpc-js sends a status
@@ -96,6 +121,20 @@ async function* messagesOf(tail: TailAnswer): AsyncGenerator<TailMessage, void, 
   }
   yield { kind: 'head', atLeast: tail.atLeast };
   for await (const chunk of tail.files) yield* piecesOf(chunk);
+}
+
+async function* copyMessagesOf(copy: CopyAnswer): AsyncGenerator<CopyMessage, void, void> {
+  if (copy.kind === 'refused') {
+    yield copy;
+    return;
+  }
+  yield { kind: 'head', bytes: copy.bytes };
+  for await (const piece of copy.pieces) {
+    if (piece.kind === 'end') yield piece;
+    else
+      for (let start = 0; start < piece.data.length; start += PIECE_BYTES)
+        yield { kind: 'data', data: piece.data.subarray(start, start + PIECE_BYTES) };
+  }
 }
 
 /** An empty file is a message too: the asker has to make it. */

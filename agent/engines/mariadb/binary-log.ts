@@ -11,15 +11,17 @@ const HEAD = 19;
 const WINDOW_BYTES = 1 << 20;
 /** In the head's flags of a file's first event, for as long as a server writes to it. */
 const IN_USE = 0x1;
-const TYPE = {
+export const TYPE = {
   query: 2,
   rotate: 4,
   format: 15,
   xid: 16,
+  tableMap: 19,
   xaPrepare: 38,
   gtid: 162,
   gtidList: 163,
   encryption: 164,
+  queryCompressed: 165,
 } as const;
 const READ: ReadonlySet<number> = new Set([TYPE.query, TYPE.gtid, TYPE.gtidList]);
 /** Of the file, not of any transaction. */
@@ -73,12 +75,12 @@ export async function scanLog(files: readonly string[], wanted: readonly Gtid[] 
   let [begun, isStandalone, offset]: [Gtid | undefined, boolean, number] = [undefined, false, 4];
   for (const file of files) {
     offset = 4;
-    for await (const { type, server, end, body } of eventsOf(file)) {
+    for await (const event of eventsOf(file)) {
+      const { type, end, body } = event;
       if (type === TYPE.encryption) throw new Error(`${file} is encrypted: it cannot be read`);
       if (type === TYPE.gtidList) readList(body).forEach(see);
       if (type === TYPE.gtid) {
-        begun = { sequence: body.readBigUInt64LE(0), domain: body.readUInt32LE(8), server };
-        isStandalone = (body.readUInt8(12) & STANDALONE) !== 0;
+        ({ gtid: begun, isStandalone } = readGtid(event));
       } else if (begun === undefined) offset = end;
       else if (!OF_FILE.has(type) && (isStandalone || isEnd(type, body))) {
         see(begun);
@@ -93,17 +95,24 @@ export async function scanLog(files: readonly string[], wanted: readonly Gtid[] 
 
 const keyOf = ({ domain, server, sequence }: Gtid): string => `${domain}-${server}-${sequence}`;
 
-interface Event {
+export interface Event {
+  /** Seconds since 1970, when it was begun. */
+  readonly at: number;
   readonly type: number;
   readonly server: number;
   readonly flags: number;
+  readonly begin: number;
   /** Behind it. */
   readonly end: number;
+  /** Empty of a kind that is not wanted. Good until the next event is asked for. */
   readonly body: Buffer;
 }
 
 /** Up to the first that is not whole. */
-async function* eventsOf(path: string): AsyncGenerator<Event> {
+export async function* eventsOf(
+  path: string,
+  isWanted = (type: number): boolean => READ.has(type),
+): AsyncGenerator<Event> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
@@ -119,10 +128,11 @@ async function* eventsOf(path: string): AsyncGenerator<Event> {
         head.readUInt16LE(17),
       ];
       if (length < HEAD || length > LONGEST_EVENT || offset + length > size) return;
-      const body = READ.has(type) ? await read(offset + HEAD, length - HEAD) : EMPTY;
+      const [at, begin] = [head.readUInt32LE(0), offset];
+      const body = isWanted(type) ? await read(offset + HEAD, length - HEAD) : EMPTY;
       if (body === undefined) return;
       offset += length;
-      yield { type, server, flags, end: offset, body };
+      yield { at, type, server, flags, begin, end: offset, body };
     }
   } finally {
     await file.close();
@@ -149,8 +159,8 @@ function windowOn(
   };
 }
 
-/** The last one that is listed of a domain is where it stands. */
-function readList(body: Buffer): readonly Gtid[] {
+/** Of each domain and server the newest; the last one that is listed of a domain is where it stands. */
+export function readList(body: Buffer): readonly Gtid[] {
   const count = body.readUInt32LE(0) & 0xfffffff;
   return Array.from({ length: count }, (_, n) => {
     const at = 4 + n * 16;
@@ -165,8 +175,17 @@ function readList(body: Buffer): readonly Gtid[] {
 const newestOf = (listed: readonly Gtid[]): readonly Gtid[] =>
   [...new Map(listed.map((gtid) => [gtid.domain, gtid])).values()].sort((a, b) => a.domain - b.domain);
 
+/** The GTID with which a transaction begins, and whether the next event alone is all of it. */
+export function readGtid({ body, server }: Event): { readonly gtid: Gtid; readonly isStandalone: boolean } {
+  const gtid = { sequence: body.readBigUInt64LE(0), domain: body.readUInt32LE(8), server };
+  return { gtid, isStandalone: (body.readUInt8(12) & STANDALONE) !== 0 };
+}
+
+/** Of the file, and not of any transaction. */
+export const isOfFile = (type: number): boolean => OF_FILE.has(type);
+
 /** A commit, a preparation (XA), or the end of a transaction on tables that know none. */
-function isEnd(type: number, body: Buffer): boolean {
+export function isEnd(type: number, body: Buffer): boolean {
   if (type === TYPE.xid || type === TYPE.xaPrepare) return true;
   if (type !== TYPE.query || body.length < QUERY_HEAD) return false;
   const begin = QUERY_HEAD + body.readUInt16LE(11) + body.readUInt8(8) + 1;

@@ -6,6 +6,7 @@ import type { EngineIdentity } from '#agent/ports/engine.js';
 import { copyIdOf, identityOf } from '#agent/engines/mariadb/identity.js';
 import { learnLogPlaces } from '#agent/engines/mariadb/log-places.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
+import { finishSwap } from '#agent/engines/mariadb/swap.js';
 
 const OLDEST = [10, 11] as const;
 const ANSWER_WITHIN_MS = 5_000;
@@ -25,6 +26,7 @@ interface Running {
 
 export async function check(server: Server): Promise<EngineIdentity> {
   const { config, dataDir } = server;
+  const swapped = await finishSwap(server);
   await stat(join(dataDir, 'ibdata1')).catch((error: unknown) => {
     throw new TanistError('NOT_A_DATA_DIRECTORY', `${dataDir}: ${String(error)}`, 'check engine.dataDir');
   });
@@ -40,7 +42,9 @@ export async function check(server: Server): Promise<EngineIdentity> {
       'check engine.host, engine.port and engine.socket',
     );
   const dataId = await identityOf(server, ANSWER_WITHIN_MS);
-  return { engine: 'mariadb', dataId, copyId: await copyIdOf(server), replacedCopyId: undefined };
+  const copyId = await copyIdOf(dataDir);
+  const replacedCopyId = swapped?.by === copyId ? swapped?.replaced : undefined;
+  return { engine: 'mariadb', dataId, copyId, replacedCopyId };
 }
 
 async function checkRunning(server: Server): Promise<void> {

@@ -4,27 +4,34 @@ import { TanistError } from '#core/errors.js';
 import type { MariadbConfig } from '#agent/config.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { check } from '#agent/engines/mariadb/check.js';
+import { compareRows } from '#agent/engines/mariadb/compare-rows.js';
 import { createConnection } from '#agent/engines/mariadb/connection.js';
 import { applyDurability } from '#agent/engines/mariadb/durability.js';
 import { askOnSession, fence } from '#agent/engines/mariadb/fence.js';
 import { createFencer } from '#agent/engines/mariadb/fencer.js';
 import { follow } from '#agent/engines/mariadb/follow.js';
+import { createCopyGiver } from '#agent/engines/mariadb/give-copy.js';
 import { createEyes, observedServer } from '#agent/engines/mariadb/observe.js';
 import { open } from '#agent/engines/mariadb/open.js';
 import { readPosition } from '#agent/engines/mariadb/position.js';
 import { probeDatabase } from '#agent/engines/mariadb/probe.js';
 import { readTail } from '#agent/engines/mariadb/read-tail.js';
+import { reclone } from '#agent/engines/mariadb/reclone.js';
 import { seal } from '#agent/engines/mariadb/seal.js';
-import { describeServer } from '#agent/engines/mariadb/server.js';
+import { describeServer, type Server } from '#agent/engines/mariadb/server.js';
 import { start } from '#agent/engines/mariadb/start.js';
+import { readStatus } from '#agent/engines/mariadb/status.js';
 import { takeTail } from '#agent/engines/mariadb/take-tail.js';
 import { createObserver, type Observer } from '#agent/engines/observer.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
 import { createSteps } from '#agent/engines/steps.js';
+import { tidy } from '#agent/engines/tidy.js';
 import type { ActionResult, Engine, EngineAction, EngineTimings } from '#agent/ports/engine.js';
 
 /** A start goes on by itself, and is asked for again. */
 const WITHIN_MS = { start: 30_000, seal: 5_000, follow: 6_500, keepSlots: 5_000 } as const;
+const TIDY_EVERY_MS = 60_000;
+const ASK_WITHIN_MS = 1_000;
 const NEED_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
   'seal',
   'takeTail',
@@ -37,11 +44,15 @@ const NEED_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
 export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): Engine {
   let observer: Observer | undefined;
   let timings: EngineTimings | undefined;
+  let recloning = false;
+  let tidying: NodeJS.Timeout | undefined;
   const connection = createConnection(config, () => observer?.sessionLost());
   const server = describeServer(config, deps, connection);
+  const giveCopy = createCopyGiver(server);
   const steps = createSteps({
     ...{ now: deps.now, connection, withinMs: WITHIN_MS, needSession: NEED_SESSION, take },
-    givesWay: () => false,
+    // A copy that is being made takes long.
+    givesWay: () => recloning,
     afterwards: () => void observer?.refresh(),
   });
 
@@ -78,6 +89,12 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
         await applyDurability(server, action.durability, bounds);
         return { kind: 'durabilitySet', holds: await readPosition(server, bounds.left()) };
       case 'reclone':
+        recloning = true;
+        try {
+          return { kind: 'recloned', ...(await reclone(server, action, bounds)) };
+        } finally {
+          recloning = false;
+        }
       case 'release':
         throw new TanistError('ENGINE_FAILED', `this engine does not know the step ${action.kind} yet`);
       default:
@@ -94,6 +111,7 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
       observer.start();
     },
     async stop() {
+      clearInterval(tidying);
       observer?.stop();
       observer = undefined;
       connection.close();
@@ -102,17 +120,27 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
     run: (action) => steps.run(action),
     readTail: (request) =>
       readTail(server, request).catch((error: unknown) => ({ kind: 'refused', text: String(error) })),
+    giveCopy,
     probe: ({ databaseHost, databasePort }, timeoutMs) =>
       probeDatabase(databaseHost, databasePort, timeoutMs),
-    // Nothing is salvaged yet, so there is nothing to compare.
-    async *compare() {
-      // no rows
-    },
+    compare: (rows) => compareRows(server, rows),
     inspect: () => Promise.resolve([]),
-    setRetention: () => undefined,
+    setRetention(retention) {
+      clearInterval(tidying);
+      const tidyUp = (): void => void tidy(server, () => works(server), retention);
+      tidying = setInterval(tidyUp, TIDY_EVERY_MS).unref();
+      tidyUp();
+    },
     setTimings(changed) {
       timings = changed;
       observer?.setTimings(changed);
     },
   };
+}
+
+/** What took the place of old data: it accepts writes, or log arrives. */
+async function works(server: Server): Promise<boolean> {
+  if (!server.connection.isReady()) return false;
+  const status = await readStatus(server, ASK_WITHIN_MS).catch(() => undefined);
+  return status !== undefined && (!status.closed || status.source?.streaming === true);
 }

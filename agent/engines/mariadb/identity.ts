@@ -15,6 +15,7 @@ import { readStatus } from '#agent/engines/mariadb/status.js';
 const FILE = 'tanist-identity';
 const ARRIVES_WITHIN = asDuration(20_000);
 const LOOK_EVERY_MS = 50;
+const ASK_WITHIN_MS = 5_000;
 const known = new WeakMap<Server, Promise<string>>();
 
 /** Throws DATABASE_UNSUPPORTED where nothing tells yet. */
@@ -63,8 +64,14 @@ async function keptIdentity({ dataDir }: Server): Promise<string | undefined> {
   return text.trim() === '' ? undefined : text.trim();
 }
 
+/** Beside a copy of the data, too, which does not bring it. */
+export async function keepIdentity(server: Server, copy: string): Promise<void> {
+  const id = await identityOf(server, ASK_WITHIN_MS);
+  await writeDurably(join(copy, FILE), `${id}\n`, await server.owner());
+}
+
 /** A copy of the data makes its folders anew; the server never does. Undefined where the file system keeps no such time. */
-export async function copyIdOf({ dataDir }: Server): Promise<string | undefined> {
+export async function copyIdOf(dataDir: string): Promise<string | undefined> {
   const { birthtimeNs } = await stat(join(dataDir, 'mysql'), { bigint: true });
   return birthtimeNs > 0n ? `born-${birthtimeNs}` : undefined;
 }

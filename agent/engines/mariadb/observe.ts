@@ -58,7 +58,8 @@ export function createEyes(server: Server): Eyes {
       };
     },
     aside: () => ({
-      ...{ bootClosed: isBootClosed, lowered: NOBODY_LOWERED, copying: undefined, salvaged: undefined },
+      ...{ bootClosed: isBootClosed, lowered: NOBODY_LOWERED },
+      ...{ copying: server.copying, salvaged: server.salvaged },
     }),
     dataIdAtRest: () => identityOf(server, GIVE_UP_MS),
     onFound(main) {

@@ -10,6 +10,7 @@ import type { MonotonicMs } from '#core/brand.js';
 import type { ActionResult, EngineAction } from '#agent/ports/engine.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { applyDurability, requireEnforceable } from '#agent/engines/mariadb/durability.js';
+import { type Jump, prepareJump } from '#agent/engines/mariadb/identifiers.js';
 import { writeIdentity } from '#agent/engines/mariadb/marks.js';
 import { readPosition } from '#agent/engines/mariadb/position.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
@@ -23,6 +24,21 @@ export type OpenAction = EngineAction & { readonly kind: 'open' };
 export async function open(
   server: Server,
   action: OpenAction,
+  bounds: Bounds,
+  marked: (provedAt: MonotonicMs) => void,
+): Promise<ActionResult & { readonly kind: 'opened' }> {
+  const jump = action.identifierGap && (await prepareJump(server, action.identifierGap, bounds));
+  try {
+    return await openWith(server, action, jump, bounds, marked);
+  } finally {
+    jump?.end();
+  }
+}
+
+async function openWith(
+  server: Server,
+  action: OpenAction,
+  jump: Jump | undefined,
   bounds: Bounds,
   marked: (provedAt: MonotonicMs) => void,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
@@ -55,6 +71,7 @@ export async function open(
   const opening = { epoch, mark: action.mark, leader: server.member, from: gtids };
   const mark = await writeMark(server, opening, bounds);
   marked(provedAt);
+  const identifiers = await jump?.run();
   // In force before the first client gets in.
   await applyDurability(server, action.durability, bounds);
   bounds.check();
@@ -63,7 +80,7 @@ export async function open(
   const position = await readPosition(server, bounds.left());
   await server.memos.drop('fenced');
   await rm(server.tailDir, { recursive: true, force: true });
-  return { kind: 'opened', provedAt, opened: { epoch, mark, position, lineage: '', identifiers: undefined } };
+  return { kind: 'opened', provedAt, opened: { epoch, mark, position, lineage: '', identifiers } };
 }
 
 function requireReached(position: Position, { opening }: OpenAction): void {

@@ -16,6 +16,7 @@ import type { Server } from '#agent/engines/mariadb/server.js';
 import { beSoleSession } from '#agent/engines/mariadb/sole-session.js';
 import { applyFrom, dumpTo } from '#agent/engines/mariadb/statements.js';
 import { readStatus, type Status } from '#agent/engines/mariadb/status.js';
+import { settleCopy } from '#agent/engines/mariadb/swap.js';
 
 const LOOK_EVERY_MS = 2;
 const LOOK_WITHIN_MS = 1_000;
@@ -24,6 +25,7 @@ export async function seal(server: Server, bounds: Bounds): Promise<MariadbPosit
   const process = server.findMain();
   if (process !== undefined && server.memos.isNoted('promoted', process))
     throw new TanistError('ENGINE_FAILED', 'it was opened, or is about to be: what it writes has no end');
+  await settleCopy(server, bounds); // somebody else may have started it
   await stopReceiving(server, bounds);
   bounds.check();
   return readPosition(server, bounds.left());

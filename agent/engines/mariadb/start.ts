@@ -4,8 +4,10 @@ import type { Bounds } from '#agent/engines/bounds.js';
 import { awaitAnswer, launch } from '#agent/engines/launch.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { readStatus } from '#agent/engines/mariadb/status.js';
+import { finishSwap, settleCopy } from '#agent/engines/mariadb/swap.js';
 
 export async function start(server: Server, bounds: Bounds): Promise<void> {
+  await finishSwap(server);
   if (server.findMain() === undefined) {
     for (const memo of ['promoted', 'fenced'] as const) await server.memos.drop(memo);
     bounds.check();
@@ -17,6 +19,7 @@ export async function start(server: Server, bounds: Bounds): Promise<void> {
       'ENGINE_FAILED',
       'the server came up accepting writes: read_only is not in its configuration',
     );
+  await settleCopy(server, bounds);
 }
 
 function startCommand({ config: { server: control } }: Server): readonly string[] {

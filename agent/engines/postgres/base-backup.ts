@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import { databaseAddress, type PlanMember } from '#core/plan.js';
-import { type Running, runAsOwner } from '#agent/engines/postgres/as-owner.js';
+import { type Running, runAsOwner } from '#agent/engines/as-owner.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { conninfo } from '#agent/engines/postgres/conninfo.js';
 import { give } from '#agent/engines/durable-files.js';

@@ -184,6 +184,11 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     run: (action) => steps.run(action),
     readTail: (request) =>
       readTail(server, request).catch((error: unknown) => ({ kind: 'refused', text: String(error) })),
+    giveCopy: () =>
+      Promise.resolve({
+        kind: 'refused',
+        text: 'PostgreSQL is copied from the server, and not from its agent',
+      }),
     probe: ({ databaseHost, databasePort }, timeoutMs) =>
       probeDatabase(databaseHost, databasePort, timeoutMs),
     compare: (rows) => compareRows(server, rows),

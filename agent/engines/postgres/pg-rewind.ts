@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
 import { type Fork, formatLsn, parseLsn } from '#core/positions/postgres.js';
-import { type Ended, type Running, runAsOwner } from '#agent/engines/postgres/as-owner.js';
+import { type Ended, type Running, runAsOwner } from '#agent/engines/as-owner.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { isPassing, sourceConninfo, sourceEnvironment } from '#agent/engines/postgres/rewind-leader.js';
 import type { Server } from '#agent/engines/postgres/server.js';

@@ -11,7 +11,7 @@ import type { PostgresConfig } from '#agent/config.js';
 import type { PlanMember } from '#core/plan.js';
 import { conninfoFor } from '#agent/engines/postgres/follow.js';
 import type { Server } from '#agent/engines/postgres/server.js';
-import { asOwner } from '#agent/engines/postgres/as-owner.js';
+import { asOwner } from '#agent/engines/as-owner.js';
 
 export type PsqlAnswer =
   { readonly kind: 'answered'; readonly text: string } | { readonly kind: 'failed'; readonly text: string };

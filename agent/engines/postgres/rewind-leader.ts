@@ -7,7 +7,7 @@ import { TanistError } from '#core/errors.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
 import { ofEngine } from '#core/position.js';
 import { parseLsn } from '#core/positions/postgres.js';
-import { runAsOwner } from '#agent/engines/postgres/as-owner.js';
+import { runAsOwner } from '#agent/engines/as-owner.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { SESSION_OPTIONS } from '#agent/engines/postgres/connection.js';
 import { conninfo } from '#agent/engines/postgres/conninfo.js';

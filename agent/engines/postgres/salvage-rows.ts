@@ -1,12 +1,12 @@
 /** Database by database, table by table: what a piece of log wrote and removed goes into the files of a salvage, and is counted. */
 import type { ClientBase } from 'pg';
 import type { PlanMember } from '#core/plan.js';
-import type { TableSalvage } from '#core/salvage.js';
+import type { SalvagedRow, TableSalvage } from '#core/salvage.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { openSession } from '#agent/engines/postgres/connection.js';
-import type { Changes, Place, Removed } from '#agent/engines/postgres/log-changes.js';
+import type { Changes, Place, Removed, Transaction } from '#agent/engines/postgres/log-changes.js';
 import type { Found } from '#agent/engines/postgres/salvage-changes.js';
-import type { SalvageFiles } from '#agent/engines/postgres/salvage-files.js';
+import type { SalvageFiles } from '#agent/engines/salvage-files.js';
 import { keyOf, type LeadersRows, readAtLeader } from '#agent/engines/postgres/salvage-leader.js';
 import { deleteOf, insertOf, updateOf } from '#agent/engines/postgres/salvage-sql.js';
 import {
@@ -101,6 +101,13 @@ async function salvageTable(
   bounds: Bounds,
 ): Promise<TableSalvage> {
   const count = { inserted: 0, updated: 0, deleted: 0, notRecoverable: 0 };
+  const { database, name } = table;
+  const whose = ({
+    xid,
+    at,
+  }: Transaction): Pick<SalvagedRow, 'database' | 'table' | 'transaction' | 'committed'> => ({
+    ...{ database, table: name, transaction: xid, committed: at },
+  });
   async function write(rows: readonly WrittenRow[]): Promise<void> {
     const origins = rows.flatMap(({ place }) => {
       const origin = changes.originOf(place);
@@ -116,7 +123,7 @@ async function salvageTable(
       count[kind] += 1;
       const sql = kind === 'inserted' ? insertOf(table, values) : updateOf(table, values, before);
       const more = kind === 'inserted' ? {} : { before: before ?? null };
-      await out.write(table, transaction, { kind, place: keyOf(place), values, ...more }, sql);
+      await out.write({ ...whose(transaction), kind, place: keyOf(place), values, ...more }, sql);
     }
   }
   let rows: WrittenRow[] = [];
@@ -132,7 +139,7 @@ async function salvageTable(
   await write(rows);
   const removed = changes.removed.filter(({ origin }) => origin.place.relation === table.relation);
   for (let i = 0; i < removed.length; i += TOGETHER) await writeRemoved(removed.slice(i, i + TOGETHER));
-  return { database: table.database, table: table.name, ...count };
+  return { database, table: name, ...count };
 
   async function writeRemoved(some: readonly Removed[]): Promise<void> {
     const former = await ask(
@@ -151,9 +158,7 @@ async function salvageTable(
           ? `-- deleted at ${keyOf(origin.place)} of ${table.name}, not recoverable\n`
           : deleteOf(table, values);
       await out.write(
-        table,
-        transaction,
-        { kind: 'deleted', place: keyOf(origin.place), values: values ?? null },
+        { ...whose(transaction), kind: 'deleted', place: keyOf(origin.place), values: values ?? null },
         sql,
       );
     }

@@ -15,9 +15,10 @@ import { RECORD_FILE, type SalvageRecord } from '#core/salvage.js';
 import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
 import { syncFolder, writeDurably } from '#agent/engines/durable-files.js';
 import { lastIdentifiers } from '#agent/engines/postgres/identifiers.js';
-import { newestSalvage, summaryOf } from '#agent/engines/postgres/newest-salvage.js';
+import { newestSalvage, summaryOf } from '#agent/engines/newest-salvage.js';
 import { findChanges } from '#agent/engines/postgres/salvage-changes.js';
-import { openFiles, sqlFile } from '#agent/engines/postgres/salvage-files.js';
+import { openFiles, sqlFile } from '#agent/engines/salvage-files.js';
+import { sqlHead } from '#agent/engines/postgres/salvage-sql.js';
 import { copyLog } from '#agent/engines/postgres/salvage-log.js';
 import { salvageRows } from '#agent/engines/postgres/salvage-rows.js';
 import type { Server } from '#agent/engines/postgres/server.js';
@@ -81,7 +82,7 @@ async function save(
     `Rows that ${server.member} had committed and ${leader.name} lacks, as of epoch ${opening.epoch}.`,
     `${transactions.length} transactions, committed from ${times[0] ?? '-'} to ${times.at(-1) ?? '-'} UTC.`,
   ];
-  const out = await openFiles(folder, about);
+  const out = await openFiles(folder, sqlHead(about));
   try {
     const { tables, notes } = await salvageRows(server, leader, found, out, bounds);
     return {

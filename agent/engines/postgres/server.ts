@@ -14,7 +14,7 @@ import {
 import { type Owner, give } from '#agent/engines/durable-files.js';
 import { type Memos, createMemos } from '#agent/engines/memos.js';
 import { binDirOf, findPostmaster } from '#agent/engines/postgres/processes.js';
-import { newestSalvage } from '#agent/engines/postgres/newest-salvage.js';
+import { newestSalvage } from '#agent/engines/newest-salvage.js';
 import type { ProcessId } from '#agent/engines/process-table.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
 

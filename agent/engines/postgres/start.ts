@@ -5,7 +5,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { asOwner } from '#agent/engines/postgres/as-owner.js';
+import { asOwner } from '#agent/engines/as-owner.js';
 import { layBootClosed } from '#agent/engines/postgres/boot-closed.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { awaitAnswer, launch } from '#agent/engines/launch.js';

@@ -1,80 +1,26 @@
-/**
- * A finished copy takes the place of the old data, which is kept: two renames on one volume. Between them there is no data directory, so nothing
- * can start there; the memo, written before, tells whoever comes next which way to go. It stays until the server is started on the new data: by
- * it an agent that starts first after a crash knows that this copy is one which the agent before it made.
- */
-import { existsSync, realpathSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+/** A copy takes the place of the old data, and what is known of a rewind goes with that: it was about the old data. */
 import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
-import { readNote, removeDurably, syncFolder, writeDurably } from '#agent/engines/durable-files.js';
 import { dropRewind } from '#agent/engines/postgres/rewind-memo.js';
 import type { Server } from '#agent/engines/postgres/server.js';
+import * as swap from '#agent/engines/swap-data.js';
 
-export interface SwapMemo {
-  /** Where the data directory really lies: its last name may be a link. */
-  readonly place: string;
-  readonly copy: string;
-  readonly old: string;
-  /** Of the old data and of the copy (`copy-id.ts`). */
-  readonly replaced: string | undefined;
-  readonly by: string | undefined;
-  /** The operator's wish that it fulfils; undefined: nobody had to wish it. */
-  readonly wish: string | undefined;
-}
+export type { SwapMemo } from '#agent/engines/swap-data.js';
 
-/** Nothing runs on either. */
-export async function swapData(server: Server, copy: string, wish: string | undefined): Promise<SwapMemo> {
-  const place = realpathSync(server.dataDir);
-  const old = join(server.oldDataDir, oldDataName(server.wallNow()));
-  await mkdir(server.oldDataDir, { recursive: true, mode: 0o700 });
-  const memo = { place, copy, old, replaced: await copyIdOf(place), by: await copyIdOf(copy), wish };
-  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  await writeDurably(memoFile(server), `${JSON.stringify(memo, undefined, 2)}\n`, owner);
-  await rename(place, old);
-  await finishSwap(server);
+export async function swapData(
+  server: Server,
+  copy: string,
+  wish: string | undefined,
+): Promise<swap.SwapMemo> {
+  const memo = await swap.swapData({ ...server, copyIdOf }, copy, wish);
+  await dropRewind(server);
   return memo;
 }
 
 /** Ends what an interrupted swap left undone; before the data is looked at. Answers the memo of one that is done. */
-export async function finishSwap(server: Server): Promise<SwapMemo | undefined> {
-  const memo = readMemo(server);
-  if (memo === undefined) return undefined;
-  if (!existsSync(memo.old)) {
-    await removeDurably(memoFile(server)); // not begun: the old data is there, and the copy is made again
-    return undefined;
-  }
-  if (existsSync(memo.copy)) {
-    await rename(memo.copy, memo.place);
-    for (const folder of [dirname(memo.place), server.oldDataDir, server.copyDir]) await syncFolder(folder);
-  }
-  await dropRewind(server); // it was about the old data
+export async function finishSwap(server: Server): Promise<swap.SwapMemo | undefined> {
+  const memo = await swap.finishSwap({ ...server, copyIdOf });
+  if (memo !== undefined) await dropRewind(server);
   return memo;
 }
 
-/** From here on the new data is this member's, as everybody knows. */
-export async function forgetSwap(server: Server): Promise<void> {
-  if (!existsSync(memoFile(server))) return;
-  await removeDurably(memoFile(server));
-  await rm(server.copyDir, { recursive: true, force: true });
-}
-
-/** Old data that is older than `ageMs`, by the clock on the wall; answers what was removed. */
-export async function dropOldData(server: Server, ageMs: number): Promise<readonly string[]> {
-  if (existsSync(memoFile(server))) return [];
-  const names = await readdir(server.oldDataDir).catch(() => []);
-  const before = oldDataName(server.wallNow() - ageMs);
-  const gone = names.filter((name) => OLD_DATA.test(name) && name < before);
-  for (const name of gone) await rm(join(server.oldDataDir, name), { recursive: true, force: true });
-  return gone.map((name) => join(server.oldDataDir, name));
-}
-
-/** Sorts by time: `20261129T124455Z`. */
-export const oldDataName = (wall: number): string =>
-  `${new Date(wall).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
-
-const OLD_DATA = /^\d{8}T\d{6}Z/;
-
-const readMemo = (server: Server): SwapMemo | undefined => readNote(memoFile(server)) as SwapMemo | undefined;
-
-const memoFile = (server: Server): string => join(server.stateDir, 'swapping.json');
+export const forgetSwap = (server: Server): Promise<void> => swap.forgetSwap({ ...server, copyIdOf });

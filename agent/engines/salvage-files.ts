@@ -2,17 +2,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROWS_FILE, type SalvagedRow } from '#core/salvage.js';
-import type { Transaction } from '#agent/engines/postgres/log-changes.js';
-import { sqlHead } from '#agent/engines/postgres/salvage-sql.js';
-import type { Table } from '#agent/engines/postgres/salvaged-rows.js';
 
 export interface SalvageFiles {
-  write(
-    table: Table,
-    transaction: Transaction,
-    row: Omit<SalvagedRow, 'database' | 'table' | 'transaction' | 'committed'>,
-    sql: string,
-  ): Promise<void>;
+  write(row: SalvagedRow, sql: string): Promise<void>;
   /** Everything is on disk after this. */
   close(): Promise<void>;
 }
@@ -27,7 +19,8 @@ interface OpenFile {
   unwritten: string;
 }
 
-export async function openFiles(folder: string, about: readonly string[]): Promise<SalvageFiles> {
+/** `sqlHead`: what every file of statements begins with. */
+export async function openFiles(folder: string, sqlHead: string): Promise<SalvageFiles> {
   const files = new Map<string, OpenFile>();
   const fileOf = async (name: string, head = ''): Promise<OpenFile> => {
     const known = files.get(name);
@@ -38,10 +31,9 @@ export async function openFiles(folder: string, about: readonly string[]): Promi
   };
   await fileOf(ROWS_FILE);
   return {
-    async write({ database, name }, { xid, at }, row, sql) {
-      const line: SalvagedRow = { database, table: name, ...row, transaction: xid, committed: at };
-      await append(await fileOf(ROWS_FILE), `${JSON.stringify(line)}\n`);
-      await append(await fileOf(sqlFile(database), sqlHead(about)), sql);
+    async write(row, sql) {
+      await append(await fileOf(ROWS_FILE), `${JSON.stringify(row)}\n`);
+      await append(await fileOf(sqlFile(row.database), sqlHead), sql);
     },
     async close() {
       for (const opened of files.values()) {

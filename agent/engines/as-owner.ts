@@ -4,10 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { since } from '#core/brand.js';
+import { type MonotonicMs, since } from '#core/brand.js';
 import type { Owner } from '#agent/engines/durable-files.js';
-import type { Server } from '#agent/engines/postgres/server.js';
 
 const KILLED_WITHIN_MS = 5_000;
 
@@ -49,25 +49,38 @@ export interface Running {
   readonly silentMs: () => number;
   /** What it has said so far. */
   readonly complaints: () => string;
+  /** Undefined data: there is no more. Resolves once it is taken, or nobody takes it any more. */
+  readonly give: (data: Buffer | undefined) => Promise<void>;
 }
 
-/** Runs a program for as long as `wait` waits for it, and kills it then if it has not ended. Rejects when it cannot be started. */
+/** Whose data it is, and what time it is. */
+export interface Owned {
+  owner(): Promise<Owner>;
+  now(): MonotonicMs;
+}
+
+/**
+ * Runs a program for as long as `wait` waits for it, and kills it then if it has not ended. Rejects when it cannot be started. `isGiven`: it
+ * reads what `give` hands it.
+ */
 export async function runAsOwner(
-  server: Pick<Server, 'owner' | 'now'>,
+  server: Owned,
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
   wait: (running: Running) => Promise<unknown>,
+  isGiven = false,
 ): Promise<Ended> {
   const [program = '', ...args] = dyingWithUs(asOwner(command, await server.owner()));
   const env = { ...environment, LC_ALL: 'C', PATH: process.env['PATH'] };
-  const child = spawn(program, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { cwd: '/', env, stdio: [isGiven ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
+  child.stdin?.on('error', () => undefined); // it has ended, which is told
   const said = { output: '', complaints: '' };
   let heardAt = server.now();
   for (const [stream, name] of [
     [child.stdout, 'output'],
     [child.stderr, 'complaints'],
   ] as const) {
-    stream.setEncoding('latin1').on('data', (text: string) => {
+    stream?.setEncoding('latin1').on('data', (text: string) => {
       said[name] += text;
       heardAt = server.now();
     });
@@ -85,6 +98,7 @@ export async function runAsOwner(
       hasEnded: () => end !== undefined,
       silentMs: () => since(heardAt, server.now()),
       complaints: () => said.complaints,
+      give: (data) => Promise.race([handOver(child.stdin, data), closed]),
     });
   } finally {
     // Nothing that it started may go on after this.
@@ -96,4 +110,12 @@ export async function runAsOwner(
   if (end !== undefined && 'failure' in end) throw end.failure;
   if (said.complaints.startsWith(NOT_STARTED)) throw new Error(said.complaints.trim());
   return { code: end?.code ?? undefined, ...said };
+}
+
+function handOver(stdin: Writable | null, data: Buffer | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (stdin === null) resolve();
+    else if (data === undefined) stdin.end(resolve);
+    else stdin.write(data, () => resolve());
+  });
 }
