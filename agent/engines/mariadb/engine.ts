@@ -1,8 +1,10 @@
 /** MariaDB behind the port: which module takes which step. */
 import { assertNever } from '#core/assert.js';
 import { TanistError } from '#core/errors.js';
+import type { PlanMember } from '#core/plan.js';
+import type { Finding } from '#core/report.js';
 import type { MariadbConfig } from '#agent/config.js';
-import type { Bounds } from '#agent/engines/bounds.js';
+import { type Bounds, boundBy } from '#agent/engines/bounds.js';
 import { check } from '#agent/engines/mariadb/check.js';
 import { compareRows } from '#agent/engines/mariadb/compare-rows.js';
 import { createConnection } from '#agent/engines/mariadb/connection.js';
@@ -12,11 +14,13 @@ import { createFencer } from '#agent/engines/mariadb/fencer.js';
 import { follow } from '#agent/engines/mariadb/follow.js';
 import { createCopyGiver } from '#agent/engines/mariadb/give-copy.js';
 import { createEyes, observedServer } from '#agent/engines/mariadb/observe.js';
+import { inspect } from '#agent/engines/mariadb/inspect.js';
 import { open } from '#agent/engines/mariadb/open.js';
 import { readPosition } from '#agent/engines/mariadb/position.js';
 import { probeDatabase } from '#agent/engines/mariadb/probe.js';
 import { readTail } from '#agent/engines/mariadb/read-tail.js';
 import { reclone } from '#agent/engines/mariadb/reclone.js';
+import { release } from '#agent/engines/mariadb/release.js';
 import { seal } from '#agent/engines/mariadb/seal.js';
 import { describeServer, type Server } from '#agent/engines/mariadb/server.js';
 import { start } from '#agent/engines/mariadb/start.js';
@@ -30,6 +34,7 @@ import type { ActionResult, Engine, EngineAction, EngineTimings } from '#agent/p
 
 /** A start goes on by itself, and is asked for again. */
 const WITHIN_MS = { start: 30_000, seal: 5_000, follow: 6_500, keepSlots: 5_000 } as const;
+const INSPECT_WITHIN_MS = 7_000;
 const TIDY_EVERY_MS = 60_000;
 const ASK_WITHIN_MS = 1_000;
 const NEED_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
@@ -39,6 +44,7 @@ const NEED_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
   'setDurability',
   'follow',
   'checkpoint',
+  'release',
 ]);
 
 export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): Engine {
@@ -96,9 +102,21 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
           recloning = false;
         }
       case 'release':
+        await release(server, bounds);
+        return { kind: 'released' };
+      case 'setDurability':
         throw new TanistError('ENGINE_FAILED', `this engine does not know the step ${action.kind} yet`);
       default:
         return assertNever(action);
+    }
+  }
+
+  async function findings(peers: readonly PlanMember[]): Promise<readonly Finding[]> {
+    try {
+      return await inspect(server, peers, boundBy(server.now, INSPECT_WITHIN_MS, steps.signal()));
+    } catch (error) {
+      const remedy = "look at the agent's log, and ask again";
+      return [{ severity: 'blocks', code: 'not-inspected', text: String(error), remedy }];
     }
   }
 
@@ -124,7 +142,7 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
     probe: ({ databaseHost, databasePort }, timeoutMs) =>
       probeDatabase(databaseHost, databasePort, timeoutMs),
     compare: (rows) => compareRows(server, rows),
-    inspect: () => Promise.resolve([]),
+    inspect: findings,
     setRetention(retention) {
       clearInterval(tidying);
       const tidyUp = (): void => void tidy(server, () => works(server), retention);

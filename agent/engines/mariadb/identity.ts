@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, asDuration } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
-import { writeDurably } from '#agent/engines/durable-files.js';
+import { removeDurably, writeDurably } from '#agent/engines/durable-files.js';
 import { readIdentity, writeIdentity } from '#agent/engines/mariadb/marks.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { readStatus } from '#agent/engines/mariadb/status.js';
@@ -69,6 +69,9 @@ export async function keepIdentity(server: Server, copy: string): Promise<void> 
   const id = await identityOf(server, ASK_WITHIN_MS);
   await writeDurably(join(copy, FILE), `${id}\n`, await server.owner());
 }
+
+/** Nothing of it is left here. This agent goes on knowing it: taken into care again, it is the same data. */
+export const forgetIdentity = ({ dataDir }: Server): Promise<void> => removeDurably(join(dataDir, FILE));
 
 /** A copy of the data makes its folders anew; the server never does. Undefined where the file system keeps no such time. */
 export async function copyIdOf(dataDir: string): Promise<string | undefined> {

@@ -68,13 +68,17 @@ export async function readSecret(connection: Connection, timeoutMs: number): Pro
 }
 
 /** Into the log, so that replicas have it too. Nothing is written where it is there: a mark has to be the first write of its opening. */
-export async function writeIdentity(connection: Connection, timeoutMs: number): Promise<void> {
+export async function writeIdentity(
+  connection: Connection,
+  timeoutMs: number,
+  id: string = randomUUID(),
+): Promise<void> {
   const isThere = (await readSecret(connection, timeoutMs)) !== undefined;
   if (isThere && (await readIdentity(connection, timeoutMs)) !== undefined) return;
   await inLog(connection, timeoutMs, async () => {
     for (const statement of TABLES) await connection.query(statement, { timeoutMs });
     await connection.query('insert ignore into tanist.identity values (1, ?)', {
-      values: [randomUUID()],
+      values: [id],
       timeoutMs,
     });
     await connection.query('insert ignore into tanist.confirming values (1, ?)', {
@@ -125,6 +129,11 @@ export async function writeNothing(say: Say): Promise<void> {
   await say('insert into tanist.nothing values (connection_id())');
   await say('delete from tanist.nothing where id = connection_id()');
   await say('commit');
+}
+
+/** With all that Tanist has in the database. */
+export async function dropMarks(connection: Connection, timeoutMs: number): Promise<void> {
+  await inLog(connection, timeoutMs, () => connection.query('drop database if exists tanist', { timeoutMs }));
 }
 
 /** On this server alone: no replica has it, nor waits for it; what it proves is that this disk takes writes. */

@@ -11,6 +11,7 @@ import type { ActionResult, EngineAction } from '#agent/ports/engine.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { applyDurability, requireEnforceable } from '#agent/engines/mariadb/durability.js';
 import { type Jump, prepareJump } from '#agent/engines/mariadb/identifiers.js';
+import { identityOf } from '#agent/engines/mariadb/identity.js';
 import { writeIdentity } from '#agent/engines/mariadb/marks.js';
 import { readPosition } from '#agent/engines/mariadb/position.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
@@ -64,7 +65,7 @@ async function openWith(
   await server.memos.note('promoted', process);
   bounds.check();
   const provedAt = server.now();
-  await writeIdentity(connection, bounds.left());
+  await writeIdentity(connection, bounds.left(), await identityOf(server, bounds.left()));
   const { epoch } = action;
   // Right before the mark. Sessions of a leader that is open already may write in between: then a replica that stands there counts as diverged.
   const { gtids } = await readStatus(server, bounds.left());

@@ -101,7 +101,7 @@ async function copyFirst(
 }
 
 /** What a copy beside the data cannot do without. */
-function requireClonable(server: Server): void {
+export function requireClonable(server: Server): void {
   const impossible = (text: string, next: string): TanistError =>
     new TanistError('RECLONE_IMPOSSIBLE', text, next);
   for (const name of ['mariadb-backup', 'mbstream'])

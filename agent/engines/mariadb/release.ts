@@ -1,0 +1,44 @@
+/**
+ * Lets a database go as it was found: a leader accepts writes, a replica goes on following, and nothing of ours is left in it. That it comes up
+ * closed after a restart is its own configuration, which was there before. Every part may be repeated; what is remembered of the time before goes
+ * last.
+ */
+import { rm } from 'node:fs/promises';
+import { TanistError } from '#core/errors.js';
+import type { Bounds } from '#agent/engines/bounds.js';
+import { outputFile } from '#agent/engines/launch.js';
+import { forgetIdentity } from '#agent/engines/mariadb/identity.js';
+import { dropMarks } from '#agent/engines/mariadb/marks.js';
+import type { Server } from '#agent/engines/mariadb/server.js';
+import { readStatus } from '#agent/engines/mariadb/status.js';
+
+const LOOK_EVERY_MS = 20;
+
+export async function release(server: Server, bounds: Bounds): Promise<void> {
+  const { closed } = await readStatus(server, bounds.left());
+  if (closed) await requireFollowing(server, bounds);
+  // In the log: replicas lose it, too.
+  else await dropMarks(server.connection, bounds.left());
+  bounds.check();
+  for (const memo of ['promoted', 'fenced'] as const) await server.memos.drop(memo);
+  for (const folder of [server.tailDir, server.copyDir]) await rm(folder, { recursive: true, force: true });
+  await rm(outputFile(server), { force: true });
+  await forgetIdentity(server);
+  server.log('info', 'RELEASED', { role: closed ? 'replica' : 'leader' });
+}
+
+async function requireFollowing(server: Server, bounds: Bounds): Promise<void> {
+  let trouble = '';
+  const isFollowing = async (): Promise<boolean> => {
+    const { source } = await readStatus(server, bounds.left() + 1_000);
+    if (source === undefined)
+      throw new TanistError(
+        'ENGINE_FAILED',
+        'the server is closed and follows nobody: released, it would stay so',
+      );
+    trouble = source.receiveError.text || source.applyError.text || 'it does not answer';
+    return source.streaming;
+  };
+  if (!(await bounds.until(isFollowing, LOOK_EVERY_MS)))
+    throw new TanistError('ENGINE_FAILED', `no log arrives from whom it follows: ${trouble}`);
+}
