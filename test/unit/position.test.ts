@@ -19,6 +19,7 @@ import {
   formatGtids,
   type Gtid,
   type GtidLine,
+  isShared,
   type MariadbPosition,
   parseGtids,
   MOST_LINES,
@@ -566,5 +567,31 @@ describe('choosing', () => {
     expect(pick(candidate('a', '1:9', { priority: 9 }), candidate('b', '1:9', { isOldLeader: true }))).toBe(
       'b',
     );
+  });
+});
+
+describe('a transaction of MariaDB', () => {
+  const gtid = (server: number, sequence: bigint): Gtid => ({ domain: 0, server, sequence });
+  const line = (epoch: bigint, server: number, from: bigint): GtidLine => ({
+    ...{ epoch: asEpoch(epoch), server, from: [gtid(9, from)] },
+  });
+  const theirs = [line(1n, 1, 10n), line(2n, 2, 20n), line(3n, 1, 30n)];
+
+  it('is shared with a history on the line of the same opening', () => {
+    expect(isShared(gtid(9, 5n), theirs.slice(0, 1), theirs)).toBe(true); // before all care
+    expect(isShared(gtid(1, 20n), theirs.slice(0, 1), theirs)).toBe(true);
+    expect(isShared(gtid(2, 25n), theirs.slice(0, 2), theirs)).toBe(true);
+    expect(isShared(gtid(1, 99n), theirs, theirs)).toBe(true);
+  });
+
+  it('is not where the history had left that line by then, though number and server be the same', () => {
+    expect(isShared(gtid(1, 21n), theirs.slice(0, 1), theirs)).toBe(false);
+    // The old leader was given a copy, is leader again, and counts on: another transaction.
+    expect(isShared(gtid(1, 31n), theirs.slice(0, 1), theirs)).toBe(false);
+  });
+
+  it('is not where another server wrote it than the one that was opened, nor after an opening that nobody proved', () => {
+    expect(isShared(gtid(7, 31n), theirs, theirs)).toBe(false);
+    expect(isShared(gtid(3, 41n), [...theirs, line(4n, 3, 40n)], theirs)).toBe(false);
   });
 });

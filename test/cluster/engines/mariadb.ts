@@ -10,11 +10,8 @@ export const MARIADB: EngineKit<MariadbServer> = {
   called: 'MariaDB',
   lacks: {
     confirms: 'semi-synchronous replication is not taken into care yet',
-    rejoinsDiverged: 'no copy is made yet, and MariaDB knows no rewind',
-    salvages: 'its binary log is not read for rows yet',
-    releases: 'tanist release is not finished',
     blocksReplay: 'log is applied before a seal, whoever reads',
-    timesRejoins: 'there is no rejoin to be measured yet',
+    timesRejoins: 'a rejoin by hand is not part of the harness yet',
   },
   startServers,
   section: (server) => ({
