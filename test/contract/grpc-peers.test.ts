@@ -5,8 +5,13 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { asDuration, asEpoch } from '#core/brand.js';
 import type { PostgresPosition } from '#core/positions/postgres.js';
-import { createPeerServer, createTailSource, type PeerHandler } from '#agent/adapters/grpc/peers.js';
-import type { TailAnswer, TailChunk } from '#agent/ports/engine.js';
+import {
+  createCopySource,
+  createPeerServer,
+  createTailSource,
+  type PeerHandler,
+} from '#agent/adapters/grpc/peers.js';
+import type { CopyPiece, TailAnswer, TailChunk } from '#agent/ports/engine.js';
 import type { ReadTailResponse } from '#proto/generated/tanist/v1/ReadTailResponse.js';
 import { wire } from '#proto/load.js';
 import { NO_SALVAGES, POSITION, startFrozenServer, notAskedFor } from '#test/contract/grpc-fixtures.js';
@@ -247,3 +252,96 @@ async function rawPeer(messages: readonly ReadTailResponse[]): Promise<string> {
   );
   return `127.0.0.1:${port}`;
 }
+
+describe('a copy', () => {
+  const copySource = createCopySource({ cluster: 'orders', member: 'pg-2', epoch: () => asEpoch(4n) });
+
+  async function startGiver(readCopy: PeerHandler['readCopy']): Promise<string> {
+    const peer = await createPeerServer({
+      ...{ host: '127.0.0.1', port: 0, ...NO_SALVAGES },
+      handler: { readTail: notAskedFor, readCopy, vouch: notAskedFor },
+    });
+    onTestFinished(() => peer.stop());
+    return `127.0.0.1:${peer.port}`;
+  }
+
+  const giverOf = (pieces: AsyncIterable<CopyPiece>): Promise<string> =>
+    startGiver(() => Promise.resolve({ kind: 'copy', bytes: 7, pieces }));
+
+  async function take(address: string, over: AbortSignal): Promise<AsyncIterable<CopyPiece>> {
+    const answer = await copySource.fetch(address, over);
+    if (answer.kind !== 'copy') throw new Error(answer.text);
+    return answer.pieces;
+  }
+
+  it('arrives whole, and says where it stands', async () => {
+    const big = Buffer.from(new Uint8Array(3 * MIB + 1).map((_, index) => index % 251));
+    const questions: unknown[] = [];
+    const address = await startGiver((question) => {
+      questions.push(question);
+      const pieces = (async function* (): AsyncGenerator<CopyPiece> {
+        yield { kind: 'data', data: big };
+        yield { kind: 'end', at: AT_LEAST };
+      })();
+      return Promise.resolve({ kind: 'copy', bytes: big.length, pieces });
+    });
+    const answer = await copySource.fetch(address, new AbortController().signal);
+    if (answer.kind !== 'copy') throw new Error(answer.text);
+    expect(answer.bytes).toBe(big.length);
+    const data: Buffer[] = [];
+    let at: unknown;
+    for await (const piece of answer.pieces)
+      if (piece.kind === 'data') data.push(piece.data);
+      else at = piece.at;
+    expect(Buffer.concat(data).equals(big)).toBe(true);
+    expect(at).toEqual(AT_LEAST);
+    expect(questions).toEqual([{ cluster: 'orders', member: 'pg-2', epoch: 4n }]);
+  });
+
+  it('that is refused says why', async () => {
+    const address = await startGiver(() => Promise.resolve({ kind: 'refused', text: 'another one' }));
+    const answer = await copySource.fetch(address, new AbortController().signal);
+    expect(answer).toEqual({ kind: 'refused', text: 'another one' });
+  });
+
+  it('without its end is not taken for whole, in order or not', async () => {
+    const endings: (() => void)[] = [
+      () => undefined,
+      () => {
+        throw new Error('mariadb-backup failed');
+      },
+    ];
+    for (const ending of endings) {
+      const address = await giverOf(
+        (async function* (): AsyncGenerator<CopyPiece> {
+          yield { kind: 'data', data: Buffer.alloc(7) };
+          ending();
+        })(),
+      );
+      const pieces = await take(address, new AbortController().signal);
+      const reading = (async () => {
+        for await (const piece of pieces) expect(piece.kind).toBe('data');
+      })();
+      await expect(reading).rejects.toMatchObject({ code: 'COPY_UNAVAILABLE' });
+    }
+  });
+
+  it('is given no longer than somebody takes it, also while there is nothing to give', async () => {
+    let given: AbortSignal | undefined;
+    const address = await startGiver((_, over) => {
+      given = over;
+      const pieces = (async function* (): AsyncGenerator<CopyPiece> {
+        yield { kind: 'data', data: Buffer.alloc(7) };
+        await once(over, 'abort');
+      })();
+      return Promise.resolve({ kind: 'copy', bytes: 7, pieces });
+    });
+    const over = new AbortController();
+    const pieces = await take(address, over.signal);
+    const reading = (async () => {
+      for await (const piece of pieces) if (piece.kind === 'data') setTimeout(() => over.abort(), 50);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'COPY_UNAVAILABLE' });
+    await expect.poll(() => given?.aborted).toBe(true);
+  });
+});

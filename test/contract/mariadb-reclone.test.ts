@@ -1,12 +1,13 @@
 // A member whose log left the leader's history gets a copy of its data: on real servers, since what mariadb-backup needs and leaves, and what a
 // server makes of a folder that took another one's place, is known only from trying.
-import { appendFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { asDuration } from '#core/brand.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { SalvageRecord, SalvagedRow } from '#core/salvage.js';
 import { copyIdOf } from '#agent/engines/mariadb/identity.js';
+import type { SwapMemo } from '#agent/engines/swap-data.js';
 import type { ActionResult } from '#agent/ports/engine.js';
 import type { MariadbServer } from '#test/cluster/mariadb.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
@@ -246,6 +247,18 @@ describe('commits of the source', { timeout: 120_000 }, () => {
 });
 
 describe('a swap that was interrupted', { timeout: 120_000 }, () => {
+  it('between its two renames is ended by an agent that starts, which knows its copy', async () => {
+    const { members, history } = await createCluster(beds.template, ['ann', 'bob']);
+    const [ann, bob] = members as [Member, Member];
+    await part(ann, bob, history);
+    const before = await copyIdOf(ann.server.dir);
+    expect(await reclone(ann, bob, history)).toMatchObject({ kind: 'recloned' });
+    const memo = JSON.parse(readFileSync(join(stateDir(ann), 'swapping.json'), 'utf8')) as SwapMemo;
+    renameSync(ann.server.dir, memo.copy); // as it was then
+    expect(await ann.engine.check()).toMatchObject({ copyId: memo.by, replacedCopyId: before });
+    await expectItFollows(ann, bob, history);
+  });
+
   it('is ended by whoever comes next, which tells the copy where it stands', async () => {
     const { members, history } = await createCluster(beds.template, ['ann', 'bob']);
     const [ann, bob] = members as [Member, Member];
