@@ -57,6 +57,8 @@ async function putInForce({ ann, history }: Cluster, ...members: readonly Member
   for (const member of members) await follow(member, ann, history.openings, true);
 }
 
+const idOf = ({ threadId }: Connection): number => threadId ?? 0;
+
 interface Write {
   readonly client: Connection;
   /** Undefined: nobody has said anything yet. */
@@ -201,6 +203,40 @@ describe('a leader that waits for replicas', { timeout: 60_000 }, () => {
     await untilAcknowledged(await beginWrite(ann.server, 'third'));
   });
 
+  it('makes whatever is in the log wait, and nothing else', async () => {
+    const { ann, bob } = await createCluster();
+    await ann.server.query('create table app.plain (a int) engine=Aria');
+    await setDurability(ann, one(bob));
+    const statements = [
+      'create table app.made (a int)',
+      'insert into app.plain values (1)',
+      "create user made@'%'",
+      "xa start 'x'; insert into app.written (value) values ('x'); xa end 'x'; xa prepare 'x'",
+    ];
+    for (const statement of statements) {
+      const client = await createConnection({
+        ...{ host: '127.0.0.1', port: ann.server.port, user: ACCOUNTS.admin, multipleStatements: true },
+      });
+      client.on('error', () => undefined); // it is ended
+      let isOver = false;
+      const said = client.query(statement).then(
+        () => (isOver = true),
+        () => undefined,
+      );
+      await untilItWaits(ann.server);
+      expect(isOver, statement).toBe(false);
+      await ann.server.query(`kill hard connection ${idOf(client)}`);
+      await said;
+      await waitFor(async () => (await waiting(ann.server)) === 0, { timeoutMs: 10_000, what: 'its end' });
+    }
+    const local = await createConnection({
+      ...{ host: '127.0.0.1', port: ann.server.port, user: ACCOUNTS.admin },
+    });
+    await local.query('set session sql_log_bin = 0');
+    await local.query("insert into app.written (value) values ('local')");
+    await local.end();
+  });
+
   it('lets a replica come again, however often, and whoever was the last to confirm', async () => {
     const cluster = await createCluster();
     const { ann, bob, history } = cluster;
@@ -237,11 +273,11 @@ describe('a leader that waits for replicas', { timeout: 60_000 }, () => {
     bob.server.pause();
     cid.server.pause();
     const asQuery = await beginHeldWrite(ann.server, 'as query');
-    await ann.server.query(`kill query ${asQuery.client.threadId}`);
+    await ann.server.query(`kill query ${idOf(asQuery.client)}`);
     await asQuery.ended;
     expect(asQuery.answer()).toBe('ok');
     const asConnection = await beginHeldWrite(ann.server, 'as connection');
-    await ann.server.query(`kill hard connection ${asConnection.client.threadId}`);
+    await ann.server.query(`kill hard connection ${idOf(asConnection.client)}`);
     await asConnection.ended;
     expect(asConnection.answer()).not.toBe('ok');
     // On its own server both have happened.
@@ -371,6 +407,21 @@ describe('a replica that confirms', { timeout: 60_000 }, () => {
     await follow(bob, ann, history.openings);
     expect(await late).toBe('ended');
     expect(await variable(bob.server, 'rpl_semi_sync_slave_enabled')).toBe('0');
+  });
+});
+
+describe('a leader that died while it waited', { timeout: 60_000 }, () => {
+  it('keeps what nobody had confirmed, and has it committed once it is started again', async () => {
+    const { ann, bob } = await createCluster();
+    await setDurability(ann, one(bob));
+    const write = await beginHeldWrite(ann.server, 'unconfirmed');
+    ann.server.kill('SIGKILL');
+    await write.ended;
+    expect(write.answer()).not.toBe('ok');
+    await ann.until('its death', ({ state }) => state === 'crashed');
+    await start(ann);
+    expect(await values(ann.server)).toEqual(['unconfirmed']);
+    expect(await variable(ann.server, 'rpl_semi_sync_master_enabled')).toBe('0');
   });
 });
 

@@ -54,9 +54,9 @@ class OwnSocket extends Socket {
 export interface OwnSession {
   readonly client: Client;
   /** At once, whatever it is about. */
-  cut(because?: Error): void;
+  readonly cut: (because?: Error) => void;
   /** A command that the driver does not know, to a session that does nothing else and is cut after it. Ends with the first of the answer. */
-  command(payload: Buffer): Promise<void>;
+  readonly command: (payload: Buffer) => Promise<void>;
 }
 
 /** One more session; rejects when there is none in time. */

@@ -64,7 +64,7 @@ async function makeCommitsWait({ connection }: Server, bounds: Bounds): Promise<
        @@global.rpl_semi_sync_master_timeout as timeout`,
     { timeoutMs: bounds.left() },
   );
-  const isAsSet = row?.point === 'AFTER_SYNC' && Number(row.alone) === 1 && BigInt(row.timeout) === FOR_EVER;
+  const isAsSet = row?.point === 'AFTER_SYNC' && Number(row.alone) === 1 && row.timeout === FOR_EVER;
   if (!isAsSet || !(await isOn(connection, bounds.left())))
     throw new TanistError('ENGINE_FAILED', 'commits do not wait for replicas, though they were told to');
 }

@@ -45,11 +45,11 @@ async function writeAside(server: Server, opening: NewOpening, bounds: Bounds): 
   );
   const waitUntil = after(server.now(), CONFIRMED_WITHIN);
   try {
-    await bounds.until(async () => {
+    const isWritten = await bounds.until(async () => {
       if (!isOver && server.now() >= waitUntil) await endWaiting(server, client.threadId ?? 0);
       return isOver;
     }, LOOK_EVERY_MS);
-    if (!isOver) throw new TanistError('ENGINE_FAILED', 'the mark is held up behind other commits');
+    if (!isWritten) throw new TanistError('ENGINE_FAILED', 'the mark is held up behind other commits');
     await ended;
   } finally {
     cut();
