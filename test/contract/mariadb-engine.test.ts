@@ -5,7 +5,8 @@ import { ofEngine, type Position } from '#core/position.js';
 import { cloneReplica, createPrimary, type MariadbServer } from '#test/cluster/mariadb.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import { newHistory } from '#test/contract/engine/history.js';
-import { fence, seal, start } from '#test/contract/engine/steps.js';
+import { fence, follow, followStep, seal, start } from '#test/contract/engine/steps.js';
+import { asEpoch } from '#core/brand.js';
 import { type MariadbBeds, prepareMariadbBeds } from '#test/contract/mariadb-bed.js';
 import { careFor, type Member, stopCaring } from '#test/contract/mariadb-members.js';
 
@@ -114,7 +115,34 @@ describe('the identity of the data', { timeout: 30_000 }, () => {
   });
 });
 
+describe('a replica whose server was started again', { timeout: 30_000 }, () => {
+  it('stands, and is said to follow nobody until it is told to', async () => {
+    const { ann, bob } = await createPair();
+    await bob.until('that it follows', ({ streaming }) => streaming);
+    bob.server.kill('SIGKILL');
+    await bob.until('its death', ({ state }) => state === 'crashed');
+    await start(bob);
+    await bob.until('its server', ({ state }) => state === 'running');
+    const { streaming, upstream } = await bob.until('a look', ({ position }) => position !== undefined);
+    expect({ streaming, upstream }).toEqual({ streaming: false, upstream: undefined });
+    await follow(bob, ann);
+    await bob.until('that it follows', (seen) => seen.streaming && seen.upstream !== undefined);
+  });
+});
+
 describe('a replica that wrote by itself', { timeout: 30_000 }, () => {
+  it('is neither sealed nor followed with where its log goes no further: it needs a copy', async () => {
+    const { ann, bob } = await createPair();
+    await bob.server.query('stop slave sql_thread');
+    await insert(ann.server, 'received');
+    await insert(bob.server, 'errant');
+    const step = { kind: 'seal', epoch: asEpoch(99n) } as const;
+    expect(await bob.engine.run(step)).toMatchObject({ kind: 'failed', code: 'REWIND_IMPOSSIBLE' });
+    expect(await bob.engine.run(followStep(bob, ann))).toMatchObject({
+      ...{ kind: 'failed', code: 'REWIND_IMPOSSIBLE' },
+    });
+  });
+
   it('has diverged, though its number is smaller', async () => {
     const { ann, bob } = await createPair();
     await bob.server.query('stop slave');

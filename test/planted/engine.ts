@@ -19,7 +19,6 @@ export const ENGINE_MISTAKES = {
     among: 'confirmed',
     mistakes: { confirmsUnwritten: true },
   },
-  'an-empty-server-is-opened': { of: 'redis', mistakes: { opensEmpty: true } },
   'a-server-comes-up-as-a-leader': { of: 'redis', mistakes: { bootsOpen: true } },
   'a-replica-is-pointed-at-whatever-leads': { of: 'redis', mistakes: { followsWhatever: true } },
   'what-the-disk-refused-is-answered-for': { mistakes: { forgetsWhatIsRefused: true } },

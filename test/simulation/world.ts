@@ -277,7 +277,6 @@ export class World {
       find: (other) => this.member(other).db,
     });
     db.confirmsUnwritten = this.#setting.mistakes.confirmsUnwritten === true;
-    db.bootsOpen = this.#setting.mistakes.bootsOpen === true;
     return db;
   }
 
@@ -290,6 +289,7 @@ export class World {
       db.start(0);
       db.follow(leader.planMember);
     }
+    for (const { db } of this.members) db.bootsOpen = this.#setting.mistakes.bootsOpen === true;
     for (const member of this.members) this.startAgent(member);
     for (const index of this.controllerHosts.keys()) this.startController(index);
   }

@@ -7,6 +7,7 @@ import type { PlanMember } from '#core/plan.js';
 import { formatGtids } from '#core/positions/mariadb.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { accountFor, beginConfirming, receivingUser } from '#agent/engines/mariadb/confirming.js';
+import { requireOwnLine } from '#agent/engines/mariadb/position.js';
 import { stopReceiving } from '#agent/engines/mariadb/seal.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { beSoleSession } from '#agent/engines/mariadb/sole-session.js';
@@ -27,6 +28,7 @@ export async function follow(
   await beSoleSession(server, bounds);
   const now = await readStatus(server, bounds.left());
   if (!now.closed) throw new TanistError('ENGINE_FAILED', 'the server accepts writes: it cannot follow');
+  await requireOwnLine(server, bounds.left());
   const isThere =
     now.source !== undefined &&
     isAt(now.source, leader) &&

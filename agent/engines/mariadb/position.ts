@@ -3,7 +3,8 @@
  * missing. And the server counts a transaction a moment before its rows are seen: an opening's own, too.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isForeign, type MariadbPosition } from '#core/positions/mariadb.js';
+import { TanistError } from '#core/errors.js';
+import { formatGtids, isForeign, type MariadbPosition } from '#core/positions/mariadb.js';
 import { identityOf } from '#agent/engines/mariadb/identity.js';
 import { readOpenings } from '#agent/engines/mariadb/marks.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
@@ -22,4 +23,14 @@ export async function readPosition(server: Server, timeoutMs: number): Promise<M
     if (!isForeign(position) || again === AGAIN) return position;
     await sleep(AFTER_MS);
   }
+}
+
+/** A replica that has written by itself has diverged for good, also while log still arrives, in another domain. */
+export async function requireOwnLine(server: Server, timeoutMs: number): Promise<void> {
+  const position = await readPosition(server, timeoutMs);
+  if (isForeign(position))
+    throw new TanistError(
+      'REWIND_IMPOSSIBLE',
+      `it has written by itself: ${formatGtids(position.gtids)} is not what its leader wrote`,
+    );
 }

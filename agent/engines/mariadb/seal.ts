@@ -11,7 +11,7 @@ import type { Bounds } from '#agent/engines/bounds.js';
 import { filesOf, scanLog } from '#agent/engines/mariadb/binary-log.js';
 import { endConfirming } from '#agent/engines/mariadb/confirming.js';
 import { knownLogPlaces } from '#agent/engines/mariadb/log-places.js';
-import { readPosition } from '#agent/engines/mariadb/position.js';
+import { readPosition, requireOwnLine } from '#agent/engines/mariadb/position.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { beSoleSession } from '#agent/engines/mariadb/sole-session.js';
 import { applyFrom, dumpTo } from '#agent/engines/mariadb/statements.js';
@@ -26,7 +26,11 @@ export async function seal(server: Server, bounds: Bounds): Promise<MariadbPosit
   if (process !== undefined && server.memos.isNoted('promoted', process))
     throw new TanistError('ENGINE_FAILED', 'it was opened, or is about to be: what it writes has no end');
   await settleCopy(server, bounds); // somebody else may have started it
-  await stopReceiving(server, bounds);
+  await stopReceiving(server, bounds).catch(async (error: unknown) => {
+    // Its applier meets what the server wrote by itself, and goes no further: never.
+    await requireOwnLine(server, LOOK_WITHIN_MS);
+    throw error;
+  });
   bounds.check();
   return readPosition(server, bounds.left());
 }

@@ -584,6 +584,12 @@ export const FAULTS = {
     look();
     return leader.name;
   },
+  'replica-unwatched': (world, random) => {
+    const member = replica(world, random);
+    // For longer than it takes to be left out; its database goes on receiving, and confirming.
+    stopFor(world, [member?.agent?.process], random.between(6000, 14_000));
+    return member?.name;
+  },
   'leader-unwatched': (world, random) => {
     const leader = world.leader();
     // Under async not promised: nobody is left who would close it. Where writes wait for replicas, those that are sealed end it (S5).

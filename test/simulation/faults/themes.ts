@@ -234,6 +234,7 @@ const CONFIRMED: Kind = {
     'replay-paused',
     'network-slow',
     'replica-copied-anew',
+    'replica-unwatched',
     'replicas-agents-restarted',
   ],
   troubleShare: [0.3, 0.6],

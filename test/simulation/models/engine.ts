@@ -34,8 +34,6 @@ export interface EngineMistakes {
   readonly letsClientsInFirst?: boolean;
   /** Of MariaDB: a replica confirms what it has received, and not written. */
   readonly confirmsUnwritten?: boolean;
-  /** Of Redis: opens a server that came up with nothing. */
-  readonly opensEmpty?: boolean;
   /** Of Redis: its configuration lets it come up as a leader. */
   readonly bootsOpen?: boolean;
   /** Of Redis: points a server at its leader without asking whether its log may follow there. */
@@ -457,8 +455,7 @@ export class Engine {
     step.within(action.timeoutMs, 'not in time');
     if (!this.#isAskable()) return step.after(1, () => step.fail('no session'));
     const atLeast = action.opening.state === 'pending' ? action.opening.atLeast : undefined;
-    if (db.log.dataId === '' && mistakes.opensEmpty !== true)
-      return step.after(1, () => step.fail('it has no data'));
+    if (db.log.dataId === '') return step.after(1, () => step.fail('it has no data'));
     if (db.role === 'writable') {
       if (!reaches(db.log.position(), atLeast)) return step.after(1, () => step.fail('behind'));
       if (db.areTold) return this.#putInForce(action.durability, step, () => this.#mark(action, step));
