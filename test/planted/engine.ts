@@ -19,6 +19,7 @@ export const ENGINE_MISTAKES = {
     among: 'confirmed',
     mistakes: { confirmsUnwritten: true },
   },
+  'a-tail-is-of-a-server-started-since': { of: 'redis', mistakes: { handsOutAnotherLog: true } },
   'a-server-comes-up-as-a-leader': { of: 'redis', mistakes: { bootsOpen: true } },
   'a-replica-is-pointed-at-whatever-leads': { of: 'redis', mistakes: { followsWhatever: true } },
   'what-the-disk-refused-is-answered-for': { mistakes: { forgetsWhatIsRefused: true } },

@@ -13,7 +13,7 @@ import type { Violation } from '#test/simulation/checks/truth.js';
 import { bootHost, FAULTS } from '#test/simulation/faults/faults.js';
 import { drawTheme, type KindName, type Theme } from '#test/simulation/faults/themes.js';
 import type { SimulatedEngine } from '#test/simulation/models/kinds/index.js';
-import type { MemberMistakes } from '#test/simulation/nodes/member.js';
+import type { Member, MemberMistakes } from '#test/simulation/nodes/member.js';
 import { CLUSTER, World } from '#test/simulation/world.js';
 import { Random } from '#test/simulation/world/random.js';
 
@@ -205,7 +205,7 @@ function operate(world: World, healedAt: number): void {
     world.truth.isLossAccepted = true;
     // Where logs have diverged nobody is chosen unless he names one.
     const isInVain = world.timeline.now - healedAt > 2 * comesAfterMs;
-    const to = isInVain ? world.members.find((member) => member !== leader)?.name : undefined;
+    const to = isInVain ? heirByHand(world, leader)?.name : undefined;
     ask(world, { kind: 'failover', to, by: 'ops', acceptLoss: true, leaderIsOff: true });
   }
   for (const member of world.members) {
@@ -219,6 +219,12 @@ function operate(world: World, healedAt: number): void {
     }
   }
 }
+
+/** Somebody who has any data. */
+const heirByHand = ({ members }: World, leader: Member): Member | undefined => {
+  const others = members.filter((member) => member !== leader);
+  return others.find(({ db }) => db.log.dataId !== '') ?? others[0];
+};
 
 function ask(world: World, command: OperatorCommand): void {
   world.active()?.operate(CLUSTER, command, (answer) => {

@@ -93,6 +93,8 @@ export class Database {
   promotionAskedAt: number | undefined;
   /** The epoch of the opening that made it writable; for the checks only. */
   openedAt: Epoch | undefined;
+  /** The process that was opened last. */
+  opened: Process | undefined;
   synchronous: { readonly members: readonly string[]; readonly acknowledgements: number } = {
     members: [],
     acknowledgements: 0,
@@ -224,10 +226,16 @@ export class Database {
       if (stream.confirms && !this.admitted.has(stream.to.name)) stream.end();
   }
 
+  /** Its log is what it was when it led: it outlasts the server, or the server is still that one. */
+  get hasLedLog(): boolean {
+    return !this.kind.isVolatile || (this.server !== undefined && this.server === this.opened);
+  }
+
   /** As its administrator opens it who knows of no agent. */
   startOpen(): void {
     this.bootClosed = false;
     this.start(0);
+    this.opened = this.server;
     this.bootClosed = !this.kind.bootsByMarker;
   }
 
@@ -322,6 +330,7 @@ export class Database {
     this.log.flushUpTo(this.log.length);
     this.log.applied = this.log.length;
     this.role = 'writable';
+    this.opened = this.server;
     this.bootClosed = !this.kind.bootsByMarker;
     for (const stream of this.followers) stream.end();
     this.#onChange();

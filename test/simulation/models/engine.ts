@@ -34,6 +34,8 @@ export interface EngineMistakes {
   readonly letsClientsInFirst?: boolean;
   /** Of MariaDB: a replica confirms what it has received, and not written. */
   readonly confirmsUnwritten?: boolean;
+  /** Of Redis: hands out as the tail what a server has that was started again since it led. */
+  readonly handsOutAnotherLog?: boolean;
   /** Of Redis: its configuration lets it come up as a leader. */
   readonly bootsOpen?: boolean;
   /** Of Redis: points a server at its leader without asking whether its log may follow there. */
@@ -141,8 +143,9 @@ export class Engine {
   readTail(from: Position): readonly Entry[] | undefined {
     const { db } = this.#deps;
     const isReadable =
-      (db.isGone && !db.kind.isVolatile) ||
-      (this.#isAskable() && db.role === 'replica' && db.stream === undefined && !db.promotionAsked);
+      (db.isGone && db.hasLedLog) ||
+      (this.#hasLedLog() &&
+        this.#isAskable() && db.role === 'replica' && db.stream === undefined && !db.promotionAsked);
     return isReadable ? db.log.after(from) : undefined;
   }
 
@@ -225,7 +228,9 @@ export class Engine {
       salvaged: db.salvaged,
       processesGone: db.isGone,
       bootClosed: db.bootClosed,
-      tailReadable: (db.isGone && !db.kind.isVolatile) || (isClosed && db.bootClosed && !db.promotionAsked),
+      tailReadable:
+        (db.isGone && db.hasLedLog) ||
+        (this.#hasLedLog() && isClosed && db.bootClosed && !db.promotionAsked),
     };
   }
 
@@ -790,6 +795,10 @@ export class Engine {
     const line = db.log instanceof PostgresLog ? db.log.timeline : 0;
     const name = `${epoch}-${line}-${db.log.length}`;
     db.salvaged = { epoch, name, transactions: count, rows: count, bytes: own.length };
+  }
+
+  #hasLedLog(): boolean {
+    return this.#deps.db.hasLedLog || this.#deps.mistakes.handsOutAnotherLog === true;
   }
 
   #isAskable(): boolean {

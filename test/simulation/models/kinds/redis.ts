@@ -14,6 +14,6 @@ export const REDIS: EngineKind = {
   isVolatile: true,
   seesSilence: false,
   rewinds: true,
-  newLog: (dataId, _, cluster) =>
-    new RedisLog(dataId, cluster.pick(['nothing', 'dump', 'dump', 'append']), cluster),
+  newLog: (dataId, index, cluster) =>
+    new RedisLog(dataId, index, cluster.pick(['nothing', 'dump', 'dump', 'append']), cluster),
 };

@@ -25,6 +25,7 @@ const NO_DATA: LineagePosition = {
 
 export class RedisLog extends Log {
   readonly kept: Kept;
+  readonly #owner: number;
   readonly #random: Random;
   #line = 'first';
   #forks: readonly LineFork[] = [];
@@ -32,8 +33,10 @@ export class RedisLog extends Log {
   #saved: Saved | undefined;
   #position: LineagePosition | undefined;
 
-  constructor(dataId: string, kept: Kept, random: Random) {
+  /** `random`: the same for all of a cluster, so a name of its own comes of more than that. */
+  constructor(dataId: string, owner: number, kept: Kept, random: Random) {
     super(dataId);
+    this.#owner = owner;
     this.kept = kept;
     this.#random = random;
   }
@@ -59,7 +62,7 @@ export class RedisLog extends Log {
   }
 
   branch(): void {
-    this.#turn(this.#random.word());
+    this.#turn(`${this.#random.word()}-${this.#owner}-${this.#forks.length}-${this.entries.length}`);
     this.#isPlaceKnown = true;
   }
 
@@ -119,7 +122,7 @@ export class RedisLog extends Log {
   }
 
   blank(): RedisLog {
-    return new RedisLog(this.dataId, this.kept, this.#random);
+    return new RedisLog(this.dataId, this.#owner, this.kept, this.#random);
   }
 
   position(): LineagePosition {
