@@ -53,7 +53,11 @@ export function createModelBed(seed: number, kind: EngineKind, properties: Prope
     const random = Random.of(seed, name);
     const host = new Host(name, random.between(0.95, 1.05), timeline, random);
     const find = (other: string): Database | undefined => beds.find(({ db }) => db.name === other)?.db;
-    const log = kind.newLog(DATA_ID, NAMES.findIndex((one) => one === name), Random.of(seed, 'log'));
+    const log = kind.newLog(
+      DATA_ID,
+      NAMES.findIndex((one) => one === name),
+      Random.of(seed, 'log'),
+    );
     const db = new Database(name, host, new Disk(timeline, random), kind, log, {
       ...{ network, random, witness: WITNESS, find },
     });

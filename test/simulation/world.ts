@@ -105,7 +105,8 @@ export class World {
     );
     const isAsync =
       others.every(({ mode }) => mode === 'async') ||
-      setting.waits === 'async' || (setting.waits === 'any' && durability.chance(0.3));
+      setting.waits === 'async' ||
+      (setting.waits === 'any' && durability.chance(0.3));
     this.durability = isAsync ? ASYNC : durability.pick(others);
     // Mostly none: one failover after the other is what is tested.
     this.failoverWindowMs = asDuration(Random.of(seed, 'damping').pick([0, 0, 0, 0, 0, 1500, 6000]));

@@ -227,3 +227,12 @@ describe('damping', () => {
     expect(heldAt(1, { opening: pending, epoch: e(5n) })).toBe(59_999);
   });
 });
+
+describe('S1: what a leader that was closed can be relied on to have', () => {
+  it('is all that it acknowledged, where its log outlasts its server, and nothing otherwise', () => {
+    expect(rules.S1_keeps({ engine: 'postgres' })).toBe(true);
+    expect(rules.S1_keeps({ engine: 'mariadb' })).toBe(true);
+    expect(rules.S1_keeps({ engine: 'redis' })).toBe(false);
+    expect(rules.S1_keeps({ engine: 'exec' })).toBe(false);
+  });
+});

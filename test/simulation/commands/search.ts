@@ -87,11 +87,7 @@ export function searchSeeds(
   return summary;
 }
 
-function play(
-  seed: number,
-  { mistake, engine }: Played,
-  tell: (text: string) => void,
-): Outcome {
+function play(seed: number, { mistake, engine }: Played, tell: (text: string) => void): Outcome {
   const options = { seed, ...plant(mistake), ...(engine === undefined ? {} : { engine }) };
   const outcome = run(options);
   const { violation } = outcome;

@@ -397,8 +397,7 @@ export class Database {
   }
 
   #isServedBy(leader: Database): boolean {
-    if (!this.kind.isVolatile)
-      return leader.log.dataId === this.log.dataId && leader.log.serves(this.log);
+    if (!this.kind.isVolatile) return leader.log.dataId === this.log.dataId && leader.log.serves(this.log);
     // Whoever has no leader himself, nor is one, serves nobody; else everybody.
     return leader.role === 'writable' || leader.stream !== undefined;
   }

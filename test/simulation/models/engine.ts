@@ -145,7 +145,10 @@ export class Engine {
     const isReadable =
       (db.isGone && db.hasLedLog) ||
       (this.#hasLedLog() &&
-        this.#isAskable() && db.role === 'replica' && db.stream === undefined && !db.promotionAsked);
+        this.#isAskable() &&
+        db.role === 'replica' &&
+        db.stream === undefined &&
+        !db.promotionAsked);
     return isReadable ? db.log.after(from) : undefined;
   }
 
@@ -229,8 +232,7 @@ export class Engine {
       processesGone: db.isGone,
       bootClosed: db.bootClosed,
       tailReadable:
-        (db.isGone && db.hasLedLog) ||
-        (this.#hasLedLog() && isClosed && db.bootClosed && !db.promotionAsked),
+        (db.isGone && db.hasLedLog) || (this.#hasLedLog() && isClosed && db.bootClosed && !db.promotionAsked),
     };
   }
 
@@ -328,7 +330,7 @@ export class Engine {
       agent.after(random.between(0.5, 3), finish);
       return;
     }
-    if (!db.kind.fenceStops && server?.isRunning === true && db.isServing)
+    if (!db.kind.fenceStops && server.isRunning && db.isServing)
       return void agent.after(random.between(0.5, 5), () => {
         if (db.server !== server || server.isStopped) return this.#fence(withinMs, done);
         db.closeGently();
@@ -376,7 +378,8 @@ export class Engine {
     if (!this.#isAskable()) return step.after(1, () => step.fail('no session'));
     if (db.role === 'writable') return step.after(1, () => step.fail('it accepts writes'));
     if (db.promotionAsked) return step.after(1, () => step.fail('a promotion was asked for'));
-    if (!db.kind.sealsUnapplied) return this.#applyAndStop(step, () => step.finish({ kind: 'sealed', position: db.log.position() }));
+    if (!db.kind.sealsUnapplied)
+      return this.#applyAndStop(step, () => step.finish({ kind: 'sealed', position: db.log.position() }));
     const early = mistakes.sealReadsBeforeTheCut === true ? db.log.position() : undefined;
     if (early === undefined) db.cutUpstream();
     if (mistakes.sealTrustsWhatIsTakenUp !== true) db.dropComing();

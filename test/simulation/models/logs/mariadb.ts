@@ -57,7 +57,10 @@ export class MariadbLog extends Log {
     const newest = this.#newestWritten();
     const place = { domain, server: this.#server, sequence: (newest.get(domain)?.sequence ?? 0n) + 1n };
     if (what.kind !== 'mark') return { place, what };
-    return { place, what: { ...what, line: { epoch: what.epoch, server: this.#server, from: sorted(newest) } } };
+    return {
+      place,
+      what: { ...what, line: { epoch: what.epoch, server: this.#server, from: sorted(newest) } },
+    };
   }
 
   #newestWritten(): Map<number, Gtid> {

@@ -54,8 +54,9 @@ export class RedisLog extends Log {
   }
 
   override append(entry: Entry): void {
-    const line = String(entry.place);
-    if (line !== this.#line) this.#turn(line);
+    const { place } = entry;
+    if (typeof place !== 'string') throw new Error('an entry of another engine');
+    if (place !== this.#line) this.#turn(place);
     super.append(entry);
     this.flushed = this.applied = this.entries.length;
     this.#position = undefined;
@@ -140,7 +141,8 @@ export class RedisLog extends Log {
 
   sharedBy(other: Log): number {
     const end = Math.min(this.entries.length, other.entries.length);
-    for (let index = 0; index < end; index += 1) if (this.entries[index] !== other.entries[index]) return index;
+    for (let index = 0; index < end; index += 1)
+      if (this.entries[index] !== other.entries[index]) return index;
     return end;
   }
 
