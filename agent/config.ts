@@ -19,7 +19,7 @@ export interface AgentConfig {
   };
   /** Holds state.json; on the same volume as the data, outside the data directory (a base backup would copy it). */
   readonly stateDir: string;
-  readonly engine: PostgresConfig | MariadbConfig;
+  readonly engine: PostgresConfig | MariadbConfig | RedisConfig;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -69,6 +69,24 @@ export interface MariadbConfig {
     readonly password: string | undefined;
     /** Further options of CHANGE MASTER, verbatim: `master_ssl=1, …`. */
     readonly options: string;
+  };
+  readonly server: ServerControl;
+}
+
+export interface RedisConfig {
+  readonly kind: 'redis';
+  /** The server's `dir`, where it runs. */
+  readonly dataDir: string;
+  /** Address of the local server. */
+  readonly host: string;
+  readonly port: number;
+  /** May do everything, but no keys other than `tanist:*` are ever touched. Undefined: the default user. */
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  /** How this member logs in to another one to replicate. Undefined: as the server is set already. */
+  readonly replication: {
+    readonly user: string | undefined;
+    readonly password: string | undefined;
   };
   readonly server: ServerControl;
 }

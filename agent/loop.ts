@@ -118,7 +118,7 @@ export function createAgentLoop(
 
   async function step(input: Input): Promise<void> {
     const before = state;
-    const policy = state.durable.plan?.policy;
+    const { plan } = state.durable;
     const decision = decide(
       state,
       { ...input, at: ports.now(), waitAt: ports.waitNow(), random: ports.random() },
@@ -130,9 +130,14 @@ export function createAgentLoop(
     for (const effect of fences) carryOut(effect);
     if (decision.persist !== undefined && !(await remember(decision.persist, before))) return;
     for (const effect of others) carryOut(effect);
-    if (state.durable.plan?.policy !== policy) tellPolicy();
+    if (state.durable.plan?.policy !== plan?.policy) tellPolicy();
+    if (state.durable.plan?.members !== plan?.members) tellMembers();
     clearTimeout(timer);
     timer = setTimeout(() => take({ kind: 'tick' }), Math.max(0, decision.wakeAt - ports.now()));
+  }
+
+  function tellMembers(): void {
+    ports.engine.setMembers?.(state.durable.plan?.members ?? []);
   }
 
   function tellPolicy(): void {
@@ -285,6 +290,7 @@ export function createAgentLoop(
   return {
     start() {
       tellPolicy();
+      tellMembers();
       ports.engine.start(({ at, observation }) => take({ kind: 'observed', lookedAt: at, observation }));
       ports.controllers.start((event) => take(event));
       take({ kind: 'tick' });

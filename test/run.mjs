@@ -11,7 +11,7 @@ import { PROJECT_ROOT, build, run, say, setUp } from './setup.mjs';
 
 const tally = { passed: 0, failed: 0 };
 
-await setUp({ servers: ['etcd', 'postgres', 'mariadb'], quiet: true });
+await setUp({ servers: ['etcd', 'postgres', 'mariadb', 'redis'], quiet: true });
 if (await build()) {
   await runChecks();
   const asked = process.argv.slice(2);

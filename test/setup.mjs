@@ -49,6 +49,12 @@ const SERVERS = {
     byHand:
       'MariaDB 10.11: mariadbd, mariadb-install-db, mariadb-binlog, mariadb-backup in PATH or /usr/sbin',
   },
+  // Its package would start one, if services were let start.
+  redis: {
+    package: 'redis-server',
+    missing: () => (inPath('redis-server') ? undefined : 'no redis-server in PATH'),
+    byHand: 'Redis 7 or newer: redis-server, in PATH',
+  },
   // No servers, but what makes hosts of network namespaces and cuts them off.
   ip: {
     package: 'iproute2',
@@ -101,7 +107,7 @@ const NO_MAIN_CLUSTER = {
 };
 
 /** Brings everything that is missing. Ends the process with 1 and an explanation where that is impossible. */
-export async function setUp({ servers = ['etcd', 'postgres', 'mariadb'], quiet = false } = {}) {
+export async function setUp({ servers = ['etcd', 'postgres', 'mariadb', 'redis'], quiet = false } = {}) {
   await orExplain(async () => {
     await bringNpmPackages(quiet);
     await bringServers(servers, quiet);

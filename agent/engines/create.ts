@@ -2,6 +2,7 @@
 import type { AgentConfig } from '#agent/config.js';
 import { createMariadbEngine } from '#agent/engines/mariadb/engine.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
+import { createRedisEngine } from '#agent/engines/redis/engine.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
 import type { Engine } from '#agent/ports/engine.js';
 
@@ -11,5 +12,7 @@ export function createEngine(config: AgentConfig['engine'], deps: ServerDeps): E
       return createPostgresEngine(config, deps);
     case 'mariadb':
       return createMariadbEngine(config, deps);
+    case 'redis':
+      return createRedisEngine(config, deps);
   }
 }

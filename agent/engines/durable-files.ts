@@ -13,12 +13,19 @@ export interface Owner {
 
 const MODE = 0o600;
 
-export async function writeDurably(path: string, content: string, owner: Owner): Promise<void> {
+export async function writeDurably(
+  path: string,
+  content: string,
+  owner: Owner,
+  mode: number = MODE,
+): Promise<void> {
   const beside = join(dirname(path), `.${basename(path)}.tanist`);
-  const file = await open(beside, 'w', MODE);
+  const file = await open(beside, 'w', mode);
   try {
     await file.writeFile(content);
     await give(file, owner);
+    // Whatever the umask took.
+    await file.chmod(mode);
     await file.sync();
   } finally {
     await file.close();

@@ -26,6 +26,8 @@ const LATE_TICK_MS = 250;
 export interface ObservedServer extends Watched {
   readonly connection: Sessions;
   readonly log: Log;
+  /** Its log can be read once it is dead: it lies on a disk. */
+  readonly tailOutlivesServer: boolean;
 }
 
 /** What a look at a running server found. */
@@ -262,7 +264,7 @@ export function createObserver(
         backlogBytes: seen?.backlog ?? 0,
         canaryAt: provedAt,
         canaryAgeMs: provedAt === undefined ? undefined : since(provedAt, now()),
-        tailReadable: processesGone || isClosed,
+        tailReadable: (processesGone && server.tailOutlivesServer) || isClosed,
       },
     });
   }

@@ -2,6 +2,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RECORD_FILE } from '#core/salvage.js';
+import type { ServerDeps } from '#agent/engines/server-deps.js';
 import { dropOldData, type Swapping } from '#agent/engines/swap-data.js';
 import type { Retention } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
@@ -21,14 +22,18 @@ export async function tidy(
       for (const folder of await dropOldData(server, oldDataMs))
         server.log('info', 'OLD_DATA_DROPPED', { folder });
     }
-    if (salvageMs > 0) await dropSalvages(server, salvageMs);
+    await dropSalvages(server, salvageMs);
   } catch (error) {
     server.log('warn', 'TIDY_FAILED', { because: String(error) });
   }
 }
 
-/** By when the record, which is written last, was. */
-async function dropSalvages({ stateDir, wallNow, log }: Tidying, ageMs: number): Promise<void> {
+/** By when the record, which is written last, was. `ageMs` 0: for good. */
+export async function dropSalvages(
+  { stateDir, wallNow, log }: Pick<ServerDeps, 'stateDir' | 'wallNow' | 'log'>,
+  ageMs: number,
+): Promise<void> {
+  if (ageMs === 0) return;
   const root = join(stateDir, 'salvage');
   for (const name of await readdir(root).catch(() => [])) {
     const written = await stat(join(root, name, RECORD_FILE)).catch(() => undefined);

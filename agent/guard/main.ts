@@ -21,10 +21,7 @@ const { kind, dataDir } = JSON.parse(readFileSync(0, 'utf8')) as Guarded;
 const log = createLogFile(logFileOf(stateDir));
 const now = (): ReturnType<typeof asMonotonic> => asMonotonic(performance.now());
 // Of one engine only: this process lives for as long as the database is in care, and is made small.
-const { createFencer } =
-  kind === 'postgres'
-    ? await import('#agent/engines/postgres/fencer.js')
-    : await import('#agent/engines/mariadb/fencer.js');
+const { createFencer } = await importFencer(kind);
 const fencer = createFencer(dataDir, { stateDir, now, log });
 const watch = createWatch({ fencer, readClocks, log, isNeeded });
 const door = createDoor({ stateDir, dataDir, watch, log, leave });
@@ -38,6 +35,17 @@ process.on('unhandledRejection', (error) => void closeAndLeave(String(error), 1)
 door.serve(FIRST_LINK);
 watch.start();
 log('info', 'GUARD_READY', { dataDir });
+
+function importFencer(engine: Guarded['kind']) {
+  switch (engine) {
+    case 'postgres':
+      return import('#agent/engines/postgres/fencer.js');
+    case 'mariadb':
+      return import('#agent/engines/mariadb/fencer.js');
+    case 'redis':
+      return import('#agent/engines/redis/fencer.js');
+  }
+}
 
 /** False once another guard has taken its name, or all that it was started for is gone. */
 function isNeeded(): boolean {

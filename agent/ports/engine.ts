@@ -40,6 +40,8 @@ export interface Engine {
   setTimings(timings: EngineTimings): void;
   /** Called once a plan is known, and whenever its policy changes. */
   setRetention(retention: Retention): void;
+  /** Called once a plan is known, and with every further one. Of an engine that knows other members by their addresses only. */
+  setMembers?(members: readonly PlanMember[]): void;
 }
 
 export interface EngineIdentity {

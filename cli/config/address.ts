@@ -7,7 +7,14 @@ export interface Address {
   readonly port: number;
 }
 
-export const PORTS = { controller: 7400, agent: 7401, etcd: 2379, postgres: 5432, mariadb: 3306 } as const;
+export const PORTS = {
+  controller: 7400,
+  agent: 7401,
+  etcd: 2379,
+  postgres: 5432,
+  mariadb: 3306,
+  redis: 6379,
+} as const;
 
 const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
 

@@ -7,6 +7,7 @@ import { formatAddress, isLoopback, isWildcard, parseAddress, PORTS } from '#cli
 import { mariadbConfig, mariadbSchema } from '#cli/config/mariadb.js';
 import { postgresConfig, postgresSchema } from '#cli/config/postgres.js';
 import { type ConfigFile, readConfigFile } from '#cli/config/read.js';
+import { redisConfig, redisSchema } from '#cli/config/redis.js';
 import { address, host, list, listen, name, oneOf, path, port, section, text } from '#cli/config/schema.js';
 import { defaultStateDir, stateDirProblem } from '#cli/config/state-dir.js';
 import type { Surroundings } from '#cli/config/surroundings.js';
@@ -29,6 +30,7 @@ export const agentSchema = section({
   stateDir: path().optional(),
   postgres: postgresSchema.optional(),
   mariadb: mariadbSchema.optional(),
+  redis: redisSchema.optional(),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info'),
 });
 
@@ -50,28 +52,34 @@ export function readAgentConfig(file: string, surroundings: Surroundings): Agent
     listen: value.listen,
     advertise: advertised(read, port, surroundings),
     stateDir,
-    engine:
-      value.postgres === undefined
-        ? mariadbConfig(value.mariadb ?? missing(read), read, surroundings)
-        : postgresConfig(value.postgres, read, stateDir, surroundings),
+    engine: engineConfig(read, stateDir, surroundings),
     logLevel: value.logLevel,
   };
 }
 
+function engineConfig(read: AgentFile, stateDir: string, surroundings: Surroundings): AgentConfig['engine'] {
+  const { postgres, mariadb, redis } = read.value;
+  if (postgres !== undefined) return postgresConfig(postgres, read, stateDir, surroundings);
+  if (mariadb !== undefined) return mariadbConfig(mariadb, read, surroundings);
+  return redisConfig(redis ?? missing(read), read, surroundings);
+}
+
+const ENGINES = ['postgres', 'mariadb', 'redis'] as const;
+
 /** The one database that is named. */
 function databaseIn(read: AgentFile): { readonly dataDir: string; readonly port: number } {
-  const { postgres, mariadb } = read.value;
-  if (postgres !== undefined && mariadb !== undefined)
-    read.refuse(['mariadb'], 'there is postgres already: an agent runs beside one database');
-  const { dataDir, port } = postgres ?? mariadb ?? missing(read);
+  const [first, second] = ENGINES.filter((engine) => read.value[engine] !== undefined);
+  if (first !== undefined && second !== undefined)
+    read.refuse([second], `there is ${first} already: an agent runs beside one database`);
+  const { dataDir, port } = (first && read.value[first]) ?? missing(read);
   return { dataDir: read.absolute(dataDir), port };
 }
 
 const missing = ({ refuse }: AgentFile): never =>
-  refuse([], 'no database is named: there is neither postgres nor mariadb');
+  refuse([], `no database is named: there is neither ${ENGINES.slice(0, -1).join(' nor ')} nor redis`);
 
-/** By which a data directory is known. */
-const LANDMARKS = ['PG_VERSION', 'ibdata1'];
+/** By which a data directory is known. Redis makes its files when it has something to save; ours lies there from the first start on. */
+const LANDMARKS = ['PG_VERSION', 'ibdata1', 'tanist-identity'];
 
 function stateDirectory({ value, absolute, refuse }: AgentFile, dataDir: string): string {
   const stateDir = value.stateDir === undefined ? defaultStateDir(dataDir) : absolute(value.stateDir);

@@ -19,6 +19,7 @@ export const SECRET_VARIABLES = {
   etcd: 'TANIST_ETCD_PASSWORD',
   postgres: 'TANIST_POSTGRES_PASSWORD',
   mariadb: 'TANIST_MARIADB_PASSWORD',
+  redis: 'TANIST_REDIS_PASSWORD',
   replication: 'TANIST_REPLICATION_PASSWORD',
   rewind: 'TANIST_REWIND_PASSWORD',
 } as const;

@@ -1,9 +1,9 @@
 /** Where the data of a server comes from: made anew, copied from one that is down, or backed up from one that runs. */
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { give } from '#test/cluster/folders.js';
 import {
   ACCOUNTS,
-  give,
   type MariadbServer,
   serverEnvironment,
   temporaryFolder,

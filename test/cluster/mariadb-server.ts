@@ -4,11 +4,12 @@
 // started it. What tells servers on one host apart (port, socket, identifier, name) stands in `startCommand`, the rest in a file
 // that a copy may share.
 // Consequence: an agent given `startCommand` and the harness may start and stop the same server in turn.
-import { appendFileSync, chownSync, constants, accessSync, mkdirSync } from 'node:fs';
+import { appendFileSync, constants, accessSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { createConnection } from 'mariadb';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { Disk } from '#test/cluster/disk.js';
+import { give, makeFolder } from '#test/cluster/folders.js';
 import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePort } from '#test/cluster/ports.js';
 import { allProcesses, isWithin, processesIn } from '#test/cluster/process-table.js';
@@ -201,15 +202,6 @@ export const temporaryFolder = (dir: string): string => join(dir, 'tmp');
 /** Nothing of ours but PATH: MYSQL_… variables would redirect tools, and HOME may be root's. */
 export function serverEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', TZ: 'UTC' };
-}
-
-export function makeFolder(path: string, owner: Pick<MariadbServer, 'uid' | 'gid'>): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  give(path, owner);
-}
-
-export function give(path: string, { uid, gid }: Pick<MariadbServer, 'uid' | 'gid'>): void {
-  if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid);
 }
 
 function findProgram(name: string): string {

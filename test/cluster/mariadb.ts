@@ -7,7 +7,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Disk } from '#test/cluster/disk.js';
 import { backUp, copyData, initialize } from '#test/cluster/mariadb-data.js';
-import { ACCOUNTS, describeServer, makeFolder, type MariadbServer } from '#test/cluster/mariadb-server.js';
+import { makeFolder } from '#test/cluster/folders.js';
+import { ACCOUNTS, describeServer, type MariadbServer } from '#test/cluster/mariadb-server.js';
 import type { Place } from '#test/cluster/place.js';
 import { serverUser } from '#test/cluster/users.js';
 

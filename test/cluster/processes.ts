@@ -15,13 +15,14 @@ export const RUN_FOLDERS_PREFIX = '/tmp/tanist-';
 const POLITE_STOP_MS = 5_000;
 const FORCED_STOP_MS = 5_000;
 /**
- * To programs to which SIGTERM means to wait for others: a postmaster for its clients, a MariaDB for its replicas, an etcd for a successor (5 s), a disk that
+ * To programs to which SIGTERM means to wait for others: a postmaster for its clients, a MariaDB or Redis for its replicas, an etcd for a successor (5 s), a disk that
  * hangs for its requests, while those who sent them cannot even be killed.
  */
 const STOP_SIGNALS: Readonly<Record<string, NodeJS.Signals>> = {
   postgres: 'SIGQUIT',
   etcd: 'SIGKILL',
   mariadbd: 'SIGKILL',
+  'redis-server': 'SIGKILL',
   nbdkit: 'SIGKILL',
 };
 

@@ -24,7 +24,7 @@ const LOOK_EVERY_MS = 10;
 /** One process, so no orphans; its relay log does not outlast a stop of both threads, so a seal applies it. */
 export const MARIADB: Properties = {
   ...{ engine: 'mariadb', hasOrphans: false, sealsUnapplied: false, seesSilence: false },
-  fencesInOrder: false,
+  ...{ fencesInOrder: false, fenceStops: true, logOutlivesServer: true, restartForgets: false },
   ...{ rewinds: false, mostAcknowledgements: 1 },
 };
 

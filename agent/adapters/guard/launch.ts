@@ -8,12 +8,12 @@ import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { EngineName } from '#core/position.js';
+import type { AgentConfig } from '#agent/config.js';
 import { makeRoom } from '#agent/adapters/guard/log-file.js';
 
 /** What a guard reads on its stdin. Nothing here is secret today; what is must not be seen in a list of processes. */
 export interface Guarded {
-  readonly kind: EngineName;
+  readonly kind: AgentConfig['engine']['kind'];
   readonly dataDir: string;
 }
 

@@ -18,6 +18,7 @@ const GIVE_UP_MS = 10_000;
 export function observedServer(server: Server): ObservedServer {
   return {
     ...server,
+    tailOutlivesServer: true,
     isEmpty: () => server.findMain() === undefined,
     async wasStoppedInOrder() {
       const places = knownLogPlaces(server);

@@ -32,6 +32,7 @@ import { start } from '#agent/engines/postgres/start.js';
 import { readStatus } from '#agent/engines/postgres/status.js';
 import { takeTail } from '#agent/engines/postgres/take-tail.js';
 import { tidy } from '#agent/engines/postgres/tidy.js';
+import { refuseCopy } from '#agent/engines/no-copy.js';
 import { createObserver, type Observer } from '#agent/engines/observer.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
 import { createSteps } from '#agent/engines/steps.js';
@@ -184,11 +185,7 @@ export function createPostgresEngine(config: PostgresConfig, deps: ServerDeps): 
     run: (action) => steps.run(action),
     readTail: (request) =>
       readTail(server, request).catch((error: unknown) => ({ kind: 'refused', text: String(error) })),
-    giveCopy: () =>
-      Promise.resolve({
-        kind: 'refused',
-        text: 'PostgreSQL is copied from the server, and not from its agent',
-      }),
+    giveCopy: refuseCopy('PostgreSQL'),
     probe: ({ databaseHost, databasePort }, timeoutMs) =>
       probeDatabase(databaseHost, databasePort, timeoutMs),
     compare: (rows) => compareRows(server, rows),

@@ -26,7 +26,11 @@ interface Seldom {
 }
 
 export function observedServer(server: Server): ObservedServer {
-  return { ...server, isEmpty: () => serverProcesses(server.dataDir).length === 0 };
+  return {
+    ...server,
+    tailOutlivesServer: true,
+    isEmpty: () => serverProcesses(server.dataDir).length === 0,
+  };
 }
 
 export function createEyes(server: Server, timings: () => EngineTimings): Eyes {

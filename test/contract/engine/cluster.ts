@@ -76,6 +76,12 @@ export async function crash(bed: EngineBed, member: BedMember): Promise<void> {
   await expectFenced(member);
 }
 
+/** A leader ends, confirmed fenced, in a way that leaves its log to be read. */
+export async function endWithLog(bed: EngineBed, member: BedMember): Promise<void> {
+  if (bed.properties.logOutlivesServer) await crash(bed, member);
+  else await expectFenced(member);
+}
+
 /** What INV-7 asks for before a member that was down may follow, and then that it does. */
 export async function rejoin(member: BedMember, leader: BedMember, { openings }: History): Promise<void> {
   await start(member);

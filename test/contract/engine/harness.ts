@@ -29,6 +29,12 @@ export interface Properties {
   readonly sealsUnapplied: boolean;
   /** A fence with time to spare lets the replicas receive everything; else the tail brings it. */
   readonly fencesInOrder: boolean;
+  /** A fence ends the server; else it closes it, and leaves it running for its log's sake. */
+  readonly fenceStops: boolean;
+  /** What a dead server acknowledged and did not hand over can be read; else only a closed one's. */
+  readonly logOutlivesServer: boolean;
+  /** A server that was restarted has its data, and does not know how far along its line that goes. */
+  readonly restartForgets: boolean;
   /** A leader knows which of those that are connected confirm nothing any more. */
   readonly seesSilence: boolean;
   /** A log that has diverged can be taken back. */
@@ -39,7 +45,7 @@ export interface Properties {
 
 export const ALL_OF_POSTGRES: Properties = {
   ...{ engine: 'postgres', hasOrphans: true, sealsUnapplied: true, seesSilence: true },
-  fencesInOrder: true,
+  ...{ fencesInOrder: true, fenceStops: true, logOutlivesServer: true, restartForgets: false },
   ...{ rewinds: true, mostAcknowledgements: Number.POSITIVE_INFINITY },
 };
 

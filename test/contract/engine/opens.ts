@@ -106,14 +106,16 @@ export function opens(it: ContractIt): void {
     it('that its epoch owns, past those of epochs that nobody heard of', async ({ bed }) => {
       const { members, history } = await openCluster(bed, 3);
       const [ann, bob, cid] = members;
-      const before = Number(linesOf(history.openings[0]!.position).at(-1));
+      const before = linesOf(history.openings[0]!.position).at(-1);
       history.skipEpoch();
       history.skipEpoch();
       await expectFenced(ann);
       await Promise.all([seal(bob), seal(cid)]);
       await takeTail(bob, ann);
       const { position } = await history.open(bob);
-      expect(linesOf(position)).toEqual([before, before + 3]);
+      // Numbered lines; those with names are told apart by them.
+      if (typeof before === 'number') expect(linesOf(position)).toEqual([before, before + 3]);
+      else expect(linesOf(position)).toEqual([before, expect.not.stringMatching(String(before))]);
       // and a third member follows across the gap
       expect(S2_ancestry(await seal(cid), history.openings)).toBe('behind');
       await follow(cid, bob, history.openings);
@@ -136,7 +138,9 @@ export function opens(it: ContractIt): void {
       await writeTo(ann, 'lost');
       await crash(bed, ann);
       const { position } = await history.open(bob);
-      expect(linesOf(position).at(-1)).toBe(Number(linesOf(lost.position).at(-1)) + 1);
+      const [line, other] = [position, lost.position].map((each) => linesOf(each).at(-1));
+      if (typeof other === 'number') expect(line).toBe(other + 1);
+      else expect(line).not.toBe(other);
       expect(await bob.values()).toEqual(['both']);
       await start(ann);
       expect(S2_ancestry(await seal(ann), history.openings)).toBe('diverged');
@@ -151,7 +155,8 @@ export function opens(it: ContractIt): void {
     const elsewhere = history.branch();
     const one = await history.open(bob);
     const other = await elsewhere.open(cid);
-    expect(linesOf(one.position)).toEqual(linesOf(other.position));
+    if (typeof linesOf(one.position)[0] === 'number')
+      expect(linesOf(one.position)).toEqual(linesOf(other.position));
     expect(comparePositions(one.position, other.position)).toBe('diverged');
     expect(S2_ancestry(other.position, history.openings)).toBe('diverged');
     // and for ever

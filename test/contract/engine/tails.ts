@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { comparePositions } from '#core/position.js';
 import {
   type ContractIt,
-  crash,
+  endWithLog,
   expectAll,
   expectFenced,
   linesOf,
@@ -19,13 +19,13 @@ export function tails(it: ContractIt): void {
   describe('the tail', () => {
     // A server that is killed loses what its senders had not sent in some of the rounds only.
     it.for([1, 2, 3])(
-      'of a leader killed under load holds all that it acknowledged, round %i',
+      'of a leader that ends under load holds all that it acknowledged, round %i',
       async (_, { bed }) => {
         const { members, history } = await openCluster(bed, 2);
         const [ann, bob] = members;
         const load = await writeUntilItEnds(ann, 8);
         await bed.pass(300);
-        await crash(bed, ann);
+        await endWithLog(bed, ann);
         await load.ended;
         await seal(bob);
         const { atLeast } = await takeTail(bob, ann);
@@ -44,12 +44,12 @@ export function tails(it: ContractIt): void {
       const [ann, bob] = members;
       await seal(bob);
       await writeTo(ann, 'before');
-      await crash(bed, ann);
+      await endWithLog(bed, ann);
       await start(ann);
       await seal(ann);
       const reopened = await history.open(ann);
       await writeTo(ann, 'reopened');
-      await crash(bed, ann);
+      await endWithLog(bed, ann);
       const { atLeast } = await takeTail(bob, ann);
       const line = linesOf(reopened.position).at(-1);
       expect(linesOf(atLeast).at(-1)).toBe(line);
@@ -81,7 +81,7 @@ export function tails(it: ContractIt): void {
       await bed.waitUntil('bob to receive', () => bob.observation().backlogBytes > 0);
       await seal(bob);
       await writeTo(ann, 'not received');
-      await crash(bed, ann);
+      await endWithLog(bed, ann);
       const { atLeast } = await takeTail(bob, ann);
       await history.open(bob, { atLeast });
       expect(await bob.values()).toEqual(['not received', 'received']);

@@ -1,0 +1,59 @@
+/** Where the server keeps its files: it tells while it runs, and is remembered for when it does not. */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { TanistError } from '#core/errors.js';
+import { writeDurably } from '#agent/engines/durable-files.js';
+import { fieldsOf } from '#agent/engines/redis/status.js';
+import type { Server } from '#agent/engines/redis/server.js';
+
+export interface Places {
+  /** The file that it was started with, and would be again. */
+  readonly config: string;
+  /** Undefined: it logs to its output. */
+  readonly log: string | undefined;
+  /** What the data is saved to, in the data directory. */
+  readonly data: readonly string[];
+}
+
+const FILE = 'places.json';
+
+/** Of a server that answers. Throws DATABASE_UNSUPPORTED for one without a configuration file. */
+export async function learnPlaces(server: Server, timeoutMs: number): Promise<Places> {
+  const { connection, dataDir } = server;
+  const [info, ...settings] = await connection.transact(
+    [
+      ['INFO', 'server'],
+      ...['logfile', 'dbfilename', 'appenddirname', 'appendfilename'].map(
+        (name) => ['CONFIG', 'GET', name] as const,
+      ),
+    ],
+    timeoutMs,
+  );
+  const config = fieldsOf(String(info)).get('config_file') ?? '';
+  if (config === '')
+    throw new TanistError(
+      'DATABASE_UNSUPPORTED',
+      'the server was started without a configuration file: nothing tells how it will come up',
+      'start it with one, whose last line is: replicaof 127.0.0.1 1',
+    );
+  const [log, ...data] = settings.map((reply) => (Array.isArray(reply) ? String(reply[1] ?? '') : ''));
+  const places = {
+    config: resolve(dataDir, config),
+    log: log === undefined || log === '' ? undefined : resolve(dataDir, log),
+    data: data.filter((name) => name !== ''),
+  };
+  if (JSON.stringify(knownPlaces(server)) !== JSON.stringify(places)) {
+    const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+    await writeDurably(join(server.stateDir, FILE), JSON.stringify(places), owner);
+  }
+  return places;
+}
+
+/** Undefined: no agent has asked this server yet. */
+export function knownPlaces({ stateDir }: Pick<Server, 'stateDir'>): Places | undefined {
+  try {
+    return JSON.parse(readFileSync(join(stateDir, FILE), 'utf8')) as Places;
+  } catch {
+    return undefined;
+  }
+}
