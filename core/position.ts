@@ -70,6 +70,9 @@ export const LOG_OUTLIVES_SERVER: Readonly<Record<EngineName, boolean>> = {
   exec: false,
 };
 
+/** Its log is gone with its server's process: a dead one's tail is waited for by nobody, and its server may start again at once. */
+export const keepsLogInMemory = (engine: EngineName): boolean => engine === 'redis';
+
 /** So much of log is caught up within a moment: bytes, transactions, or what a script counts. */
 export const NEAR: Readonly<Record<EngineName, bigint>> = {
   postgres: 16n * 1024n * 1024n,

@@ -202,6 +202,9 @@ export const DATABASE_STATES = [
   'crashed',
 ] as const;
 export type DatabaseState = (typeof DATABASE_STATES)[number];
+export const isDown = (state: DatabaseState): boolean =>
+  state === 'crashed' || state === 'stopped' || state === 'fenced';
+
 /** What the database itself says: `writable` accepts writes, `replica` only replays. */
 export const DATABASE_ROLES = ['unknown', 'writable', 'replica'] as const;
 export type DatabaseRole = (typeof DATABASE_ROLES)[number];

@@ -5,10 +5,11 @@
 import { after, asDuration, type DurationMs, type Epoch, highest, NO_EPOCH, since } from '#core/brand.js';
 import { sameDurability } from '#core/durability.js';
 import { isReleased, type Plan } from '#core/plan.js';
-import { LOG_OUTLIVES_SERVER } from '#core/position.js';
+import { keepsLogInMemory } from '#core/position.js';
+import { isDown } from '#core/report.js';
 import { followStep, recloneStep } from '#agent/decide/follow.js';
 import { isGuarded } from '#agent/decide/guard.js';
-import { isDown, stopsItself } from '#agent/decide/observe.js';
+import { stopsItself } from '#agent/decide/observe.js';
 import { keepsPromise } from '#agent/decide/promise.js';
 import { closeWithin, mustCloseAsAnother } from '#agent/decide/replaced.js';
 import { grantedUntil, mayBeOpen, mayOpen } from '#agent/decide/right.js';
@@ -179,7 +180,7 @@ function startStep(state: AgentState, plan: Plan, database: Observed, context: C
  */
 function logIsWanted(state: AgentState, plan: Plan, database: Observed): boolean {
   if (plan.leader !== state.member || state.durable.fencedEpoch < plan.epoch) return false;
-  if (!LOG_OUTLIVES_SERVER[plan.engine]) return false;
+  if (keepsLogInMemory(plan.engine)) return false;
   if (state.stepDownEpoch === plan.epoch) return state.durable.sealedEpoch <= plan.epoch;
   return database.state === 'crashed' && plan.policy.onCrash === 'failover';
 }

@@ -1,6 +1,7 @@
 /** What the database is now, and since when it is down; and what a step that has just ended made of it. */
 import { type MonotonicMs, LONG_AGO, latest } from '#core/brand.js';
 import { databaseAddress, upstreamOf } from '#core/plan.js';
+import { isDown } from '#core/report.js';
 import type { ActionUnderWay, AgentState, Context, Event, Observed, Result } from '#agent/decide/state.js';
 
 export function observe(
@@ -36,10 +37,6 @@ function followsAsPlanned({ member, durable: { plan } }: AgentState, database: O
     database.streaming &&
     database.upstream === databaseAddress(upstream)
   );
-}
-
-export function isDown(state: string): boolean {
-  return state === 'crashed' || state === 'stopped' || state === 'fenced';
 }
 
 /** A step that stops its closed server by itself, and waits for the server's children. */

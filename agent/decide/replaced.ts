@@ -5,9 +5,9 @@
  */
 import type { DurationMs } from '#core/brand.js';
 import { comparePlans, isBeingAdopted, isReleased, type Plan } from '#core/plan.js';
-import type { Problem } from '#core/report.js';
+import { isDown, type Problem } from '#core/report.js';
 import { timingsOf } from '#core/timings.js';
-import { isDown, stopsItself } from '#agent/decide/observe.js';
+import { stopsItself } from '#agent/decide/observe.js';
 import type { AgentState, Context, Observed } from '#agent/decide/state.js';
 
 /** Released, nothing is promised any more: whoever is there lets go. */

@@ -5,10 +5,15 @@
 import { after, asDuration, latest, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import { NO_ACKNOWLEDGEMENTS, sameDurability } from '#core/durability.js';
 import { isReleased } from '#core/plan.js';
-import { type DatabaseReport, type DatabaseState, NOBODY_LOWERED, type Report } from '#core/report.js';
+import {
+  type DatabaseReport,
+  type DatabaseState,
+  isDown,
+  NOBODY_LOWERED,
+  type Report,
+} from '#core/report.js';
 import { guardedForMs, isTold } from '#agent/decide/guard.js';
 import type { AgentState, Context, Observed, Transmission } from '#agent/decide/state.js';
-import { isDown } from '#agent/decide/observe.js';
 import { vouchedReport } from '#agent/decide/promise.js';
 import { replacedProblem } from '#agent/decide/replaced.js';
 

@@ -43,6 +43,8 @@ export interface Look {
   readonly followers: readonly string[];
   /** Log that is received and not applied, as the engine counts it. */
   readonly backlog: number;
+  /** Of a closed server; undefined: its log can be read. */
+  readonly hasNoTail?: boolean;
 }
 
 /** What is told beside what a look finds. */
@@ -255,7 +257,8 @@ export function createObserver(
     if (!always && summary === told) return;
     told = summary;
     const provedAt = canaryAt(canaries);
-    const isClosed = state === 'running' && role === 'replica' && aside.bootClosed;
+    const isClosed =
+      state === 'running' && role === 'replica' && aside.bootClosed && seen?.hasNoTail !== true;
     emit({
       kind: 'observed',
       at: watch.main() === undefined ? watch.lookedAt() : knownAt,

@@ -4,7 +4,8 @@ import { chooseMostAdvanced, type Chosen, type SealedCandidate } from '#core/cho
 import type { Candidate } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
-import { comparePositions, formatPosition } from '#core/position.js';
+import { comparePositions, formatPosition, keepsLogInMemory } from '#core/position.js';
+import { isDown } from '#core/report.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { excluded } from '#controller/decide/candidates.js';
 import { choiceOfItself, leaderItself } from '#controller/decide/leader-itself.js';
@@ -60,7 +61,7 @@ export function choose(
     patience.forTail &&
     oldLeaderFenced &&
     !answered(plan.leader) &&
-    !isTailReadable(cluster, plan, context)
+    !isTailSettled(cluster, plan, context)
   ) {
     return { kind: 'wait', reason: reason('WAITING_FOR_TAIL', { leader: plan.leader }) };
   }
@@ -284,10 +285,11 @@ function canBeSealed(cluster: ClusterState, plan: Plan): boolean {
   return database?.state === 'running' && database.role === 'replica';
 }
 
-/** Of an old leader that does not answer nothing is expected any more. */
-function isTailReadable(cluster: ClusterState, plan: Plan, context: Context): boolean {
+/** Or never will be: of an old leader that does not answer, or whose log is gone, nothing is expected any more. */
+function isTailSettled(cluster: ClusterState, plan: Plan, context: Context): boolean {
   const database = cluster.members[plan.leader]?.report?.database;
-  return database?.tailReadable === true || !isAnswering(cluster, plan, plan.leader, context);
+  const isLost = keepsLogInMemory(plan.engine) && database !== undefined && isDown(database.state);
+  return database?.tailReadable === true || isLost || !isAnswering(cluster, plan, plan.leader, context);
 }
 
 function isAnswering(cluster: ClusterState, plan: Plan, name: string, context: Context): boolean {

@@ -17,8 +17,19 @@ const FILE = 'tanist-identity';
 const ARRIVES_WITHIN = asDuration(20_000);
 const LOOK_EVERY_MS = 50;
 
-/** Waits for what an agent beside the leader, started at the same moment, is about to write. Throws DATABASE_UNSUPPORTED where nothing tells yet. */
-export async function identityOf(server: Server, timeoutMs: number): Promise<string> {
+const asked = new WeakMap<Server, Promise<string>>();
+
+/** Throws DATABASE_UNSUPPORTED where nothing tells yet. Asked once at a time, for it is noted. */
+export function identityOf(server: Server, timeoutMs: number): Promise<string> {
+  const underWay = asked.get(server);
+  if (underWay !== undefined) return underWay;
+  const mine = findIdentity(server, timeoutMs).finally(() => asked.delete(server));
+  asked.set(server, mine);
+  return mine;
+}
+
+/** Waits for what an agent beside the leader, started at the same moment, is about to write. */
+async function findIdentity(server: Server, timeoutMs: number): Promise<string> {
   const deadline = after(server.now(), ARRIVES_WITHIN);
   for (;;) {
     const isRunning = server.connection.isReady();

@@ -1,5 +1,6 @@
 /** What the agent sees of a Redis server's inside, and its canary; when it looks is the same for all engines (observer.ts). */
 import { open } from 'node:fs/promises';
+import { UNKNOWN } from '#core/positions/lineage.js';
 import { NOBODY_LOWERED } from '#core/report.js';
 import { newestSalvage } from '#agent/engines/newest-salvage.js';
 import type { Eyes, ObservedServer } from '#agent/engines/observer.js';
@@ -85,8 +86,10 @@ export function createEyes(server: Server): Eyes {
       if (!before.closed && mayWrite && (await flyCanary())) cameBack({ wrote: true });
       const status = mayWrite ? await tendHistory(server, before, GIVE_UP_MS) : before;
       const { closed, source, receivers } = status;
+      const position = positionOf(server, status);
       return {
-        ...{ closed, position: positionOf(server, status), followers: server.members.namesOf(receivers) },
+        ...{ closed, position, followers: server.members.namesOf(receivers) },
+        hasNoTail: position.at === UNKNOWN,
         streaming: source?.linkUp === true,
         upstream: source && `${source.host}:${source.port}`,
         backlog: source?.backlog ?? 0,

@@ -17,8 +17,19 @@ export interface Places {
 
 const FILE = 'places.json';
 
-/** Of a server that answers. Throws DATABASE_UNSUPPORTED for one without a configuration file. */
-export async function learnPlaces(server: Server, timeoutMs: number): Promise<Places> {
+const turns = new WeakMap<Server, Promise<unknown>>();
+
+/** Of a server that answers. One after the other, for it is noted. Throws DATABASE_UNSUPPORTED for one without a configuration file. */
+export function learnPlaces(server: Server, timeoutMs: number): Promise<Places> {
+  const mine = (turns.get(server) ?? Promise.resolve()).then(() => learnNow(server, timeoutMs));
+  turns.set(
+    server,
+    mine.catch(() => undefined),
+  );
+  return mine;
+}
+
+async function learnNow(server: Server, timeoutMs: number): Promise<Places> {
   const { connection, dataDir } = server;
   const [info, ...settings] = await connection.transact(
     [

@@ -22,6 +22,7 @@ export async function readLog(
 ): Promise<Buffer> {
   const wanted = Number(upTo - after);
   const socket = connect({ host, port, noDelay: true });
+  const request = encodeCommand(['PSYNC', line, String(after + 1n)]);
   const said: string[] = [];
   const expected = password === undefined ? 1 : 2;
   let failure: string | undefined;
@@ -47,12 +48,16 @@ export async function readLog(
       if (text.trim() === '') continue;
       if (text.startsWith('-')) failure ??= text.slice(1);
       said.push(text);
+      // It takes no such request while it owes another answer.
+      if (said.length < expected) socket.write(request);
     }
     take(unread);
   });
-  if (password !== undefined)
-    socket.write(encodeCommand(['AUTH', ...(user === undefined ? [] : [user]), password]));
-  socket.write(encodeCommand(['PSYNC', line, String(after + 1n)]));
+  socket.write(
+    password === undefined
+      ? request
+      : encodeCommand(['AUTH', ...(user === undefined ? [] : [user]), password]),
+  );
   try {
     const goesOn = (): boolean => isBegun() && said.at(-1)?.startsWith('+CONTINUE') === true;
     const isOver = (): boolean => failure !== undefined || (isBegun() && (!goesOn() || received >= wanted));

@@ -21,7 +21,8 @@ export function savedFrom(bytes: Buffer, before: Buffer): Saved {
   let database = selected ?? 0;
   let databaseKnown = selected !== undefined;
   let isFirst = true;
-  let inTransaction = false;
+  /** `begun`: nothing of it has come yet. */
+  let transaction: 'none' | 'begun' | 'under way' = 'none';
   let transactions = 0;
   const stream: Buffer[] = [encodeCommand(['SELECT', String(database)])];
   const rows: SalvagedRow[] = [];
@@ -36,12 +37,12 @@ export function savedFrom(bytes: Buffer, before: Buffer): Saved {
     }
     isFirst = false;
     if (name === 'MULTI' || name === 'EXEC') {
-      inTransaction = name === 'MULTI';
+      transaction = name === 'MULTI' ? 'begun' : 'none';
       continue;
     }
-    // What a transaction holds counts once it is whole, and so does a command by itself.
-    if (!inTransaction || rows.at(-1)?.transaction !== transactions + 1 || rows.length === 0)
-      transactions += 1;
+    // All of a transaction counts once, and so does a command by itself.
+    if (transaction !== 'under way') transactions += 1;
+    if (transaction === 'begun') transaction = 'under way';
     rows.push(rowOf(command, name, database, transactions));
   }
   return { stream: Buffer.concat(stream), rows, tables: tablesOf(rows), transactions, databaseKnown };
