@@ -298,7 +298,40 @@ describe("the agent's file", () => {
     it('is beside one database, and beside some', () => {
       const both = `${SMALLEST_AGENT}mariadb:\n  dataDir: data\n  server: { kind: commands, start: x }\n`;
       expect(() => agent(both)).toThrow('an agent runs beside one database');
-      expect(() => agent(SMALLEST.replace(/mariadb:[^]*/, ''))).toThrow('neither postgres nor mariadb');
+      expect(() => agent(SMALLEST.replace(/mariadb:[^]*/, ''))).toThrow(
+        'neither postgres nor mariadb nor redis',
+      );
+    });
+  });
+
+  describe('beside Redis', () => {
+    const SMALLEST = SMALLEST_AGENT.replace(
+      /postgres:[^]*/,
+      'redis:\n  dataDir: data\n  server: { kind: systemd, unit: redis-server.service }\n',
+    );
+
+    it('needs as little', () => {
+      expect(agent(SMALLEST)).toMatchObject({
+        stateDir: join(folder, 'data.tanist'),
+        advertise: { database: { port: 6379 } },
+        engine: {
+          ...{ kind: 'redis', dataDir: join(folder, 'data'), host: '127.0.0.1', port: 6379 },
+          ...{ user: undefined, password: undefined },
+          replication: { user: undefined, password: undefined },
+          server: { kind: 'systemd', unit: 'redis-server.service' },
+        },
+      });
+    });
+
+    it('takes its password from the environment, and replicates with it unless told otherwise', () => {
+      surroundings = { ...surroundings, env: { TANIST_REDIS_PASSWORD: 'p1' } };
+      const { engine } = agent(SMALLEST);
+      expect(engine).toMatchObject({ password: 'p1', replication: { user: undefined, password: 'p1' } });
+      const other = 'dataDir: data\n  user: tanist\n  replication: { user: replica }';
+      expect(agent(SMALLEST.replace('dataDir: data', other)).engine).toMatchObject({
+        ...{ user: 'tanist', password: 'p1' },
+        replication: { user: 'replica', password: undefined },
+      });
     });
   });
 
