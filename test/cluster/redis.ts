@@ -149,8 +149,12 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
       const started = startProcess({ name, command, args, cwd: dir, logFile, uid, gid, place });
       await waitUntilReady(started.obituary);
     },
-    open: async () => void (await send('REPLICAOF', 'NO', 'ONE')),
-    follow: async (primary) => void (await send('REPLICAOF', primary.place.address, String(primary.port))),
+    open: async () => {
+      await send('REPLICAOF', 'NO', 'ONE');
+    },
+    follow: async (primary) => {
+      await send('REPLICAOF', primary.place.address, String(primary.port));
+    },
     async stop() {
       const running = pid();
       if (running === undefined) return;

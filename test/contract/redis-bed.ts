@@ -82,7 +82,9 @@ function createMember(server: RedisServer): BedMember {
     pauseServer: () => server.pause(),
     resumeServer: () => server.resume(),
     // Of everybody, and whoever is its leader is somebody.
-    pauseReplay: async () => void (await server.send('CLIENT', 'PAUSE', '60000', 'WRITE')),
+    pauseReplay: async () => {
+      await server.send('CLIENT', 'PAUSE', '60000', 'WRITE');
+    },
   };
 }
 

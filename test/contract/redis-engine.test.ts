@@ -213,11 +213,11 @@ describe('an opening of Redis', { timeout: 30_000 }, () => {
   it('ends those who were connected, so that they look for the leader anew', async () => {
     const { ann, bob, history } = await createPair();
     const [reader, listener] = await Promise.all([openClient(bob.server), openClient(bob.server)]);
-    await listener!.subscribe('news', () => undefined);
+    await listener.subscribe('news', () => undefined);
     await fence(ann);
     await seal(bob);
     await history.open(bob);
-    await waitFor(() => !reader!.isOpen && !listener!.isOpen, { timeoutMs: 5_000, what: 'sessions to end' });
+    await waitFor(() => !reader.isOpen && !listener.isOpen, { timeoutMs: 5_000, what: 'sessions to end' });
   });
 
   it('lets other replicas of the old leader go on without a copy', async () => {

@@ -79,12 +79,12 @@ export function createConnection(config: RedisConfig, onLost: () => void): Conne
 
   async function connectNow(timeoutMs: number): Promise<Answer> {
     try {
-      let isOver = false;
+      const state = { isOver: false };
       const mine = await openSession(config, timeoutMs, () => {
-        isOver = true;
+        state.isOver = true;
         if (session === mine) cutOff(mine);
       });
-      if (isOver) return { kind: 'silent', text: 'the session ended at once' };
+      if (state.isOver) return { kind: 'silent', text: 'the session ended at once' };
       session = mine;
       return { kind: 'ready' };
     } catch (error) {
@@ -140,7 +140,7 @@ export function createConnection(config: RedisConfig, onLost: () => void): Conne
         );
         const settled = await Promise.allSettled(said);
         const refused = settled.find(({ status }) => status === 'rejected');
-        if (refused?.status === 'rejected') throw refused.reason;
+        if (refused?.status === 'rejected') throw refused.reason as Error;
         const last = settled.at(-1);
         const replies = last?.status === 'fulfilled' && Array.isArray(last.value) ? last.value : [];
         const failed: unknown = replies.find((reply: unknown) => reply instanceof Error);

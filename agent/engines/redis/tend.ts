@@ -19,7 +19,7 @@ export async function tendHistory(server: Server, status: Status, timeoutMs: num
 
 function wantedHistory(known: History | undefined, { history, line, before }: Status): History | undefined {
   const now = history ?? known;
-  if (now === undefined || (history !== undefined && history.line === line)) return undefined;
+  if (now === undefined || history?.line === line) return undefined;
   if (now.line === line) return now;
   const left = before?.line === now.line ? before : unknownEnd(now.line);
   return { ...now, forks: [...now.forks, left] };
