@@ -2,12 +2,13 @@
 import { MARIADB } from '#test/cluster/engines/mariadb.js';
 import type { EngineKit } from '#test/cluster/engines/kit.js';
 import { POSTGRES } from '#test/cluster/engines/postgres.js';
+import { REDIS } from '#test/cluster/engines/redis.js';
 
-export { MARIADB, POSTGRES };
+export { MARIADB, POSTGRES, REDIS };
 export { type Ability, type EngineKit, type ServersOptions, whyLacking } from '#test/cluster/engines/kit.js';
 
 /** By the name that `--engine` takes; test/setup.mjs installs them by the same. */
-export const KITS = { postgres: POSTGRES, mariadb: MARIADB } as const satisfies Readonly<
+export const KITS = { postgres: POSTGRES, mariadb: MARIADB, redis: REDIS } as const satisfies Readonly<
   Record<string, EngineKit>
 >;
 

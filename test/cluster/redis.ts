@@ -7,6 +7,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient } from '@redis/client';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { Disk } from '#test/cluster/disk.js';
 import { give, makeFolder } from '#test/cluster/folders.js';
 import { LOOPBACK, type Place } from '#test/cluster/place.js';
@@ -14,6 +15,7 @@ import { freePort } from '#test/cluster/ports.js';
 import { allProcesses, isWithin, processesIn } from '#test/cluster/process-table.js';
 import { sendSignal, startProcess, waitFor } from '#test/cluster/processes.js';
 import { serverUser } from '#test/cluster/users.js';
+import { redisClients } from '#test/load/clients/redis.js';
 
 const START_WITHIN_MS = 15_000;
 const STOP_WITHIN_MS = 15_000;
@@ -23,42 +25,22 @@ const ANSWER_WITHIN_MS = 5_000;
 
 export type RedisReply = string | number | null | readonly RedisReply[];
 
-export interface RedisServer {
-  readonly name: string;
-  readonly place: Place;
-  /** The data directory. */
-  readonly dir: string;
+export interface RedisServer extends DatabaseServer {
   readonly configFile: string;
-  readonly port: number;
-  readonly logFile: string;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   /** Of the default user. */
   readonly password: string | undefined;
   /** Starts the server in the foreground, to be run as uid and gid. */
   readonly startCommand: readonly string[];
-  /** It comes up closed, and replicates from nobody. */
-  start(): Promise<void>;
   /** Writes are accepted, until it is started anew. */
   open(): Promise<void>;
   /** It replicates from that one, until it is started anew. */
   follow(primary: RedisServer): Promise<void>;
-  /** Returns once the server is gone; nothing happens if it does not run. */
-  stop(): Promise<void>;
-  kill(signal: NodeJS.Signals): void;
-  /** Of the living server, whoever started it. */
-  pid(): number | undefined;
-  pause(): void;
-  resume(): void;
   /** Runs one command, in a session of its own. */
   send(...command: readonly string[]): Promise<RedisReply>;
   /** A field of `INFO replication`. */
   replication(field: string): Promise<string>;
-  waitUntilReady(): Promise<void>;
-  /** On a replica: until it receives. */
-  waitUntilStreaming(): Promise<void>;
-  /** On a replica: until it has applied all that the other had written when asked. */
-  waitUntilCaughtUpWith(primary: RedisServer): Promise<void>;
 }
 
 export interface RedisOptions {
@@ -87,8 +69,9 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
   const configDir = join(dir, `${name}.etc`);
   for (const folder of [dataDir, configDir]) makeFolder(folder, { uid, gid });
   const [configFile, logFile] = [join(configDir, 'redis.conf'), join(dir, `${name}.log`)];
+  const pidFile = join(dataDir, 'redis.pid');
   const all = {
-    ...{ bind: place.address, port: String(port), dir: dataDir, logfile: logFile },
+    ...{ bind: place.address, port: String(port), dir: dataDir, logfile: logFile, pidfile: pidFile },
     ...SETTINGS,
     ...(password !== undefined && { requirepass: password, masterauth: password }),
     ...settings,
@@ -143,11 +126,15 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
   return {
     ...{ name, place, dir: dataDir, configFile, port, logFile, uid, gid, password },
     ...{ startCommand, pid, kill, send, replication },
-    async start() {
+    clients: redisClients({ host: place.address, port, password, send }),
+    visit: { command: `redis-cli -h ${place.address} -p ${port}`, pidFile },
+    processes: () => processesIn(dataDir),
+    async start({ awaitReady = true } = {}) {
       if (pid() !== undefined) throw new Error(`${name} runs already`);
       const [command = '', ...args] = startCommand;
-      const started = startProcess({ name, command, args, cwd: dir, logFile, uid, gid, place });
-      await waitUntilReady(started.obituary);
+      const env = { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+      const started = startProcess({ name, command, args, cwd: dir, logFile, env, uid, gid, place });
+      if (awaitReady) await waitUntilReady(started.obituary);
     },
     open: async () => {
       await send('REPLICAOF', 'NO', 'ONE');
@@ -155,10 +142,10 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
     follow: async (primary) => {
       await send('REPLICAOF', primary.place.address, String(primary.port));
     },
-    async stop() {
+    async stop(mode = 'fast') {
       const running = pid();
       if (running === undefined) return;
-      sendSignal(running, 'SIGTERM');
+      sendSignal(running, ({ fast: 'SIGTERM', immediate: 'SIGKILL' } as const)[mode]);
       await waitFor(() => processesIn(dataDir).length === 0, {
         timeoutMs: STOP_WITHIN_MS,
         what: `${name} to stop`,
@@ -171,7 +158,8 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
       const isStreaming = async (): Promise<boolean> => (await replication('master_link_status')) === 'up';
       await waitFor(isStreaming, { timeoutMs: STREAM_WITHIN_MS, what: `${name} to stream` });
     },
-    async waitUntilCaughtUpWith(primary) {
+    async waitUntilCaughtUpWith(leader) {
+      const primary = leader as RedisServer;
       const [line, offset] = [
         await primary.replication('master_replid'),
         Number(await primary.replication('master_repl_offset')),
@@ -183,6 +171,12 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
       const what = `${name} to apply ${offset} of ${primary.name}`;
       await waitFor(hasApplied, { timeoutMs: STREAM_WITHIN_MS, what });
     },
+    async upstreamPort() {
+      const isUp = (await replication('master_link_status')) === 'up';
+      return isUp ? Number(await replication('master_port')) : undefined;
+    },
+    // It sets no room aside.
+    useUpLog: () => Promise.resolve(),
   };
 }
 

@@ -6,8 +6,7 @@ import { REDIS } from '#test/cluster/engines.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
 import type { RedisServer } from '#test/cluster/redis.js';
 import { startTanistOn, type TanistCluster } from '#test/cluster/tanist.js';
-import { missingWrites, type RedisLoadOptions, startRedisLoad } from '#test/load/redis-writers.js';
-import { longestGap } from '#test/load/writers.js';
+import { longestGap, missing as missingOn, startLoad, type WriterOptions } from '#test/load/writers.js';
 
 describe('a leader on Redis in care', () => {
   let cluster: TanistCluster<RedisServer>;
@@ -19,8 +18,8 @@ describe('a leader on Redis in care', () => {
   afterAll(stopAll);
 
   /** Runs `change` under writers and waits until another one takes writes, and all is well. */
-  async function under(run: string, options: RedisLoadOptions, change: () => Promise<void> | void) {
-    const load = startRedisLoad(
+  async function under(run: string, options: WriterOptions, change: () => Promise<void> | void) {
+    const load = startLoad(
       cluster.members.map((m) => m.server),
       run,
       options,
@@ -36,16 +35,16 @@ describe('a leader on Redis in care', () => {
     const leader = await cluster.leader();
     for (const { server } of cluster.members.filter((m) => m !== leader))
       await server.waitUntilCaughtUpWith(leader.server);
-    const { acknowledged, failed, unknown } = load;
+    const { acknowledged } = load;
     const missing = await Promise.all(
-      cluster.members.map(({ server }) => missingWrites(server, run, acknowledged)),
+      cluster.members.map(({ server }) => missingOn(server, run, acknowledged)),
     );
     const [entry] = await cluster.history();
     const gapMs = Math.round(longestGap(acknowledged));
     const phases = entry?.phases.map(({ phase, ms }) => `${phase} ${ms}`).join(', ') ?? '';
     console.log(
       `${run}: outage ${gapMs} ms; ${acknowledged.length} acknowledged, ${missing[0]?.length ?? 0} of them missing, ` +
-        `${failed.length} failed, ${unknown.length} unknown; ${phases}`,
+        `${load.failures()} attempts failed; ${phases}`,
     );
     return { missing, gapMs, entry };
   }
@@ -74,7 +73,7 @@ describe('a leader on Redis in care', () => {
     { timeout: 90_000 },
     async () => {
       const old = await cluster.leader();
-      const options = { writers: 8, pauseMs: 1, confirmed: true };
+      const options = { writers: 8, pauseMs: 1, confirmedBy: 1 };
       const { missing } = await under('confirmed', options, () => old.server.kill('SIGKILL'));
       expect(missing).toEqual([[], [], []]);
     },

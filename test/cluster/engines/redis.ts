@@ -1,0 +1,43 @@
+/** Redis. */
+import type { EngineKit } from '#test/cluster/engines/kit.js';
+import { MEMBER_NAMES } from '#test/cluster/members.js';
+import { type RedisServer, startRedisServers } from '#test/cluster/redis.js';
+
+export const REDIS: EngineKit<RedisServer> = {
+  name: 'redis',
+  called: 'Redis',
+  lacks: {
+    confirms: 'Redis acknowledges a write before its replicas have it; a client may wait for them itself',
+    releases: 'tanist release is not finished',
+    blocksReplay: 'log is applied as it comes, whoever reads',
+    timesRejoins: 'its way back is one full synchronisation, by hand too',
+  },
+  startServers: ({ folder, size, settings, places, disks }) =>
+    startRedisServers(MEMBER_NAMES.slice(0, size), (index) => ({
+      ...{ dir: folder, settings, place: places[index], disk: disks[index] },
+    })),
+  section: (server) => ({
+    redis: {
+      ...{ dataDir: server.dir, host: server.place.address, port: server.port },
+      // The agent runs as the user that the data belongs to.
+      server: { kind: 'commands', start: `exec ${server.startCommand.map(quoted).join(' ')}` },
+    },
+  }),
+  isPast(logEnd, position) {
+    const [line, offset] = logEnd.split(' ');
+    if (position.engine !== 'redis' || line !== position.line || offset === undefined) return undefined;
+    return BigInt(offset) > position.at;
+  },
+  appended({ values }) {
+    const [, run, value] = /^RPUSH app:list:(\d+):\d+ (\d+)$/.exec(values?.['command'] ?? '') ?? [];
+    return run === undefined || value === undefined ? undefined : { run: Number(run), value: Number(value) };
+  },
+  /** `4711:M 30 Nov 2026 06:44:21.727 # Ready`. The harness has its servers go by UTC. */
+  readLogLine(line) {
+    const [, day, time, what] = /^\d+:\w (\d+ \w+ \d{4}) ([\d:.]+) (.*)$/.exec(line) ?? [];
+    if (what === undefined) return undefined;
+    return { at: Date.parse(`${String(day)} ${String(time)} UTC`), what };
+  },
+};
+
+const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
