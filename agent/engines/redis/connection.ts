@@ -144,7 +144,7 @@ export function createConnection(config: RedisConfig, onLost: () => void): Conne
         const last = settled.at(-1);
         const replies = last?.status === 'fulfilled' && Array.isArray(last.value) ? last.value : [];
         const failed: unknown = replies.find((reply: unknown) => reply instanceof Error);
-        if (failed !== undefined) throw failed;
+        if (failed instanceof Error) throw failed;
         return replies as readonly Reply[];
       }),
     close() {

@@ -4,7 +4,13 @@ import { join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import { writeDurably } from '#agent/engines/durable-files.js';
 import { fieldsOf } from '#agent/engines/redis/status.js';
-import type { Server } from '#agent/engines/redis/server.js';
+import type { Connection } from '#agent/engines/redis/connection.js';
+
+interface Asked {
+  readonly connection: Connection;
+  readonly dataDir: string;
+  readonly stateDir: string;
+}
 
 export interface Places {
   /** The file that it was started with, and would be again. */
@@ -17,10 +23,10 @@ export interface Places {
 
 const FILE = 'places.json';
 
-const turns = new WeakMap<Server, Promise<unknown>>();
+const turns = new WeakMap<Asked, Promise<unknown>>();
 
 /** Of a server that answers. One after the other, for it is noted. Throws DATABASE_UNSUPPORTED for one without a configuration file. */
-export function learnPlaces(server: Server, timeoutMs: number): Promise<Places> {
+export function learnPlaces(server: Asked, timeoutMs: number): Promise<Places> {
   const mine = (turns.get(server) ?? Promise.resolve()).then(() => learnNow(server, timeoutMs));
   turns.set(
     server,
@@ -29,7 +35,7 @@ export function learnPlaces(server: Server, timeoutMs: number): Promise<Places> 
   return mine;
 }
 
-async function learnNow(server: Server, timeoutMs: number): Promise<Places> {
+async function learnNow(server: Asked, timeoutMs: number): Promise<Places> {
   const { connection, dataDir } = server;
   const [info, ...settings] = await connection.transact(
     [
@@ -61,7 +67,7 @@ async function learnNow(server: Server, timeoutMs: number): Promise<Places> {
 }
 
 /** Undefined: no agent has asked this server yet. */
-export function knownPlaces({ stateDir }: Pick<Server, 'stateDir'>): Places | undefined {
+export function knownPlaces({ stateDir }: Pick<Asked, 'stateDir'>): Places | undefined {
   try {
     return JSON.parse(readFileSync(join(stateDir, FILE), 'utf8')) as Places;
   } catch {
