@@ -22,7 +22,7 @@ export default defineConfig({
     projects: [
       // Values in, values out: any number at once, and on a busy machine five times as slow.
       project('unit', ['test/unit/**/*.test.ts', 'core/**/*.test.ts'], { testTimeout: 30_000 }),
-      project('scenarios', ['test/scenarios/**/*.test.ts']),
+      project('scenarios', ['test/scenarios/**/*.test.ts'], { testTimeout: 30_000 }),
       project('simulation', ['test/simulation/**/*.test.ts']),
       // Real servers, real ports and real time: one file after the other, each kind in a group of its own, after those
       // above, so that no load from another test stretches what is measured here.

@@ -25,7 +25,15 @@ function serverThatAnswers(questions: number): Server {
   };
   const connection = { connect: () => Promise.resolve({ kind: 'ready' }), query, isReady: () => left > 0 };
   const config = { user: 'root', socket: '/s' };
-  return { dataDir, config, connection, findMain: () => undefined, now: () => 0 } as unknown as Server;
+  const stateDir = `${dataDir}.tanist`;
+  return {
+    dataDir,
+    stateDir,
+    config,
+    connection,
+    findMain: () => undefined,
+    now: () => 0,
+  } as unknown as Server;
 }
 
 describe('a server that is looked at when an agent starts', () => {
