@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { type Connection, createConnection } from 'mariadb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { asDuration } from '#core/brand.js';
+import { asDuration, asEpoch } from '#core/brand.js';
 import { comparePositions } from '#core/position.js';
 import type { Durability } from '#core/durability.js';
 import { ACCOUNTS, cloneReplica, createPrimary, type MariadbServer } from '#test/cluster/mariadb.js';
@@ -407,6 +407,28 @@ describe('a replica that confirms', { timeout: 60_000 }, () => {
     await follow(bob, ann, history.openings);
     expect(await late).toBe('ended');
     expect(await variable(bob.server, 'rpl_semi_sync_slave_enabled')).toBe('0');
+  });
+});
+
+describe('a cluster that is let go while its writes wait for replicas', { timeout: 60_000 }, () => {
+  it('waits for nobody, follows as before, and has none of the accounts', async () => {
+    const cluster = await createCluster();
+    const { ann, bob, cid } = cluster;
+    await putInForce(cluster, bob);
+    bob.server.pause();
+    const write = await beginHeldWrite(ann.server, 'waits');
+    for (const member of [ann, bob, cid]) {
+      const peers = [ann, bob, cid].filter((one) => one !== member).map(({ planned }) => planned);
+      if (member === bob) bob.server.resume();
+      const step = { kind: 'release', epoch: asEpoch(2n), peers, timeoutMs: asDuration(10_000) } as const;
+      expect(await member.engine.run(step), member.name).toEqual({ kind: 'released' });
+    }
+    await untilAcknowledged(write);
+    await untilAcknowledged(await beginWrite(ann.server, 'on its own'));
+    expect(await variable(ann.server, 'rpl_semi_sync_master_enabled')).toBe('0');
+    expect(await variable(bob.server, 'rpl_semi_sync_slave_enabled')).toBe('0');
+    expect(await ann.server.query("select User from mysql.user where User like 'tanist%'")).toEqual([]);
+    for (const { server } of [bob, cid]) await server.waitUntilCaughtUpWith(ann.server);
   });
 });
 

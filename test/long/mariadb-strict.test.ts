@@ -101,7 +101,7 @@ describe('what a replica of MariaDB has confirmed', () => {
     const [ann, bob] = members;
     await setDurability(ann, one(bob));
     await follow(bob, ann, history.openings, true);
-    for (let round = 0; round < 40; round += 1) {
+    for (let round = 0; round < 12; round += 1) {
       const load = await writeUntilItEnds(ann, 3);
       await bed.waitUntil('writes', () => load.acknowledged.length > 20);
       await seal(bob);

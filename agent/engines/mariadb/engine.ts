@@ -102,7 +102,7 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
           recloning = false;
         }
       case 'release':
-        await release(server, bounds);
+        await release(server, action.peers, bounds);
         return { kind: 'released' };
       case 'setDurability':
         throw new TanistError('ENGINE_FAILED', `this engine does not know the step ${action.kind} yet`);

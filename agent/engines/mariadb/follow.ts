@@ -84,5 +84,5 @@ async function awaitLog(server: Server, leader: PlanMember, bounds: Bounds): Pro
 const isRefused = ({ receives, applies, receiveError, applyError }: Source): boolean =>
   (!receives && receiveError.code !== 0) || (!applies && applyError.code !== 0);
 
-const isAt = ({ host, port }: Source, { databaseHost, databasePort }: PlanMember): boolean =>
+export const isAt = ({ host, port }: Source, { databaseHost, databasePort }: PlanMember): boolean =>
   host === databaseHost && port === databasePort;

@@ -5,26 +5,48 @@
  */
 import { rm } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
+import type { PlanMember } from '#core/plan.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { outputFile } from '#agent/engines/launch.js';
+import { confirmerOf } from '#agent/engines/mariadb/confirmers.js';
+import { releaseDurability } from '#agent/engines/mariadb/durability.js';
+import { follow, isAt } from '#agent/engines/mariadb/follow.js';
 import { forgetIdentity } from '#agent/engines/mariadb/identity.js';
 import { dropMarks } from '#agent/engines/mariadb/marks.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
-import { readStatus } from '#agent/engines/mariadb/status.js';
+import { readStatus, type Source } from '#agent/engines/mariadb/status.js';
 
 const LOOK_EVERY_MS = 20;
 
-export async function release(server: Server, bounds: Bounds): Promise<void> {
-  const { closed } = await readStatus(server, bounds.left());
-  if (closed) await requireFollowing(server, bounds);
-  // In the log: replicas lose it, too.
-  else await dropMarks(server.connection, bounds.left());
+export async function release(server: Server, peers: readonly PlanMember[], bounds: Bounds): Promise<void> {
+  const { closed, source } = await readStatus(server, bounds.left());
+  if (closed) {
+    await followAsOthers(server, source, peers, bounds);
+    await requireFollowing(server, bounds);
+  } else {
+    // First: what goes into the log waits for nobody then.
+    await releaseDurability(server, bounds);
+    // In the log: replicas lose it, too.
+    await dropMarks(server.connection, bounds.left());
+  }
   bounds.check();
   for (const memo of ['promoted', 'fenced'] as const) await server.memos.drop(memo);
   for (const folder of [server.tailDir, server.copyDir]) await rm(folder, { recursive: true, force: true });
   await rm(outputFile(server), { force: true });
   await forgetIdentity(server);
   server.log('info', 'RELEASED', { role: closed ? 'replica' : 'leader' });
+}
+
+/** By the account that it had before it confirmed writes: its own goes with its leader's release. */
+async function followAsOthers(
+  server: Server,
+  source: Source | undefined,
+  peers: readonly PlanMember[],
+  bounds: Bounds,
+): Promise<void> {
+  if (source?.user !== confirmerOf(server.member)) return;
+  const leader = peers.find((peer) => isAt(source, peer));
+  if (leader !== undefined) await follow(server, leader, false, bounds);
 }
 
 async function requireFollowing(server: Server, bounds: Bounds): Promise<void> {
