@@ -9,7 +9,7 @@ export const MARIADB: EngineKit<MariadbServer> = {
   name: 'mariadb',
   called: 'MariaDB',
   lacks: {
-    confirms: 'semi-synchronous replication is not taken into care yet',
+    confirms: 'what waits for replicas is tried in test/long/mariadb-strict.test.ts alone',
     blocksReplay: 'log is applied before a seal, whoever reads',
     timesRejoins: 'a rejoin by hand is not part of the harness yet',
   },
