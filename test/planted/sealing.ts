@@ -11,6 +11,7 @@ export const SEALING_MISTAKES = {
   },
   'S2-rejoins-without-ancestry': { rules: { S2: () => 'behind' } },
   'S2-timeline-numbers-as-ancestry': {
+    of: 'postgres',
     rules: {
       S2_timeline: () => undefined,
       S2: (position, openings) => {

@@ -363,7 +363,7 @@ export class Database {
       if (this.upstream !== leader.name) this.stream?.end();
       this.upstream = leader.name;
       this.receives = true;
-      this.confirms = confirms;
+      this.confirms = confirms && this.areTold;
       this.connectSoon(1);
     });
   }

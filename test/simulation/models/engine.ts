@@ -4,7 +4,7 @@
  */
 import { assertNever } from '#core/assert.js';
 import { type MonotonicMs, NO_EPOCH } from '#core/brand.js';
-import type { Durability } from '#core/durability.js';
+import { type Durability, isEnforceable } from '#core/durability.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
 import { comparePositions, isOnSameLine, type Position } from '#core/position.js';
 import { type Answering, type DatabaseState, NOBODY_LOWERED } from '#core/report.js';
@@ -539,6 +539,8 @@ export class Engine {
     const { db, mistakes } = this.#deps;
     const { random } = db.around;
     const { server } = db;
+    if (!isEnforceable(db.kind.name, { acknowledgements }))
+      return step.after(1, () => step.fail(`it cannot wait for ${acknowledgements}`));
     const next = (happen: () => void): void =>
       step.after(random.between(0.5, 4), () => {
         if (!this.#isAskable() || db.server !== server) step.fail('no session');
