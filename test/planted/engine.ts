@@ -3,11 +3,19 @@ import type { Mistake } from '#test/planted/mistake.js';
 
 export const ENGINE_MISTAKES = {
   'a-fence-leaves-sessions': { mistakes: { fenceLeavesSessions: true } },
-  'a-fence-leaves-orphans': { mistakes: { fenceLeavesOrphans: true } },
-  'received-log-is-dropped-at-promotion': { mistakes: { dropsReceivedLog: true } },
+  'a-fence-leaves-orphans': { of: 'postgres', mistakes: { fenceLeavesOrphans: true } },
+  'received-log-is-dropped-at-promotion': { of: 'postgres', mistakes: { dropsReceivedLog: true } },
   'an-opening-does-not-look-at-the-clock-again': { among: 'openings', mistakes: { opensTooLate: true } },
-  'a-seal-reads-before-it-cuts': { among: 'confirmed', mistakes: { sealReadsBeforeTheCut: true } },
-  'a-seal-trusts-what-is-taken-up': { among: 'confirmed', mistakes: { sealTrustsWhatIsTakenUp: true } },
+  'a-seal-reads-before-it-cuts': {
+    of: 'postgres',
+    among: 'confirmed',
+    mistakes: { sealReadsBeforeTheCut: true },
+  },
+  'a-seal-trusts-what-is-taken-up': {
+    of: 'postgres',
+    among: 'confirmed',
+    mistakes: { sealTrustsWhatIsTakenUp: true },
+  },
   'a-copy-is-made-while-log-arrives': { among: 'confirmed', mistakes: { copiesWhileItReceives: true } },
   'a-salvage-forgets-what-it-saved': { mistakes: { salvagesNothing: true } },
   'a-seal-throws-away-what-it-received': { of: 'mariadb', mistakes: { sealStopsTheApplier: true } },
