@@ -2,6 +2,7 @@
 // server makes of a folder that took another one's place, is known only from trying.
 import { appendFileSync, existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { asDuration } from '#core/brand.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
@@ -214,6 +215,12 @@ describe('a copy that is being made', { timeout: 120_000 }, () => {
     expect(first).toMatchObject({ kind: 'copy' });
     expect(await ann.engine.giveCopy(over.signal)).toMatchObject({ kind: 'refused' });
     over.abort(); // nobody has asked for the first piece
+    if (first.kind === 'refused') throw new Error(first.text);
+    const reading = (async () => {
+      await setTimeout(500); // long enough for it to have ended
+      for await (const piece of first.pieces) expect(piece.kind).toBe('data');
+    })();
+    await expect(reading).rejects.toThrow('mariadb-backup failed');
     const givesAgain = async (): Promise<boolean> => {
       const again = new AbortController();
       const { kind } = await ann.engine.giveCopy(again.signal);

@@ -34,7 +34,8 @@ export function createCopyGiver(server: Server): (over: AbortSignal) => Promise<
       const from = await whereItStands(server);
       const bytes = await sizeOfData(server.dataDir);
       const program = startBackup(server, over);
-      void program.ended.finally(() => (isGiving = false));
+      const end = (): void => void (isGiving = false);
+      program.ended.then(end, end);
       server.log('info', 'COPY_GIVEN', { bytes });
       return { kind: 'copy', bytes, pieces: piecesOf(server, program, from) };
     } catch (error) {
@@ -57,16 +58,13 @@ async function whereItStands(server: Server): Promise<MariadbPosition> {
 }
 
 interface Backup {
-  readonly stdout: Readable;
+  /** All that it writes. */
+  readonly output: AsyncGenerator<Buffer, void, void>;
   /** The newest of what it has said. */
   said(): string;
-  /** Whether commits wait for it. */
-  isBlocking(): boolean;
   kill(): void;
   /** Rejects where it could not be started. */
   readonly ended: Promise<number | null>;
-  /** Told once commits wait for it. */
-  onBlocking(tell: () => void): void;
 }
 
 function startBackup(server: Server, over: AbortSignal): Backup {
@@ -88,13 +86,12 @@ function startBackup(server: Server, over: AbortSignal): Backup {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const kill = (): void => void child.kill('SIGKILL');
-  let [said, blocks, tell]: [string, boolean, () => void] = ['', false, () => undefined];
+  const output = collect(child.stdout, kill);
+  let said = '';
   child.stderr.setEncoding('latin1').on('data', (text: string) => {
     said = (said + text).slice(-LAST_WORDS);
     const phase = said.match(PHASES)?.at(-1);
-    const isBlocking = phase?.startsWith('Starting') === true;
-    if (isBlocking && !blocks) tell();
-    blocks = isBlocking;
+    output.setBlocking(phase?.startsWith('Starting') === true);
   });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
@@ -103,12 +100,7 @@ function startBackup(server: Server, over: AbortSignal): Backup {
   ended.catch(() => undefined); // told to whoever takes the pieces
   over.addEventListener('abort', kill, { once: true });
   if (over.aborted) kill();
-  return {
-    ...{ stdout: child.stdout, kill, ended },
-    said: () => said,
-    isBlocking: () => blocks,
-    onBlocking: (told) => (tell = told),
-  };
+  return { ...{ output: output.read(), kill, ended }, said: () => said };
 }
 
 async function* piecesOf(
@@ -117,7 +109,7 @@ async function* piecesOf(
   from: MariadbPosition,
 ): AsyncGenerator<CopyPiece, void, void> {
   try {
-    for await (const data of flowOf(backup)) yield { kind: 'data', data };
+    for await (const data of backup.output) yield { kind: 'data', data };
     const code = await backup.ended;
     const [, file, offset] = STANDS_AT.exec(backup.said()) ?? [];
     if (code !== 0 || file === undefined || offset === undefined)
@@ -128,35 +120,47 @@ async function* piecesOf(
   }
 }
 
-/** No faster than it is taken, but while commits wait. */
-async function* flowOf(backup: Backup): AsyncGenerator<Buffer, void, void> {
-  const { stdout } = backup;
+interface Output {
+  /** Whether commits wait for the program. */
+  setBlocking(isBlocking: boolean): void;
+  read(): AsyncGenerator<Buffer, void, void>;
+}
+
+/** No faster than it is taken, but while commits wait. Listens from now on: what ends before anybody reads has ended for its reader, too. */
+function collect(stdout: Readable, kill: () => void): Output {
   const waiting: Buffer[] = [];
-  const state = { bytes: 0, isOver: false, wake: (): void => undefined };
+  const state = { bytes: 0, blocks: false, isOver: false, wake: (): void => undefined };
   stdout.on('data', (data: Buffer) => {
     waiting.push(data);
     state.bytes += data.length;
-    if (state.bytes > MOST_WAITING.ordinarily && !backup.isBlocking()) stdout.pause();
-    if (state.bytes > MOST_WAITING.blocking) backup.kill();
+    if (state.bytes > MOST_WAITING.ordinarily && !state.blocks) stdout.pause();
+    if (state.bytes > MOST_WAITING.blocking) kill();
     state.wake();
   });
-  backup.onBlocking(() => stdout.resume());
   for (const sign of ['end', 'error', 'close'] as const)
     stdout.once(sign, () => {
       state.isOver = true;
       state.wake();
     });
-  for (;;) {
-    const data = waiting.shift();
-    if (data !== undefined) {
-      state.bytes -= data.length;
-      yield data;
-    } else if (state.isOver) return;
-    else {
-      stdout.resume();
-      await new Promise<void>((resolve) => (state.wake = resolve));
-    }
-  }
+  return {
+    setBlocking(isBlocking) {
+      state.blocks = isBlocking;
+      if (isBlocking) stdout.resume();
+    },
+    async *read() {
+      for (;;) {
+        const data = waiting.shift();
+        if (data !== undefined) {
+          state.bytes -= data.length;
+          yield data;
+        } else if (state.isOver) return;
+        else {
+          stdout.resume();
+          await new Promise<void>((resolve) => (state.wake = resolve));
+        }
+      }
+    },
+  };
 }
 
 async function gtidsAt(
