@@ -155,7 +155,9 @@ program
   .addOption(engineOption())
   .option('--runs <n>', 'times', count, 3)
   .option('--json', 'the last line is a JSON document', false)
-  .action(where<{ readonly engine: KitName; readonly runs: number }>(() => ['releases'], benchAdopt));
+  .action(
+    where<{ readonly engine: KitName; readonly runs: number }>(() => ['releases', 'tracesFound'], benchAdopt),
+  );
 
 program
   .command('idle')

@@ -5,7 +5,7 @@ import { CLUSTER } from '#test/cluster/configuration.js';
 import { MARIADB } from '#test/cluster/engines.js';
 import type { MariadbServer } from '#test/cluster/mariadb.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
-import { startTanistOn, type TanistCluster } from '#test/cluster/tanist.js';
+import { type Member, startTanistOn, type TanistCluster } from '#test/cluster/tanist.js';
 import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
 
 describe('a leader on MariaDB in care', () => {
@@ -58,6 +58,15 @@ describe('a leader on MariaDB in care', () => {
       expect(entry).toMatchObject({ kind: 'failover', outcome: 'proved', loss: { kind: 'none' } });
     },
   );
+
+  it('has a replica that its administrator restarts: it follows again', { timeout: 60_000 }, async () => {
+    const leader = await cluster.leader();
+    const [{ server }] = cluster.members.filter((m) => m !== leader) as [Member<MariadbServer>];
+    await server.stop();
+    await server.start();
+    await server.waitUntilStreaming();
+    await cluster.waitUntilWell({ epoch });
+  });
 
   it(
     'is switched over under writers: nothing is missing, and the old leader follows',

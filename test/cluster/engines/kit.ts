@@ -30,6 +30,7 @@ export const ABILITIES = {
   rejoinsDiverged: 'way back for a member whose log has diverged',
   salvages: 'salvage of what only such a member had',
   releases: 'release that leaves nothing behind',
+  tracesFound: 'search for what a release leaves behind',
   blocksReplay: 'session on a replica that holds back what it applies',
   timesRejoins: 'measure of a rejoin beside the same by hand',
 } as const;
