@@ -6,7 +6,6 @@
 // and stop the same server in turn.
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createClient } from '@redis/client';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { Disk } from '#test/cluster/disk.js';
 import { give, makeFolder } from '#test/cluster/folders.js';
@@ -15,6 +14,7 @@ import { freePort } from '#test/cluster/ports.js';
 import { allProcesses, isWithin, processesIn } from '#test/cluster/process-table.js';
 import { sendSignal, startProcess, waitFor } from '#test/cluster/processes.js';
 import { serverUser } from '#test/cluster/users.js';
+import { newRedisClient } from '#test/cluster/redis-client.js';
 import { redisClients } from '#test/load/clients/redis.js';
 
 const START_WITHIN_MS = 15_000;
@@ -94,12 +94,7 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
     sendSignal(running, signal);
   };
   const send = async (...command: readonly string[]): Promise<RedisReply> => {
-    const client = createClient({
-      socket: { host: place.address, port, connectTimeout: ANSWER_WITHIN_MS, reconnectStrategy: false },
-      ...{ RESP: 2 as const, disableOfflineQueue: true, disableClientInfo: true },
-      ...(password !== undefined && { password }),
-    });
-    client.on('error', () => undefined); // the command itself fails too
+    const client = newRedisClient({ host: place.address, port, password, withinMs: ANSWER_WITHIN_MS });
     const timer = setTimeout(() => client.destroy(), ANSWER_WITHIN_MS);
     try {
       await client.connect();

@@ -1,6 +1,7 @@
 /** A bed for the engine contract made of real Redis servers. Values are members of one set; who writes and who starts servers knows no agent. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient, ErrorReply } from '@redis/client';
+import { ErrorReply } from '@redis/client';
+import { newRedisClient, type RedisClient } from '#test/cluster/redis-client.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import { type RedisServer, startRedisServers } from '#test/cluster/redis.js';
 import {
@@ -62,7 +63,7 @@ function createMember(server: RedisServer): BedMember {
       return waitFor(isNew, { timeoutMs: WAIT_MS, what: `a look at ${name}`, everyMs: LOOK_EVERY_MS });
     },
     async write(value) {
-      let client: Client;
+      let client: RedisClient;
       try {
         client = await connect(server);
       } catch {
@@ -90,26 +91,16 @@ function createMember(server: RedisServer): BedMember {
 
 // --- clients
 
-type Client = ReturnType<typeof newClient>;
-
-const newClient = ({ port, password }: RedisServer) =>
-  createClient({
-    socket: { host: '127.0.0.1', port, connectTimeout: ANSWER_WITHIN_MS, reconnectStrategy: false },
-    ...{ RESP: 2 as const, disableOfflineQueue: true, disableClientInfo: true },
-    ...(password !== undefined && { password }),
-  });
-
 const sorted = (reply: unknown): readonly string[] =>
   (reply as readonly string[]).toSorted((a, b) => (a < b ? -1 : 1));
 
-async function connect(server: RedisServer): Promise<Client> {
-  const client = newClient(server);
-  client.on('error', () => undefined);
+async function connect({ port, password }: RedisServer): Promise<RedisClient> {
+  const client = newRedisClient({ host: '127.0.0.1', port, password, withinMs: ANSWER_WITHIN_MS });
   await client.connect();
   return client;
 }
 
-function leave(client: Client): void {
+function leave(client: RedisClient): void {
   if (client.isOpen) client.destroy();
 }
 
@@ -121,7 +112,7 @@ async function openSession(server: RedisServer): Promise<Session> {
   };
 }
 
-async function add(client: Client, value: string): Promise<Written> {
+async function add(client: RedisClient, value: string): Promise<Written> {
   try {
     await answered(client.sendCommand(['SADD', KEY, value]));
     return 'ok';

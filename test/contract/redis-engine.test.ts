@@ -1,7 +1,6 @@
 /** What only Redis has, tried on real servers; all else is in the contract of the port (engine-redis.test.ts). */
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createClient } from '@redis/client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { asDuration } from '#core/brand.js';
 import { comparePositions, ofEngine } from '#core/position.js';
@@ -9,6 +8,7 @@ import { UNKNOWN } from '#core/positions/lineage.js';
 import { ROWS_FILE, type SalvageRecord, type SalvagedRow } from '#core/salvage.js';
 import { createFencer } from '#agent/engines/redis/fencer.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import { newRedisClient, type RedisClient } from '#test/cluster/redis-client.js';
 import { type RedisServer, startRedisServers } from '#test/cluster/redis.js';
 import { newHistory, type History } from '#test/contract/engine/history.js';
 import {
@@ -59,12 +59,8 @@ const keys = async (server: RedisServer): Promise<readonly string[]> =>
 const isClosed = async (server: RedisServer): Promise<boolean> =>
   (await server.replication('role')) === 'slave' && (await server.replication('slave_read_only')) === '1';
 
-async function openClient({ port }: RedisServer) {
-  const client = createClient({
-    socket: { host: '127.0.0.1', port, reconnectStrategy: false },
-    ...{ RESP: 2 as const, disableOfflineQueue: true, disableClientInfo: true },
-  });
-  client.on('error', () => undefined);
+async function openClient({ port }: RedisServer): Promise<RedisClient> {
+  const client = newRedisClient({ host: '127.0.0.1', port, withinMs: 5_000 });
   await client.connect();
   return client;
 }

@@ -2,8 +2,8 @@
 // Rule: a write is a transaction that reads the history, which Tanist writes before clients get in, and the server's own place, and then writes. Where
 // it has to be held by replicas, WAIT comes behind it, and only then is it acknowledged.
 // Consequence: one round trip, or two; the newest epoch is the line of history.
-import { connect as connectSocket } from 'node:net';
-import { createClient, ErrorReply } from '@redis/client';
+import { ErrorReply } from '@redis/client';
+import { newRedisClient } from '#test/cluster/redis-client.js';
 import {
   ANSWER_WITHIN_MS,
   type Clients,
@@ -52,13 +52,7 @@ async function connect(
   { host, port, password }: RedisDoor,
   { waits, confirmedBy = 0 }: Patience,
 ): Promise<ClientSession> {
-  await inTime(reach(host, port), ANSWER_WITHIN_MS);
-  const client = createClient({
-    socket: { host, port, connectTimeout: ANSWER_WITHIN_MS, reconnectStrategy: false },
-    ...{ RESP: 2 as const, disableOfflineQueue: true, disableClientInfo: true },
-    ...(password !== undefined && { password }),
-  });
-  client.on('error', () => undefined);
+  const client = newRedisClient({ host, port, password, withinMs: ANSWER_WITHIN_MS });
   const leave = (): void => {
     if (client.isOpen) client.destroy();
   };
@@ -113,19 +107,6 @@ async function connect(
     },
     leave,
   };
-}
-
-/** Making a client takes a millisecond of computing, which many that look for their leader do not have: so none is made for a port where nobody is. */
-function reach(host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket({ host, port });
-    socket.once('error', reject);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve();
-    });
-    setTimeout(() => socket.destroy(new Error('nobody answers')), ANSWER_WITHIN_MS).unref();
-  });
 }
 
 function newestEpoch(marks: string | null): number {
