@@ -50,7 +50,8 @@ export async function prepareJump(server: Server, gap: IdentifierGap, bounds: Bo
   const sessions = await Promise.all(
     moving.slice(0, AT_ONCE).map(() => openSession(server.config, bounds.left())),
   );
-  const end = (): void => sessions.forEach((session) => session.cut());
+  // With a reason: without one the driver never answers for what it was about.
+  const end = (): void => sessions.forEach((session) => session.cut(new Error('time is up')));
   return {
     async run() {
       const own = bounds.within(JUMP_WITHIN_MS);
