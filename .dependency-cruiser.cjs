@@ -5,8 +5,8 @@
 // error, since every other rule would be silent about it.
 
 const side = '(controller|agent)';
-const main = `^${side}/(guard/)?main\\.ts$`; // the guard is a process of its own, so it has a main of its own
-const effects = `^${side}/(adapters|engines|guard)/`;
+const main = `^${side}/(guard/|check/)?main\\.ts$`; // the guard is a process of its own, so it has a main of its own
+const effects = `^${side}/(adapters|engines|guard|check)/`;
 const tests = '(^test/|\\.test\\.ts$)';
 const tooling = '^(\\.dependency-cruiser|eslint\\.config|vitest\\.config|scripts/)';
 
@@ -114,16 +114,25 @@ module.exports = {
     rule('cli-is-the-edge', 'Nothing depends on the cli.', { pathNot: ['^cli/', tests] }, { path: '^cli/' }),
     rule(
       'tests-stay-in-tests',
-      'Code that runs in production never depends on tests.',
+      'Code that runs in production never depends on tests. What an engine is held against is a command as well.',
       { pathNot: tests },
-      { path: tests },
+      { path: tests, pathNot: '^test/contract/engine/' },
     ),
 
     rule(
       'engine-contract-knows-no-engine',
       'Whatever stands behind the engine port takes the same cases, a simulated engine too.',
       { path: '^test/contract/engine/' },
-      { pathNot: ['^core/', '^agent/ports/', '^test/contract/engine/', '^node_modules/vitest/'] },
+      {
+        pathNot: ['^core/', '^agent/ports/', '^test/contract/engine/', '^node_modules/vitest/'],
+        dependencyTypesNot: ['core'],
+      },
+    ),
+    rule(
+      'engine-contract-without-framework',
+      '`tanist engine check` runs the cases, and no test framework is installed with it.',
+      { path: '^test/contract/engine/', pathNot: '/suite\\.ts$' },
+      { path: ['^node_modules/', '/suite\\.ts$'] },
     ),
     rule(
       'etcd-contract-knows-no-etcd',

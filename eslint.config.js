@@ -125,7 +125,10 @@ export default defineConfig(
     files: ['test/contract/{engine,etcd}/**/*.ts', 'test/unit/watch/**/*.ts'],
     rules: {
       'no-restricted-globals': ['error', ...CLOCK_GLOBALS.map((name) => ({ name, message: BED_TIME }))],
-      'no-restricted-imports': ['error', { patterns: [{ group: ['node:*'], message: BED_TIME }] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['node:*', '!node:util'], message: BED_TIME }] },
+      ],
     },
   },
 

@@ -19,7 +19,7 @@ export interface AgentConfig {
   };
   /** Holds state.json; on the same volume as the data, outside the data directory (a base backup would copy it). */
   readonly stateDir: string;
-  readonly engine: PostgresConfig | MariadbConfig | RedisConfig;
+  readonly engine: PostgresConfig | MariadbConfig | RedisConfig | ExecConfig;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -89,6 +89,30 @@ export interface RedisConfig {
     readonly password: string | undefined;
   };
   readonly server: ServerControl;
+}
+
+export interface ExecConfig {
+  readonly kind: 'exec';
+  readonly dataDir: string;
+  readonly call: ScriptCall;
+  readonly timeouts: {
+    /** A status that takes longer is that of a database that hangs. */
+    readonly statusMs: number;
+    readonly startMs: number;
+    readonly sealMs: number;
+    readonly followMs: number;
+  };
+}
+
+/** The executable that knows the store, and what it is told with every call. */
+export interface ScriptCall {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly dataDir: string;
+  readonly port: number;
+  /** JSON, handed on as it stands in the file. */
+  readonly settings: Readonly<Record<string, unknown>>;
 }
 
 /** How the server is started. Stopping to fence needs none of it: signals to the server's own processes. */

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { addAdopt } from '#cli/commands/adopt.js';
 import { addAgent } from '#cli/commands/agent.js';
 import { addController } from '#cli/commands/controller.js';
+import { addEngine } from '#cli/commands/engine.js';
 import { addFailover } from '#cli/commands/failover.js';
 import { addHistory } from '#cli/commands/history.js';
 import { addHold } from '#cli/commands/hold.js';
@@ -55,7 +56,7 @@ const COMMANDS = [
   ...[addController, addAgent],
   ...[addAdopt, addStatus, addHistory, addSalvage],
   ...[addSwitchover, addFailover, addPause, addHold, addMaintenance, addReinit, addPolicy],
-  addRelease,
+  ...[addRelease, addEngine],
 ];
 
 const AFTERWORD = `

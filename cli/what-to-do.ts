@@ -69,5 +69,11 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
     'tanist salvage list names what there is; files that an agent does not give out lie in salvage in its state directory',
   ENGINE_FAILED: "read the database's own log at this time; the agent tries again by itself",
   COPY_UNAVAILABLE: 'nothing: it is tried again by itself; see what the agent of the copied member says',
+  ENGINE_CHECK_FAILED:
+    'read the reason behind each case that failed; docs/exec.md says what the executable must guarantee, and by which rule',
+  SCRIPT_BROKEN:
+    'correct the executable where the text says; docs/exec.md has the protocol, tanist engine check tries all of it',
+  SCRIPT_SILENT:
+    "look what the executable waits for: SCRIPT_SAYS in the agent's log holds its stderr; or raise exec.timeouts",
   TAIL_UNAVAILABLE: "keep the old leader's disk: it holds the writes that could not be fetched",
 };

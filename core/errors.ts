@@ -44,6 +44,9 @@ export const ERRORS = {
   SALVAGE_UNAVAILABLE: 'what was saved cannot be shown',
   ENGINE_FAILED: 'a step on the database failed',
   COPY_UNAVAILABLE: "another member's data cannot be copied",
+  ENGINE_CHECK_FAILED: 'the executable does not do what an engine must do',
+  SCRIPT_BROKEN: "the engine's executable does not keep to the protocol",
+  SCRIPT_SILENT: "the engine's executable did not answer in time, and was killed",
   TAIL_UNAVAILABLE: "the old leader's log cannot be read",
 } as const;
 

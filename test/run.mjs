@@ -11,10 +11,10 @@ import { PROJECT_ROOT, build, run, say, setUp } from './setup.mjs';
 
 const tally = { passed: 0, failed: 0 };
 
-await setUp({ servers: ['etcd', 'postgres', 'mariadb', 'redis'], quiet: true });
+const asked = process.argv.slice(2);
+await setUp({ servers: ['etcd', 'postgres', 'mariadb', 'redis', 'exec'], quiet: true });
 if (await build()) {
   await runChecks();
-  const asked = process.argv.slice(2);
   await runTests(asked.length > 0 ? asked : ['--project', '!long']);
 } else {
   tally.failed += 1;

@@ -55,6 +55,12 @@ const SERVERS = {
     missing: () => (inPath('redis-server') ? undefined : 'no redis-server in PATH'),
     byHand: 'Redis 7 or newer: redis-server, in PATH',
   },
+  // The example of a store that is led through a script.
+  exec: {
+    package: 'tarantool',
+    missing: () => (inPath('tarantool') ? undefined : 'no tarantool in PATH'),
+    byHand: 'Tarantool 2.6, in PATH',
+  },
   // No servers, but what makes hosts of network namespaces and cuts them off.
   ip: {
     package: 'iproute2',
@@ -107,7 +113,10 @@ const NO_MAIN_CLUSTER = {
 };
 
 /** Brings everything that is missing. Ends the process with 1 and an explanation where that is impossible. */
-export async function setUp({ servers = ['etcd', 'postgres', 'mariadb', 'redis'], quiet = false } = {}) {
+export async function setUp({
+  servers = ['etcd', 'postgres', 'mariadb', 'redis', 'exec'],
+  quiet = false,
+} = {}) {
   await orExplain(async () => {
     await bringNpmPackages(quiet);
     await bringServers(servers, quiet);

@@ -1,5 +1,6 @@
 /** The engine that the configuration names. */
 import type { AgentConfig } from '#agent/config.js';
+import { createExecEngine } from '#agent/engines/exec/engine.js';
 import { createMariadbEngine } from '#agent/engines/mariadb/engine.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { createRedisEngine } from '#agent/engines/redis/engine.js';
@@ -14,5 +15,7 @@ export function createEngine(config: AgentConfig['engine'], deps: ServerDeps): E
       return createMariadbEngine(config, deps);
     case 'redis':
       return createRedisEngine(config, deps);
+    case 'exec':
+      return createExecEngine(config, deps);
   }
 }

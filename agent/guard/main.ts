@@ -6,10 +6,11 @@
 import { readFileSync } from 'node:fs';
 import { asMonotonic } from '#core/brand.js';
 import { readClocks } from '#agent/adapters/guard/instants.js';
-import { FIRST_LINK, type Guarded, logFileOf } from '#agent/adapters/guard/launch.js';
+import { FIRST_LINK, type Guarded, logFileOf, nameOf } from '#agent/adapters/guard/launch.js';
 import { createLogFile } from '#agent/adapters/guard/log-file.js';
 import { createDoor } from '#agent/guard/door.js';
 import { createWatch } from '#agent/guard/watch.js';
+import type { Fencer } from '#agent/ports/fencer.js';
 
 /** What was begun to be written may still be, by a disk that answers. */
 const LEAVE_WITHIN_MS = 500;
@@ -17,12 +18,11 @@ const LEAVE_WITHIN_MS = 500;
 let leaving = false;
 process.umask(0o077);
 const [, , stateDir = '.'] = process.argv;
-const { kind, dataDir } = JSON.parse(readFileSync(0, 'utf8')) as Guarded;
+const guarded = JSON.parse(readFileSync(0, 'utf8')) as Guarded;
+const dataDir = nameOf(guarded);
 const log = createLogFile(logFileOf(stateDir));
 const now = (): ReturnType<typeof asMonotonic> => asMonotonic(performance.now());
-// Of one engine only: this process lives for as long as the database is in care, and is made small.
-const { createFencer } = await importFencer(kind);
-const fencer = createFencer(dataDir, { stateDir, now, log });
+const fencer = await createFencer(guarded);
 const watch = createWatch({ fencer, readClocks, log, isNeeded });
 const door = createDoor({ stateDir, dataDir, watch, log, leave });
 
@@ -36,14 +36,24 @@ door.serve(FIRST_LINK);
 watch.start();
 log('info', 'GUARD_READY', { dataDir });
 
-function importFencer(engine: Guarded['kind']) {
-  switch (engine) {
+/** Loads one engine only: this process lives for as long as the database is in care, and is made small. */
+async function createFencer({ kind, dataDir: folder, call }: Guarded): Promise<Fencer> {
+  const deps = { stateDir, now, log };
+  if (call !== undefined) return (await import('#agent/engines/exec/fencer.js')).createFencer(call, deps);
+  const engine = await importEngine(kind);
+  return engine.createFencer(folder, deps);
+}
+
+function importEngine(kind: Guarded['kind']) {
+  switch (kind) {
     case 'postgres':
       return import('#agent/engines/postgres/fencer.js');
     case 'mariadb':
       return import('#agent/engines/mariadb/fencer.js');
     case 'redis':
       return import('#agent/engines/redis/fencer.js');
+    case 'exec':
+      throw new Error('nothing tells how the executable is called');
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import type { AgentConfig } from '#agent/config.js';
 import { formatAddress, isLoopback, isWildcard, parseAddress, PORTS } from '#cli/config/address.js';
+import { execConfig, execSchema } from '#cli/config/exec.js';
 import { mariadbConfig, mariadbSchema } from '#cli/config/mariadb.js';
 import { postgresConfig, postgresSchema } from '#cli/config/postgres.js';
 import { type ConfigFile, readConfigFile } from '#cli/config/read.js';
@@ -31,6 +32,7 @@ export const agentSchema = section({
   postgres: postgresSchema.optional(),
   mariadb: mariadbSchema.optional(),
   redis: redisSchema.optional(),
+  exec: execSchema.optional(),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info'),
 });
 
@@ -52,31 +54,33 @@ export function readAgentConfig(file: string, surroundings: Surroundings): Agent
     listen: value.listen,
     advertise: advertised(read, port, surroundings),
     stateDir,
-    engine: engineConfig(read, stateDir, surroundings),
+    engine: engineIn(read, stateDir, surroundings),
     logLevel: value.logLevel,
   };
 }
 
-function engineConfig(read: AgentFile, stateDir: string, surroundings: Surroundings): AgentConfig['engine'] {
-  const { postgres, mariadb, redis } = read.value;
-  if (postgres !== undefined) return postgresConfig(postgres, read, stateDir, surroundings);
-  if (mariadb !== undefined) return mariadbConfig(mariadb, read, surroundings);
-  return redisConfig(redis ?? missing(read), read, surroundings);
-}
-
-const ENGINES = ['postgres', 'mariadb', 'redis'] as const;
+const ENGINES = ['postgres', 'mariadb', 'redis', 'exec'] as const;
 
 /** The one database that is named. */
 function databaseIn(read: AgentFile): { readonly dataDir: string; readonly port: number } {
-  const [first, second] = ENGINES.filter((engine) => read.value[engine] !== undefined);
+  const named = ENGINES.filter((engine) => read.value[engine] !== undefined);
+  const [first, second] = named;
   if (first !== undefined && second !== undefined)
     read.refuse([second], `there is ${first} already: an agent runs beside one database`);
   const { dataDir, port } = (first && read.value[first]) ?? missing(read);
   return { dataDir: read.absolute(dataDir), port };
 }
 
+function engineIn(read: AgentFile, stateDir: string, surroundings: Surroundings): AgentConfig['engine'] {
+  const { postgres, mariadb, redis, exec } = read.value;
+  if (postgres !== undefined) return postgresConfig(postgres, read, stateDir, surroundings);
+  if (mariadb !== undefined) return mariadbConfig(mariadb, read, surroundings);
+  if (redis !== undefined) return redisConfig(redis, read, surroundings);
+  return execConfig(exec ?? missing(read), read);
+}
+
 const missing = ({ refuse }: AgentFile): never =>
-  refuse([], `no database is named: there is neither ${ENGINES.slice(0, -1).join(' nor ')} nor redis`);
+  refuse([], `no database is named: there is none of ${ENGINES.slice(0, -1).join(', ')} and exec`);
 
 /** By which a data directory is known. Redis makes its files when it has something to save; ours lies there from the first start on. */
 const LANDMARKS = ['PG_VERSION', 'ibdata1', 'tanist-identity'];

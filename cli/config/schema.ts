@@ -98,6 +98,17 @@ export const size = (min: number, max: number) =>
 export const list = <Item extends z.ZodType>(item: Item, of: string) =>
   z.array(item, { error: `expected a list of ${of}` }).min(1, { error: `expected at least one of ${of}` });
 
+/** Keys and values of which only the reader of the file knows the meaning: handed on as they are. */
+export const values = () => scalar('mapping', 'a mapping of keys to values', asMapping);
+
+/** The same, with texts only, as an environment has. */
+export const texts = () =>
+  scalar('mapping', 'a mapping of names to texts', (value): Readonly<Record<string, string>> | undefined => {
+    const mapping = asMapping(value);
+    if (mapping === undefined || !Object.values(mapping).every(isText)) return undefined;
+    return mapping as Readonly<Record<string, string>>;
+  });
+
 /**
  * One value. `read` answers undefined for what it refuses; `expected` completes the sentence "expected …", and `hint` adds what
  * the writer may have meant.
@@ -128,6 +139,11 @@ function readAddress(value: unknown, defaultPort: number): string | undefined {
 
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && value !== '' && !value.includes('\0');
+
+const asMapping = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : undefined;
 
 const wholeNumber = (value: unknown, min: number, max: number): number | undefined =>
   typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined;

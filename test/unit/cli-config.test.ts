@@ -23,9 +23,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function write(name: string, text: string): string {
+function write(name: string, text: string, mode = 0o600): string {
   const file = join(folder, name);
-  writeFileSync(file, text, { mode: 0o600 });
+  writeFileSync(file, text, { mode });
   return file;
 }
 
@@ -245,7 +245,10 @@ describe("the agent's file", () => {
   });
 
   it('knows three ways of starting the server', () => {
-    const server = (text: string) => agent(SMALLEST_AGENT.replace(/\{ kind.*\}/, text)).engine.server;
+    const server = (text: string) => {
+      const { engine } = agent(SMALLEST_AGENT.replace(/\{ kind.*\}/, text));
+      return 'server' in engine ? engine.server : undefined;
+    };
     expect(server('{ kind: pg_ctl }')).toEqual({
       kind: 'pg_ctl',
       options: '',
@@ -299,7 +302,7 @@ describe("the agent's file", () => {
       const both = `${SMALLEST_AGENT}mariadb:\n  dataDir: data\n  server: { kind: commands, start: x }\n`;
       expect(() => agent(both)).toThrow('an agent runs beside one database');
       expect(() => agent(SMALLEST.replace(/mariadb:[^]*/, ''))).toThrow(
-        'neither postgres nor mariadb nor redis',
+        'there is none of postgres, mariadb, redis and exec',
       );
     });
   });
@@ -332,6 +335,47 @@ describe("the agent's file", () => {
         ...{ user: 'tanist', password: 'p1' },
         replication: { user: 'replica', password: undefined },
       });
+    });
+  });
+
+  describe('beside a store that a script knows', () => {
+    const SMALLEST = SMALLEST_AGENT.replace(
+      /postgres:[^]*/,
+      'exec:\n  command: engine\n  dataDir: data\n  port: 3301\n',
+    );
+
+    it('needs the executable, its data and its port', () => {
+      write('engine', '#!/bin/sh', 0o755);
+      expect(agent(SMALLEST)).toMatchObject({
+        stateDir: join(folder, 'data.tanist'),
+        advertise: { database: { port: 3301 } },
+        engine: {
+          ...{ kind: 'exec', dataDir: join(folder, 'data') },
+          call: { command: join(folder, 'engine'), args: [], env: {}, port: 3301, settings: {} },
+          timeouts: { statusMs: 2_000, startMs: 30_000, sealMs: 5_000, followMs: 6_500 },
+        },
+      });
+    });
+
+    it('hands on what it does not know', () => {
+      write('engine', '#!/bin/sh', 0o755);
+      const { engine } = agent(
+        `${SMALLEST}  args: [--quiet]\n  env: { A: "1" }\n  settings: { admin: x, deep: { list: [1, true] } }\n`,
+      );
+      expect(engine).toMatchObject({
+        call: { args: ['--quiet'], env: { A: '1' }, settings: { admin: 'x', deep: { list: [1, true] } } },
+      });
+    });
+
+    it('refuses what nobody can execute, and an environment that is none', () => {
+      write('engine', '#!/bin/sh');
+      expect(problems(() => agent(SMALLEST))).toEqual([
+        expect.stringMatching(/exec\.command: .*engine is no file that may be executed/),
+      ]);
+      expect(problems(() => agent(`${SMALLEST}  env: { A: 1 }\n  settings: [a]\n`))).toEqual([
+        expect.stringContaining('exec.env: expected a mapping of names to texts'),
+        expect.stringContaining('exec.settings: expected a mapping of keys to values'),
+      ]);
     });
   });
 
@@ -572,7 +616,9 @@ describe('the examples in deploy/', () => {
     write('replication-password', 'secret');
     const config = agent(example('agent.yaml').replaceAll('/etc/tanist/', `${folder}/`));
     expect(config.stateDir).toBe(`${config.engine.dataDir}.tanist`);
-    expect(config.engine.replication).toEqual({ user: 'replicator', password: 'secret', options: '' });
+    expect(config.engine).toMatchObject({
+      replication: { user: 'replicator', password: 'secret', options: '' },
+    });
     expect(warnings).toEqual([]);
   });
 

@@ -10,16 +10,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DurationMs, MonotonicMs } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import { deadlineOf, onClock, readClocks } from '#agent/adapters/guard/instants.js';
-import { launchGuard, logFileOf } from '#agent/adapters/guard/launch.js';
+import { type Guarded, launchGuard, logFileOf, nameOf } from '#agent/adapters/guard/launch.js';
 import { type Link, createLink } from '#agent/adapters/guard/link.js';
 import { type SentOrder, VERSION, isSameOrder } from '#agent/adapters/guard/messages.js';
-import type { AgentConfig } from '#agent/config.js';
 import type { Guard, GuardEvent, GuardOrder } from '#agent/ports/guard.js';
 import type { Log } from '#agent/ports/log.js';
 
 export interface GuardDeps {
   readonly stateDir: string;
-  readonly engine: Pick<AgentConfig['engine'], 'kind' | 'dataDir'>;
+  readonly engine: Guarded;
   /** F, asked with each order: the cluster's profile may change. */
   readonly fenceMs: () => DurationMs;
   readonly now: () => MonotonicMs;
@@ -37,7 +36,7 @@ const LEAVE_WITHIN_MS = 2_000;
 /** Throws CONFIG_INVALID when the socket's path would be too long. */
 export function createGuard(deps: GuardDeps): Guard {
   const { stateDir, now, log } = deps;
-  const { kind, dataDir } = deps.engine;
+  const guarded = guardedOf(deps.engine);
   const path = socketPath(stateDir);
   let emit: (event: GuardEvent) => void = () => undefined;
   /** To the guard that stands, or to one that is about to. */
@@ -107,7 +106,7 @@ export function createGuard(deps: GuardDeps): Guard {
   }
 
   async function launch(): Promise<Link> {
-    const socket = await launchGuard(stateDir, { kind, dataDir });
+    const socket = await launchGuard(stateDir, guarded);
     const fresh = createLink(socket, stateDir, onAnswer);
     if (await fresh.until(() => fresh.hello() !== undefined, START_WITHIN_MS)) return fresh;
     socket.destroy();
@@ -118,7 +117,7 @@ export function createGuard(deps: GuardDeps): Guard {
 
   const isFit = (other: Link): boolean => {
     const hello = other.hello();
-    return hello?.version === VERSION && hello.dataDir === dataDir;
+    return hello?.version === VERSION && hello.dataDir === nameOf(guarded);
   };
 
   function onAnswer(from: Link): void {
@@ -181,6 +180,12 @@ export function createGuard(deps: GuardDeps): Guard {
     else await takeNameAway(path);
   }
 }
+
+/** Of a configuration, which says much more, what a guard needs. */
+const guardedOf = ({ kind, dataDir, call }: Guarded): Guarded => ({
+  ...{ kind, dataDir },
+  ...(call !== undefined && { call }),
+});
 
 function socketPath(stateDir: string): string {
   const path = join(stateDir, SOCKET);

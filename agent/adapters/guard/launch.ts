@@ -4,17 +4,27 @@
  * when that connection ends. It lives for as long as the database is in care, so it is made small.
  */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { AgentConfig } from '#agent/config.js';
+import type { AgentConfig, ScriptCall } from '#agent/config.js';
 import { makeRoom } from '#agent/adapters/guard/log-file.js';
 
-/** What a guard reads on its stdin. Nothing here is secret today; what is must not be seen in a list of processes. */
+/** What a guard reads on its stdin. A script's settings may be secret: they must not be seen in a list of processes. */
 export interface Guarded {
   readonly kind: AgentConfig['engine']['kind'];
   readonly dataDir: string;
+  /** Of the engine exec: how its script is called. */
+  readonly call?: ScriptCall;
+}
+
+/** A guard says it in its hello, and is replaced when its agent would say otherwise. */
+export function nameOf({ dataDir, call }: Guarded): string {
+  if (call === undefined) return dataDir;
+  const digest = createHash('sha256').update(JSON.stringify(call)).digest('hex');
+  return `${dataDir} by ${call.command}, ${digest}`;
 }
 
 /** Of the descriptor that the first connection has in the guard. */

@@ -7,7 +7,7 @@ import { type DurationMs, type Epoch, asDuration, asEpoch } from '#core/brand.js
 import type { Deadline, Instant } from '#agent/adapters/guard/instants.js';
 
 /** Raised with every change of the guard, not of the messages alone: an agent replaces a guard of another version. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** A GuardOrder as it travels: on the machine's clocks, with the time that a fence may take (F). */
 export interface SentOrder {

@@ -1,12 +1,7 @@
 /** DESIGN 7.3: a database that starts by itself never comes up writable, whatever it was when it ended. */
-import { describe, expect } from 'vitest';
-import {
-  type ContractIt,
-  expectClosed,
-  openCluster,
-  untilState,
-  writeTo,
-} from '#test/contract/engine/cluster.js';
+import { type ContractIt, describe } from '#test/contract/engine/collect.js';
+import { expect } from '#test/contract/engine/expect.js';
+import { expectClosed, openCluster, untilState, writeTo } from '#test/contract/engine/cluster.js';
 import { seal, start } from '#test/contract/engine/steps.js';
 
 export function boots(it: ContractIt): void {

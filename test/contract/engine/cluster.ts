@@ -1,5 +1,5 @@
 /** A cluster in care, and what the cases do to it again and again. */
-import { expect, test } from 'vitest';
+import { expect } from '#test/contract/engine/expect.js';
 import { type Position, comparePositions } from '#core/position.js';
 import type { DatabaseState } from '#core/report.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
@@ -7,17 +7,6 @@ import type { Observation } from '#agent/ports/engine.js';
 import { type History, newHistory } from '#test/contract/engine/history.js';
 import { type BedMember, type EngineBed, NAMES, type Written } from '#test/contract/engine/harness.js';
 import { type Actor, FENCE_MS, fence, follow, seal, start } from '#test/contract/engine/steps.js';
-
-/** Every case has a bed of its own. */
-export const createIt = (createBed: () => Promise<EngineBed>) =>
-  test.extend<{ readonly bed: EngineBed }>({
-    bed: async ({}, use) => {
-      const bed = await createBed();
-      await use(bed);
-      await bed.stop();
-    },
-  });
-export type ContractIt = ReturnType<typeof createIt>;
 
 /** Opened at epoch 1, with replicas that have its mark. */
 export async function openCluster<Size extends 1 | 2 | 3>(bed: EngineBed, size: Size) {

@@ -1,8 +1,8 @@
 /** F2: "fenced" is said only when nothing can commit any more, whatever state the server and its agent are in. */
-import { describe, expect } from 'vitest';
+import { type ContractIt, describe } from '#test/contract/engine/collect.js';
+import { expect } from '#test/contract/engine/expect.js';
 import { asDuration } from '#core/brand.js';
 import {
-  type ContractIt,
   expectAll,
   expectClosed,
   expectFenced,

@@ -41,6 +41,8 @@ export interface Properties {
   readonly rewinds: boolean;
   /** For so many replicas a write can be made to wait. */
   readonly mostAcknowledgements: number;
+  /** Nothing that it has received is ever found unapplied. */
+  readonly appliesAtOnce?: true;
 }
 
 export const ALL_OF_POSTGRES: Properties = {

@@ -1,8 +1,9 @@
 /** What an agent sees is what it and the controllers act on: a death, a hang and an administrator's stop are three things. */
-import { describe, expect } from 'vitest';
+import { type ContractIt, describe } from '#test/contract/engine/collect.js';
+import { expect } from '#test/contract/engine/expect.js';
 import { asDuration } from '#core/brand.js';
 import { databaseAddress } from '#core/plan.js';
-import { type ContractIt, openCluster, untilState } from '#test/contract/engine/cluster.js';
+import { openCluster, untilState } from '#test/contract/engine/cluster.js';
 import { TIMINGS } from '#test/contract/engine/harness.js';
 import { fence, follow, seal, start } from '#test/contract/engine/steps.js';
 

@@ -1,9 +1,9 @@
 /** INV-7: a log that the leader's history contains follows; one that has left it never does, and is taken back by a rewind. */
-import { describe, expect } from 'vitest';
+import { type ContractIt, describe } from '#test/contract/engine/collect.js';
+import { expect } from '#test/contract/engine/expect.js';
 import { databaseAddress } from '#core/plan.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import {
-  type ContractIt,
   expectClosed,
   expectFenced,
   openCluster,

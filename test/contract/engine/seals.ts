@@ -1,8 +1,8 @@
 /** S1: no log arrives any more by any way, and only then is said where the log ends. */
-import { describe, expect } from 'vitest';
+import { type ContractIt, NotOffered, describe } from '#test/contract/engine/collect.js';
+import { expect } from '#test/contract/engine/expect.js';
 import { type Position, comparePositions } from '#core/position.js';
 import {
-  type ContractIt,
   expectFenced,
   openCluster,
   untilApplied,
@@ -57,6 +57,7 @@ export function seals(it: ContractIt): void {
     });
 
     it('counts log that it has received and not applied, and an opening applies it', async ({ bed }) => {
+      if (bed.properties.appliesAtOnce) throw new NotOffered('what is received is applied at once');
       const { members, history } = await openCluster(bed, 2);
       const [ann, bob] = members;
       await bob.pauseReplay();
