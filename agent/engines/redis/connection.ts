@@ -81,11 +81,13 @@ export function createConnection(config: RedisConfig, onLost: () => void): Conne
 
   async function connectNow(timeoutMs: number): Promise<Answer> {
     try {
-      const state = { isOver: false };
+      // It may end before it is ours.
+      const state: { isOver: boolean; mine: OwnSession | undefined } = { isOver: false, mine: undefined };
       const mine = await openSession(config, timeoutMs, () => {
         state.isOver = true;
-        if (session === mine) cutOff(mine);
+        cutOff(state.mine);
       });
+      state.mine = mine;
       if (state.isOver) return { kind: 'silent', text: 'the session ended at once' };
       session = mine;
       return { kind: 'ready' };

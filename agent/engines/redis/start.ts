@@ -13,6 +13,8 @@ export async function start(server: Server, bounds: Bounds): Promise<void> {
     if (places !== undefined) await ensureBootClosed(server, places);
     for (const memo of ['promoted', 'fenced'] as const) await server.memos.drop(memo);
     bounds.check();
+    // Of the server before, whose end may not have been heard of yet.
+    server.connection.close();
     await launch(server, startCommand(server), bounds);
   }
   await awaitAnswer(server, bounds);
