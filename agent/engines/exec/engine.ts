@@ -8,8 +8,8 @@ import { fence } from '#agent/engines/exec/fence.js';
 import { createFencer } from '#agent/engines/exec/fencer.js';
 import { follow } from '#agent/engines/exec/follow.js';
 import { createEyes, observedServer } from '#agent/engines/exec/observe.js';
-import { open } from '#agent/engines/exec/open.js';
-import type { Capability } from '#agent/engines/exec/protocol.js';
+import { NO_DURABILITY, open } from '#agent/engines/exec/open.js';
+import { type Capability, positionOf } from '#agent/engines/exec/protocol.js';
 import { readTail } from '#agent/engines/exec/read-tail.js';
 import { seal } from '#agent/engines/exec/seal.js';
 import { describeServer } from '#agent/engines/exec/server.js';
@@ -72,6 +72,8 @@ export function createExecEngine(config: ExecConfig, deps: ServerDeps): Engine {
       case 'rewind':
         throw new TanistError('REWIND_IMPOSSIBLE', 'a script cannot take back what is in its log yet');
       case 'setDurability':
+        if (action.durability.acknowledgements > 0) throw new TanistError('ENGINE_FAILED', NO_DURABILITY);
+        return { kind: 'durabilitySet', holds: positionOf((await server.running(bounds)).position) };
       case 'reclone':
         throw new TanistError('ENGINE_FAILED', `this engine does not know the step ${action.kind} yet`);
       default:

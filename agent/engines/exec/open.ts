@@ -14,6 +14,8 @@ import type { Server } from '#agent/engines/exec/server.js';
 
 export type OpenAction = EngineAction & { readonly kind: 'open' };
 
+export const NO_DURABILITY = 'a script cannot make writes wait for replicas yet';
+
 /** `marked`: told once the mark is written, with the instant from which on it proves something. */
 export async function open(
   server: Server,
@@ -21,8 +23,7 @@ export async function open(
   bounds: Bounds,
   marked: (provedAt: MonotonicMs) => void,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
-  if (action.durability.acknowledgements > 0)
-    throw new TanistError('ENGINE_FAILED', 'a script cannot make writes wait for replicas yet');
+  if (action.durability.acknowledgements > 0) throw new TanistError('ENGINE_FAILED', NO_DURABILITY);
   requireReady(await server.running(bounds), action);
   const process = server.findMain();
   if (process === undefined) throw new TanistError('ENGINE_FAILED', 'the server is gone');

@@ -6,7 +6,8 @@ import { positionOf, type RunningStatus } from '#agent/engines/exec/protocol.js'
 import type { Server } from '#agent/engines/exec/server.js';
 
 export async function seal(server: Server, bounds: Bounds): Promise<LineagePosition> {
-  requireClosed(server, await server.running(bounds));
+  // A look is at most a heartbeat old, and the seal has a fraction of a second; what counts is asked after it.
+  requireClosed(server, server.newest() ?? (await server.running(bounds)));
   await server.script.ask('seal', {}, bounds);
   const status = await server.running(bounds);
   requireClosed(server, status);

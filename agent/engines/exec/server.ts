@@ -34,6 +34,8 @@ export interface Server extends ServerDeps {
   knows(capability: Capability): Promise<boolean>;
   /** As far as it has described itself; every status asks that of it first. */
   isKnownToKnow(capability: Capability): boolean;
+  /** What the newest look found; undefined: no server that serves. */
+  readonly newest: () => RunningStatus | undefined;
   /** Of a server that serves. Throws DATABASE_UNREACHABLE. */
   running(bounds: Bounds): Promise<RunningStatus>;
   readonly findMain: () => ProcessId | undefined;
@@ -50,6 +52,7 @@ export function describeServer(config: ExecConfig, deps: ServerDeps): Server {
   const watch = createWatch({ call: config.call, scriptDir, log });
   let described: Promise<Description> | undefined;
   let capabilities: readonly Capability[] = [];
+  let newest: RunningStatus | undefined;
 
   /** By the executable that stays, where one does and has nothing else to answer: a seal has a fraction of a second, and a process takes its time. */
   async function status(bounds: Bounds, mayWrite = false): Promise<Status> {
@@ -78,6 +81,7 @@ export function describeServer(config: ExecConfig, deps: ServerDeps): Server {
     (await describe()).capabilities.includes(capability);
 
   function learn(found: Status): Status {
+    newest = found.state === 'running' ? found : undefined;
     if (!('processes' in found)) return found;
     // Not awaited: a disk that hangs must not make the database look so. Whoever opens it waits.
     nameProcesses(found.processes).catch((error: unknown) =>
@@ -101,6 +105,7 @@ export function describeServer(config: ExecConfig, deps: ServerDeps): Server {
     findMain: processes.main,
     ...{ look, describe, knows },
     isKnownToKnow: (capability) => capabilities.includes(capability),
+    newest: () => newest,
     stopWatch: watch.stop,
     async running(bounds) {
       const found = await status(bounds);
