@@ -9,8 +9,11 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProcessId } from '#agent/engines/process-table.js';
 
-/** `promoted`: a promotion was asked for, and may go through at any time. `fenced`: stopped by its own agent. */
-export type Memo = 'promoted' | 'fenced';
+/**
+ * `promoted`: a promotion was asked for, and may go through at any time. `fenced`: stopped by its own agent. `led`: was opened, and may be closed again:
+ * what this very process holds is all that it acknowledged.
+ */
+export type Memo = 'promoted' | 'fenced' | 'led';
 
 export interface Memos {
   /** Counts at once; resolves when it is written. */

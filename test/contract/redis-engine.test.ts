@@ -154,6 +154,21 @@ describe('a restart of Redis', { timeout: 30_000 }, () => {
     expect(await keys(bob.server)).toEqual(['meanwhile']);
   });
 
+  it('from a snapshot, of a leader that was killed: its file is no tail, for nothing tells what came after it', async () => {
+    const { ann, bob } = await createPair(SNAPSHOTS);
+    const from = await seal(bob);
+    await set(ann.server, 'saved');
+    await ann.server.send('SAVE');
+    await set(ann.server, 'acknowledged');
+    ann.server.kill('SIGKILL');
+    await ann.until('a crash', ({ state }) => state === 'crashed');
+    await start(ann);
+    expect(await keys(ann.server)).toEqual(['saved']);
+    expect(ofEngine(await seal(ann), 'redis').at).toBeGreaterThan(UNKNOWN);
+    const refused = { kind: 'refused', text: expect.stringContaining('was started since it led') as string };
+    expect(await ann.engine.readTail({ from })).toEqual(refused);
+  });
+
   it('from an append-only file: the line is known by its history, the place is not', async () => {
     const { ann, bob } = await createPair();
     const position = await seal(bob);

@@ -53,6 +53,12 @@ async function saidGoodbye(logFile: string | undefined, { pid }: ProcessId): Pro
   }
 }
 
+/** A process that was started since has what a file had. */
+function hasLed(server: Server): boolean {
+  const main = server.findMain();
+  return main !== undefined && server.memos.isNoted('led', main);
+}
+
 /** Refused by a bound that an operator has set, not because it cannot: another leader would be under the same. */
 const HELD_BACK = 'NOREPLICAS';
 
@@ -89,7 +95,7 @@ export function createEyes(server: Server): Eyes {
       const position = positionOf(server, status);
       return {
         ...{ closed, position, followers: server.members.namesOf(receivers) },
-        hasNoTail: position.at === UNKNOWN,
+        hasNoTail: position.at === UNKNOWN || !hasLed(server),
         streaming: source?.linkUp === true,
         upstream: source && `${source.host}:${source.port}`,
         backlog: source?.backlog ?? 0,

@@ -56,6 +56,7 @@ export async function open(
   // Before the memo, too: refused here nothing was asked for, and nothing has to be fenced for it.
   requireRight(action);
   await server.memos.note('promoted', process);
+  await server.memos.note('led', process);
   bounds.check();
   requireRight(action);
   const provedAt = server.now();

@@ -29,6 +29,8 @@ export async function readTail(server: Server, request: TailRequest): Promise<Ta
   if (process === undefined) return refuse('the server is gone, and its backlog with it');
   if (server.memos.isNoted('promoted', process))
     return refuse('the server accepts writes: its log may still grow');
+  if (!server.memos.isNoted('led', process))
+    return refuse('the server was started since it led: what it wrote last may be gone, and nothing tells');
   const answers = async (): Promise<boolean> =>
     (await server.connection.connect(LOOK_WITHIN_MS)).kind === 'ready';
   if (!(await bounds.within(ANSWERS_WITHIN_MS).until(answers, LOOK_EVERY_MS)))
