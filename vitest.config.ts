@@ -15,6 +15,13 @@ function project(name: string, include: string[], options: ProjectOptions = {}):
   return { resolve: { alias }, test: { name, include, environment: 'node', ...options } };
 }
 
+/** Of Debian's newest servers, which `npm run test:compat` lays out there (test/compat/servers.mjs). */
+const newer = process.env['TANIST_COMPAT_DIR'];
+const newerServers = newer && {
+  TANIST_POSTGRES_HOME: `${newer}/usr/lib/postgresql`,
+  PATH: `${newer}/usr/bin:${process.env['PATH'] ?? ''}`,
+};
+
 export default defineConfig({
   test: {
     // The default leaves one processor to others, which on a machine with two means that nothing is parallel.
@@ -42,6 +49,14 @@ export default defineConfig({
         sequence: { groupOrder: 3 },
         testTimeout: 60_000,
         hookTimeout: 120_000,
+      }),
+      // What has to hold on newer servers than Debian's stable has: `npm run test:compat`.
+      project('compat', ['test/compat/**/*.test.ts'], {
+        fileParallelism: false,
+        sequence: { groupOrder: 4 },
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+        ...(newerServers && { env: newerServers }),
       }),
     ],
   },

@@ -378,8 +378,9 @@ function give(path: string, { uid, gid }: Pick<PostgresServer, 'uid' | 'gid'>): 
   if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid);
 }
 
+/** Where Debian has them, or newer ones than this machine's (npm run test:compat). */
 function newestBinDir(): string {
-  const home = '/usr/lib/postgresql';
+  const home = process.env['TANIST_POSTGRES_HOME'] ?? '/usr/lib/postgresql';
   const versions = existsSync(home) ? readdirSync(home).map(Number) : [];
   const newestFirst = versions.filter((version) => version >= OLDEST_VERSION).sort((a, b) => b - a);
   for (const version of newestFirst) {
