@@ -41,6 +41,7 @@ export interface Enforceable {
 export const ENFORCES: Readonly<Record<EngineName, Enforceable>> = {
   postgres: { mostAcknowledgements: Number.POSITIVE_INFINITY, replicasAreTold: false },
   mariadb: { mostAcknowledgements: 1, replicasAreTold: true },
+  mysql: { mostAcknowledgements: 0, replicasAreTold: false },
   // It acknowledges before any replica has a write.
   redis: { mostAcknowledgements: 0, replicasAreTold: false },
   exec: { mostAcknowledgements: 0, replicasAreTold: false },

@@ -2,27 +2,31 @@
  * Where a member's log stands. Never a bare number: two logs can stand at the same number with different contents,
  * so a position carries the ancestry by which `comparePositions` tells ahead from diverged (rule S2).
  */
+import { assertNever } from '#core/assert.js';
+import { countGtids, formatGtidSet } from '#core/positions/gtid-set.js';
 import { compareLineage, formatLineage, type LineagePosition, stepsAhead } from '#core/positions/lineage.js';
+import { newestOpening } from '#core/positions/lines.js';
 import {
   compareMariadb,
   formatGtids,
   type MariadbPosition,
-  newestOpening,
   transactionsAhead,
 } from '#core/positions/mariadb.js';
 import type { Comparison } from '#core/positions/marks.js';
+import { compareMysql, type MysqlPosition } from '#core/positions/mysql.js';
 import { comparePostgres, formatLsn, type PostgresPosition } from '#core/positions/postgres.js';
 
 export { type Comparison, type Mark, marksAgree } from '#core/positions/marks.js';
 
-export type Position = PostgresPosition | MariadbPosition | LineagePosition;
-export const ENGINES = ['postgres', 'mariadb', 'redis', 'exec'] as const;
+export type Position = PostgresPosition | MariadbPosition | MysqlPosition | LineagePosition;
+export const ENGINES = ['postgres', 'mariadb', 'mysql', 'redis', 'exec'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 /** How `a` stands to `b`: `ahead` when a's log contains all of b's and more. */
 export function comparePositions(a: Position, b: Position): Comparison {
   if (a.engine === 'postgres' && b.engine === 'postgres') return comparePostgres(a, b);
   if (a.engine === 'mariadb' && b.engine === 'mariadb') return compareMariadb(a, b);
+  if (a.engine === 'mysql' && b.engine === 'mysql') return compareMysql(a, b);
   if (isLineage(a) && isLineage(b)) return compareLineage(a, b);
   return 'diverged';
 }
@@ -41,6 +45,7 @@ export function ofEngine<Name extends EngineName>(
 export function isOnSameLine(a: Position, b: Position): boolean {
   if (a.engine === 'postgres') return b.engine === 'postgres' && a.timeline === b.timeline;
   if (a.engine === 'mariadb') return b.engine === 'mariadb' && newestOpening(a) === newestOpening(b);
+  if (a.engine === 'mysql') return b.engine === 'mysql' && newestOpening(a) === newestOpening(b);
   return a.engine === b.engine && a.line === b.line;
 }
 
@@ -53,9 +58,13 @@ export function formatPosition(position: Position): string {
       return `timeline ${position.timeline} ${formatLsn(position.lsn)}`;
     case 'mariadb':
       return formatGtids(position.gtids) || 'nothing yet';
+    case 'mysql':
+      return formatGtidSet(position.gtids) || 'nothing yet';
     case 'redis':
     case 'exec':
       return formatLineage(position);
+    default:
+      return assertNever(position);
   }
 }
 
@@ -66,6 +75,7 @@ export function formatPosition(position: Position): string {
 export const LOG_OUTLIVES_SERVER: Readonly<Record<EngineName, boolean>> = {
   postgres: true,
   mariadb: true,
+  mysql: true,
   redis: false,
   exec: false,
 };
@@ -80,6 +90,7 @@ export const keepsLogInMemory = (engine: EngineName): boolean => engine === 'red
 export const NEAR: Readonly<Record<EngineName, bigint>> = {
   postgres: 16n * 1024n * 1024n,
   mariadb: 100n,
+  mysql: 100n,
   redis: 1024n * 1024n,
   exec: 100n,
 };
@@ -89,5 +100,7 @@ export function logAhead(a: Position, b: Position): bigint | undefined {
   if (comparePositions(a, b) === 'diverged') return undefined;
   if (a.engine === 'postgres') return b.engine === 'postgres' ? a.lsn - b.lsn : undefined;
   if (a.engine === 'mariadb') return b.engine === 'mariadb' ? transactionsAhead(a.gtids, b.gtids) : undefined;
+  if (a.engine === 'mysql')
+    return b.engine === 'mysql' ? countGtids(a.gtids) - countGtids(b.gtids) : undefined;
   return isLineage(b) ? stepsAhead(a, b) : undefined;
 }

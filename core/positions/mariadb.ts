@@ -1,10 +1,11 @@
 /**
  * MariaDB's: of each replication domain the newest transaction that is there. A sequence number alone says nothing of what came before it, for
- * an old leader that was cut off counts on as its heir does. So a position carries where each opening began: what stood there, or
- * further, when the line of another opening left, and does not have that opening, has left the line itself.
+ * an old leader that was cut off counts on as its heir does. So a position carries where each opening began (lines.ts).
  */
-import type { Epoch } from '#core/brand.js';
+import { compareLines, type Line, MOST_LINES } from '#core/positions/lines.js';
 import { type Comparison, type Mark, marksAgree } from '#core/positions/marks.js';
+
+export { MOST_LINES };
 
 /** One transaction: `domain-server-sequence`. */
 export interface Gtid {
@@ -16,11 +17,8 @@ export interface Gtid {
 }
 
 /** An opening: who was opened, and the newest transactions before its mark. */
-export interface GtidLine {
-  readonly epoch: Epoch;
-  /** All that follows on this line is written by it. */
+export interface GtidLine extends Line<readonly Gtid[]> {
   readonly server: number;
-  readonly from: readonly Gtid[];
 }
 
 export interface MariadbPosition {
@@ -34,19 +32,12 @@ export interface MariadbPosition {
   readonly marks: readonly Mark[];
 }
 
-/** Of the newest openings; a report must not grow for ever, and controllers remember far fewer. */
-export const MOST_LINES = 100;
-
 export function compareMariadb(a: MariadbPosition, b: MariadbPosition): Comparison {
-  if (a.dataId !== b.dataId) return 'diverged';
-  if (!marksAgree(a.marks, b.marks) || !linesAgree(a.lines, b.lines)) return 'diverged';
-  if (isForeign(a) || isForeign(b)) return 'diverged';
-  const [openedA, openedB] = [newestOpening(a), newestOpening(b)];
-  if (openedA === openedB) return compareGtids(a.gtids, b.gtids);
-  return openedA < openedB ? (isBefore(a, b) ? 'behind' : 'diverged') : isBefore(b, a) ? 'ahead' : 'diverged';
+  if (a.dataId !== b.dataId || !marksAgree(a.marks, b.marks)) return 'diverged';
+  const stands = compareLines(a, b, compareGtids);
+  if (stands === 'diverged' || isForeign(a) || isForeign(b)) return 'diverged';
+  return stands === 'sameLine' ? compareGtids(a.gtids, b.gtids) : stands;
 }
-
-export const newestOpening = ({ lines }: MariadbPosition): bigint => lines.at(-1)?.epoch ?? 0n;
 
 /**
  * It holds what its line's leader never wrote: replicas write by themselves, on behalf of an administrator, or when a MEMORY table is found empty.
@@ -76,34 +67,6 @@ export function isShared(gtid: Gtid, own: readonly GtidLine[], theirs: readonly 
 /** The opening that it was written after. */
 const lineOf = ({ domain, sequence }: Gtid, lines: readonly GtidLine[]): GtidLine | undefined =>
   lines.findLast(({ from }) => sequence > (from.find((each) => each.domain === domain)?.sequence ?? 0n));
-
-/** Whether `older` had got no further than to where the history of `newer` first left its line. */
-function isBefore(older: MariadbPosition, newer: MariadbPosition): boolean {
-  const opened = newestOpening(older);
-  // An opening that the newer one has not is either another history's, or forgotten: then nothing tells.
-  const isKnown =
-    opened === 0n ? newer.lines.length < MOST_LINES : newer.lines.some(({ epoch }) => epoch === opened);
-  const left = newer.lines.find(({ epoch }) => epoch > opened);
-  if (!isKnown || left === undefined) return false;
-  const stands = compareGtids(older.gtids, left.from);
-  return stands === 'behind' || stands === 'equal';
-}
-
-/** Where both lists reach, as with marks. */
-function linesAgree(a: readonly GtidLine[], b: readonly GtidLine[]): boolean {
-  const first = greater(a[0]?.epoch ?? 0n, b[0]?.epoch ?? 0n);
-  const [lastA, lastB] = [a.at(-1)?.epoch ?? 0n, b.at(-1)?.epoch ?? 0n];
-  const last = lastA < lastB ? lastA : lastB;
-  const within = (lines: readonly GtidLine[]): readonly GtidLine[] =>
-    lines.filter(({ epoch }) => epoch >= first && epoch <= last);
-  const [ours, theirs] = [within(a), within(b)];
-  return ours.length === theirs.length && ours.every((line, index) => isSameLine(line, theirs[index]));
-}
-
-const isSameLine = (a: GtidLine, b: GtidLine | undefined): boolean =>
-  a.epoch === b?.epoch && a.server === b.server && compareGtids(a.from, b.from) === 'equal';
-
-const greater = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 /** Domain by domain. The same number by another server is another transaction. */
 export function compareGtids(a: readonly Gtid[], b: readonly Gtid[]): Comparison {

@@ -1,8 +1,10 @@
 /** Positions on the wire. Every number that orders histories is 64 bits wide and stays a bigint. */
 import { assertNever } from '#core/assert.js';
 import type { Mark, Position } from '#core/position.js';
+import { formatGtidSet, type GtidSet, parseGtidSet } from '#core/positions/gtid-set.js';
 import { type LineagePosition, UNKNOWN } from '#core/positions/lineage.js';
 import { formatGtids, type Gtid, type MariadbPosition, parseGtids } from '#core/positions/mariadb.js';
+import type { MysqlPosition } from '#core/positions/mysql.js';
 import type { PostgresPosition } from '#core/positions/postgres.js';
 import type { Mark__Output } from '#proto/generated/tanist/v1/Mark.js';
 import type { Position as WirePosition, Position__Output } from '#proto/generated/tanist/v1/Position.js';
@@ -14,6 +16,10 @@ import type {
   MariadbPosition as WireMariadb,
   MariadbPosition__Output,
 } from '#proto/generated/tanist/v1/MariadbPosition.js';
+import type {
+  MysqlPosition as WireMysql,
+  MysqlPosition__Output,
+} from '#proto/generated/tanist/v1/MysqlPosition.js';
 import type {
   PostgresPosition as WirePostgres,
   PostgresPosition__Output,
@@ -33,6 +39,8 @@ export function readPosition(field: string, position: Position__Output): Positio
         position.engine,
         required(field, position[position.engine]),
       );
+    case 'mysql':
+      return readMysql(`${field}.mysql`, required(field, position.mysql));
     case undefined:
       throw new MalformedMessage(`${field}.engine`, 'an engine that this version knows');
     default:
@@ -46,6 +54,8 @@ export function writePosition(position: Position): WirePosition {
       return { postgres: writePostgres(position) };
     case 'mariadb':
       return { mariadb: writeMariadb(position) };
+    case 'mysql':
+      return { mysql: writeMysql(position) };
     case 'redis':
       return { redis: writeLineage(position) };
     case 'exec':
@@ -80,6 +90,19 @@ function writeLineage({ dataId, line, at, forks, marks }: LineagePosition): Wire
   return {
     ...{ dataId, line, at: at.toString() },
     forks: forks.map((fork) => ({ line: fork.line, end: fork.end.toString() })),
+    marks: marks.map(writeMark),
+  };
+}
+
+function writeMysql({ dataId, gtids, lines, marks }: MysqlPosition): WireMysql {
+  return {
+    dataId,
+    gtids: formatGtidSet(gtids),
+    lines: lines.map(({ epoch, server, from }) => ({
+      epoch: epoch.toString(),
+      server,
+      from: formatGtidSet(from),
+    })),
     marks: marks.map(writeMark),
   };
 }
@@ -139,6 +162,26 @@ function readPlace(field: string, text: string): bigint {
   const place = BigInt(text);
   if (place < UNKNOWN) throw new MalformedMessage(field, 'a number from 0 on, or -1');
   return place;
+}
+
+function readMysql(field: string, wire: MysqlPosition__Output): MysqlPosition {
+  return {
+    engine: 'mysql',
+    dataId: readText(`${field}.data_id`, wire.dataId),
+    gtids: readGtidSet(`${field}.gtids`, wire.gtids),
+    lines: wire.lines.map((line, index) => ({
+      epoch: readEpoch(`${field}.lines[${index}].epoch`, line.epoch),
+      server: readText(`${field}.lines[${index}].server`, line.server),
+      from: readGtidSet(`${field}.lines[${index}].from`, line.from),
+    })),
+    marks: wire.marks.map((mark, index) => readMark(`${field}.marks[${index}]`, mark)),
+  };
+}
+
+function readGtidSet(field: string, text: string): GtidSet {
+  const gtids = parseGtidSet(text);
+  if (gtids === undefined) throw new MalformedMessage(field, 'a set of transactions, as MySQL writes it');
+  return gtids;
 }
 
 function readGtids(field: string, text: string): readonly Gtid[] {

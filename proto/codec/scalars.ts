@@ -12,6 +12,7 @@ import {
   type Version,
   type WallMs,
 } from '#core/brand.js';
+import { formatGtidSet, type GtidSet, parseGtidSet } from '#core/positions/gtid-set.js';
 import { formatGtids, type Gtid, parseGtids } from '#core/positions/mariadb.js';
 import { formatLsn, parseLsn } from '#core/positions/postgres.js';
 
@@ -84,6 +85,21 @@ export const placeSchema = z.codec(
     encode: String,
   },
 );
+
+/** As MySQL writes it: `3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:8`. */
+export const gtidSetSchema = z.codec(z.string(), z.custom<GtidSet>(Array.isArray), {
+  decode: (text, context) => {
+    const gtids = parseGtidSet(text);
+    if (gtids !== undefined) return gtids;
+    context.issues.push({
+      code: 'custom',
+      message: 'expected a set of transactions, as MySQL writes it',
+      input: text,
+    });
+    return z.NEVER;
+  },
+  encode: formatGtidSet,
+});
 
 /** Any other 64-bit number, as a decimal string: readers that know only doubles leave it alone. */
 export const bigintSchema = z.codec(

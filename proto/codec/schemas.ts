@@ -15,6 +15,7 @@ import {
   durationSchema,
   epochSchema,
   generationSchema,
+  gtidSetSchema,
   gtidsSchema,
   lsnSchema,
   orNull,
@@ -50,6 +51,17 @@ export const positionSchema = z.discriminatedUnion('engine', [
       gtids: gtidsSchema,
       lines: z
         .array(z.strictObject({ epoch: epochSchema, server: count, from: gtidsSchema }).readonly())
+        .readonly(),
+      marks,
+    })
+    .readonly(),
+  z
+    .strictObject({
+      engine: z.literal('mysql'),
+      dataId: z.string(),
+      gtids: gtidSetSchema,
+      lines: z
+        .array(z.strictObject({ epoch: epochSchema, server: z.string(), from: gtidSetSchema }).readonly())
         .readonly(),
       marks,
     })

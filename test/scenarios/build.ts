@@ -4,8 +4,10 @@ import { type Durability, NO_DURABILITY } from '#core/durability.js';
 import type { Plan, PlanMember, ProvedOpening } from '#core/plan.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
 import { type Mark, ofEngine, type Position } from '#core/position.js';
+import { type GtidSet, parseGtidSet } from '#core/positions/gtid-set.js';
 import { type LineagePosition, UNKNOWN } from '#core/positions/lineage.js';
 import { type Gtid, type MariadbPosition, parseGtids } from '#core/positions/mariadb.js';
+import type { MysqlPosition } from '#core/positions/mysql.js';
 import type { Fork, PostgresPosition } from '#core/positions/postgres.js';
 import { NOBODY_LOWERED, type Report } from '#core/report.js';
 import type { OwnTerm } from '#core/term.js';
@@ -60,6 +62,26 @@ export function lineagePosition(text: string, marks: readonly Mark[] = []): Line
 function readGtids(text: string): readonly Gtid[] {
   const gtids = parseGtids(text);
   if (gtids === undefined) throw new Error(`${text}: no transactions of MariaDB`);
+  return gtids;
+}
+
+/** The identifier of a server that goes by one letter. */
+export const serverOf = (letter: string): string => `${letter.repeat(8)}-0000-0000-0000-000000000000`;
+
+/** `a:1-130 1@ 2:b@a:1-120`: all that server a has written up to 130; opening 1, of a, began on nothing, opening 2, of b, behind 120. */
+export function mysqlPosition(text: string, marks: readonly Mark[] = []): MysqlPosition {
+  const [gtids = '', ...openings] = text.split(' ').filter((word, index) => word !== '' || index === 0);
+  const lines = openings.map((line) => {
+    const [opening = '0', from = ''] = line.split('@');
+    const [epoch = '0', server = 'a'] = opening.split(':');
+    return { epoch: asEpoch(BigInt(epoch)), server: serverOf(server), from: readGtidSet(from) };
+  });
+  return { engine: 'mysql', dataId: DATA_ID, gtids: readGtidSet(gtids), lines, marks };
+}
+
+function readGtidSet(text: string): GtidSet {
+  const gtids = parseGtidSet(text.replace(/(?<=^|,)[a-f](?=:)/g, serverOf));
+  if (gtids === undefined) throw new Error(`${text}: no transactions of MySQL`);
   return gtids;
 }
 

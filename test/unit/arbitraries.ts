@@ -13,8 +13,10 @@ import { CARE, OLD_LEADER, type Opening, type Plan } from '#core/plan.js';
 import { APPOINT, DURABILITY_MODES, type MemberPolicy, ON_CRASH, type Policy } from '#core/policy.js';
 import type { IdentifierReport } from '#core/identifiers.js';
 import { ENGINES, type Mark, type Position } from '#core/position.js';
+import { type GtidSet, uniteGtids } from '#core/positions/gtid-set.js';
 import type { LineagePosition } from '#core/positions/lineage.js';
 import type { Gtid, MariadbPosition } from '#core/positions/mariadb.js';
+import type { MysqlPosition } from '#core/positions/mysql.js';
 import type { PostgresPosition } from '#core/positions/postgres.js';
 import { type Reason, type ReasonCode, REASONS } from '#core/reasons.js';
 import { PROFILES } from '#core/timings.js';
@@ -67,7 +69,37 @@ export const lineagePosition: fc.Arbitrary<LineagePosition> = record({
   forks: fc.array(record({ line: text, end: place }), { maxLength: 3 }),
   marks: fc.array(mark, { maxLength: 3 }),
 });
-export const position: fc.Arbitrary<Position> = fc.oneof(postgresPosition, mariadbPosition, lineagePosition);
+const origin = record({
+  server: fc.uuid(),
+  tag: fc.oneof(fc.constant(''), fc.stringMatching(/^[a-z_][a-z0-9_]{0,31}$/)),
+  bounds: fc.uniqueArray(fc.bigInt(1n, 2n ** 63n - 2n), { minLength: 1, maxLength: 8 }),
+});
+/** Any, in the form in which they are kept. */
+export const gtidSets: fc.Arbitrary<GtidSet> = fc.array(origin, { maxLength: 3 }).map((origins) =>
+  origins.reduce<GtidSet>((set, { server, tag, bounds }) => {
+    const sorted = bounds.toSorted((a, b) => (a < b ? -1 : 1));
+    const intervals = sorted.flatMap((first, index) =>
+      index % 2 === 0 ? { first, last: sorted[index + 1] ?? first } : [],
+    );
+    return intervals.reduce(
+      (united, interval) => uniteGtids(united, [{ server, tag, intervals: [interval] }]),
+      set,
+    );
+  }, []),
+);
+const mysqlPosition: fc.Arbitrary<MysqlPosition> = record({
+  engine: fc.constant('mysql' as const),
+  dataId: text,
+  gtids: gtidSets,
+  lines: fc.array(record({ epoch: counter.map(asEpoch), server: text, from: gtidSets }), { maxLength: 3 }),
+  marks: fc.array(mark, { maxLength: 3 }),
+});
+export const position: fc.Arbitrary<Position> = fc.oneof(
+  postgresPosition,
+  mariadbPosition,
+  mysqlPosition,
+  lineagePosition,
+);
 const memberWishes: fc.Arbitrary<MemberPolicy> = record({
   priority: fc.integer(),
   appoint: fc.constantFrom(...APPOINT),

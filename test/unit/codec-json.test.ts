@@ -114,6 +114,23 @@ describe('stored JSON', () => {
     });
   });
 
+  it('has a position of MySQL as MySQL writes it', () => {
+    const server = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
+    const from = [{ server, tag: '', intervals: [{ first: 1n, last: 5n }] }];
+    const tagged = { server, tag: 'nightly', intervals: [{ first: 7n, last: 7n }] };
+    const standing = {
+      ...{ engine: 'mysql' as const, dataId: 'f3a1', gtids: [...from, tagged], marks: [] },
+      lines: [{ epoch: asEpoch(4n), server, from }],
+    };
+    expect(JSON.parse(encodeJson('position', positionSchema, standing))).toEqual({
+      engine: 'mysql',
+      dataId: 'f3a1',
+      gtids: `${server}:1-5:nightly:7`,
+      lines: [{ epoch: 4, server, from: `${server}:1-5` }],
+      marks: [],
+    });
+  });
+
   it('is what a person would write', () => {
     expect(planToJson(example)).toMatchInlineSnapshot(`
       "{

@@ -7,6 +7,7 @@ import type { Directive } from '#core/directive.js';
 import type { Position } from '#core/position.js';
 import type { LineagePosition } from '#core/positions/lineage.js';
 import type { MariadbPosition } from '#core/positions/mariadb.js';
+import type { MysqlPosition } from '#core/positions/mysql.js';
 import type { PostgresPosition } from '#core/positions/postgres.js';
 import { ANSWERING, DATABASE_ROLES, DATABASE_STATES, type Report, SEVERITIES } from '#core/report.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
@@ -34,7 +35,7 @@ import {
   writeVouchQuestion,
 } from '#proto/codec/vouch.js';
 import { wire } from '#proto/load.js';
-import { gtids, identifiers, plan } from '#test/unit/arbitraries.js';
+import { gtids, gtidSets, identifiers, plan } from '#test/unit/arbitraries.js';
 
 const session = wire.AgentSession.service.Connect;
 const readTail = wire.AgentToAgent.service.ReadTail;
@@ -79,7 +80,19 @@ const lineagePosition: fc.Arbitrary<LineagePosition> = fc.record({
   forks: fc.array(fc.record({ line: someText, end: place }), { maxLength: 4 }),
   marks: fc.array(mark, { maxLength: 4 }),
 });
-const position: fc.Arbitrary<Position> = fc.oneof(postgresPosition, mariadbPosition, lineagePosition);
+const mysqlPosition: fc.Arbitrary<MysqlPosition> = fc.record({
+  engine: fc.constant('mysql'),
+  dataId: someText,
+  gtids: gtidSets,
+  lines: fc.array(fc.record({ epoch, server: someText, from: gtidSets }), { maxLength: 4 }),
+  marks: fc.array(mark, { maxLength: 4 }),
+});
+const position: fc.Arbitrary<Position> = fc.oneof(
+  postgresPosition,
+  mariadbPosition,
+  mysqlPosition,
+  lineagePosition,
+);
 
 const report: fc.Arbitrary<Report> = fc.record({
   incarnation: someText,
@@ -448,6 +461,9 @@ describe('what is no message of ours', () => {
   const sealedAt = (mariadb: object) => ({
     report: { incarnation: 'i', sealed: { position: { mariadb: { dataId: 'd', ...mariadb } } } },
   });
+  const sealedOnMysql = (mysql: object) => ({
+    report: { incarnation: 'i', sealed: { position: { mysql: { dataId: 'd', ...mysql } } } },
+  });
   const greeting = { cluster: 'a', member: 'b', incarnation: 'i', identity: 'x' };
   const finding = { severity: 'note', code: 'extra-follower' };
 
@@ -468,6 +484,12 @@ describe('what is no message of ours', () => {
     [
       'report.sealed.position.mariadb.lines[1].epoch',
       sealedAt({ lines: [{}, { epoch: '9007199254740992' }] }),
+    ],
+    ['report.sealed.position.mysql.gtids', sealedOnMysql({ gtids: '0-1-5' })],
+    ['report.sealed.position.mysql.lines[0].server', sealedOnMysql({ lines: [{ epoch: '1' }] })],
+    [
+      'report.sealed.position.mysql.lines[0].from',
+      sealedOnMysql({ lines: [{ epoch: '1', server: 's', from: '1/2A' }] }),
     ],
     ['report.sealed.position.mariadb.marks[0].mark', sealedAt({ marks: [{ epoch: '1' }] })],
     [

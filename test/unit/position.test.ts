@@ -28,6 +28,15 @@ import { formatLsn, parseLsn } from '#core/positions/postgres.js';
 import { rules } from '#core/rules/index.js';
 import { DATA_ID, lineagePosition, mariadbPosition, opening, position } from '#test/scenarios/build.js';
 import { gtids } from '#test/unit/arbitraries.js';
+import {
+  deeds,
+  type Log,
+  logsAfter,
+  type Numbering,
+  openingsOf,
+  startsWith,
+  truth,
+} from '#test/unit/histories.js';
 
 const OPPOSITE = { ahead: 'behind', behind: 'ahead', equal: 'equal', diverged: 'diverged' } as const;
 
@@ -86,70 +95,25 @@ describe('positions', () => {
   });
 });
 
-/** A transaction is the same as another one only if it is that very object. */
-interface Transaction {
-  readonly gtid: Gtid;
-  readonly opening?: { readonly line: GtidLine; readonly mark: Mark };
-}
-type Log = readonly Transaction[];
+type MariadbLog = Log<Gtid, readonly Gtid[]>;
 
-const newest = (log: Log): readonly Gtid[] =>
-  [0, 1].flatMap((domain) => log.findLast(({ gtid }) => gtid.domain === domain)?.gtid ?? []);
+const MARIADB_NUMBERS: Numbering<Gtid, readonly Gtid[]> = {
+  next(log, member, domain) {
+    const { sequence } = newest(log).find((gtid) => gtid.domain === domain) ?? { sequence: 0n };
+    return { domain, server: member, sequence: sequence + 1n };
+  },
+  standing: newest,
+  server: (member) => member,
+};
 
-function positionOf(log: Log): MariadbPosition {
-  const openings = log.flatMap((transaction) => transaction.opening ?? []);
-  return {
-    ...{ engine: 'mariadb', dataId: DATA_ID, gtids: newest(log) },
-    ...{ lines: openings.map(({ line }) => line), marks: openings.map((one) => one.mark) },
-  };
+function newest(log: MariadbLog): readonly Gtid[] {
+  return [0, 1].flatMap((domain) => log.findLast(({ gtid }) => gtid.domain === domain)?.gtid ?? []);
 }
 
-const startsWith = (log: readonly unknown[], start: readonly unknown[]): boolean =>
-  start.every((one, index) => log[index] === one);
-
-/** How two logs stand by what is in them. */
-function standing(a: readonly unknown[], b: readonly unknown[]): Comparison {
-  if (startsWith(a, b)) return startsWith(b, a) ? 'equal' : 'ahead';
-  return startsWith(b, a) ? 'behind' : 'diverged';
-}
-
-/** What members do, one after the other. */
-const deeds = fc.array(
-  fc.record({
-    ...{ what: fc.constantFrom('write', 'receive', 'open', 'rewind'), many: fc.integer({ min: 1, max: 4 }) },
-    ...{ member: fc.nat(2), other: fc.nat(2), domain: fc.nat(1) },
-  }),
-  { maxLength: 40 },
-);
-type Deed = typeof deeds extends fc.Arbitrary<readonly (infer Each)[]> ? Each : never;
-
-/** The logs of three members. Whoever opened writes on, whoever opens after it, until it is rewound to another's log. */
-function logsAfter(done: readonly Deed[]): readonly Log[] {
-  const logs: Log[] = [[], [], []];
-  const writers = new Set([0]); // of the time before the first opening
-  let opened = 0n;
-  for (const { what, many, member, other, domain } of done) {
-    const [own, its] = [logs[member]!, logs[other]!];
-    const next = (of: number): Gtid => {
-      const { sequence } = newest(own).find((gtid) => gtid.domain === of) ?? { sequence: 0n };
-      return { domain: of, server: member, sequence: sequence + 1n };
-    };
-    if (what === 'write' && writers.has(member)) logs[member] = [...own, { gtid: next(domain) }];
-    if (what === 'receive' && !writers.has(member) && startsWith(its, own))
-      logs[member] = its.slice(0, own.length + many);
-    if (what === 'rewind' && member !== other) {
-      logs[member] = its;
-      writers.delete(member);
-    }
-    if (what === 'open') {
-      writers.add(member);
-      opened += 1n;
-      const line = { epoch: asEpoch(opened), server: member, from: newest(own) };
-      logs[member] = [...own, { gtid: next(0), opening: { line, mark: mark(opened, `of ${member}`) } }];
-    }
-  }
-  return logs;
-}
+const mariadbPositionOf = (log: MariadbLog): MariadbPosition => ({
+  ...{ engine: 'mariadb', dataId: DATA_ID, gtids: newest(log) },
+  ...(openingsOf(log) as Pick<MariadbPosition, 'lines' | 'marks'>),
+});
 
 describe('positions of MariaDB', () => {
   const at = mariadbPosition;
@@ -239,11 +203,11 @@ describe('positions of MariaDB', () => {
   it('are compared as the logs stand by what is in them, whoever wrote, opened, received and was rewound', () => {
     fc.assert(
       fc.property(deeds, (done) => {
-        const logs = logsAfter(done);
+        const logs = logsAfter(done, MARIADB_NUMBERS);
         for (const a of logs)
           for (const b of logs) {
-            const stands = standing(a, b);
-            const [one, other] = [positionOf(a), positionOf(b)];
+            const stands = truth(a, b);
+            const [one, other] = [mariadbPositionOf(a), mariadbPositionOf(b)];
             expect(comparePositions(one, other)).toBe(stands);
             const ahead = stands === 'diverged' ? undefined : BigInt(a.length - b.length);
             expect(logAhead(one, other)).toBe(ahead);
@@ -446,7 +410,7 @@ describe('positions with named lines', () => {
             const known = !a.isReborn && !b.isReborn;
             const lost = [...one.forks, ...other.forks].some(({ end }) => end === UNKNOWN);
             // Whoever is before a line that began at an unknown place may hold what it lacks.
-            if (known) expect([standing(a.entries, b.entries), lost && 'diverged']).toContain(stands);
+            if (known) expect([truth(a.entries, b.entries), lost && 'diverged']).toContain(stands);
             // A known one that is said to be within another's history is.
             if (!a.isReborn && stands === 'behind' && a.entries.length > 0)
               expect(startsWith(b.entries, a.entries) || b.isReborn).toBe(true);
