@@ -71,7 +71,13 @@ module.exports = {
       'engines-apart',
       'Engines of different databases never import each other; what they share lies in agent/engines/ itself.',
       { path: '^agent/engines/([^/]+)/', pathNot: tests },
-      { path: '^agent/engines/[^/]+/', pathNot: '^agent/engines/$1/' },
+      { path: '^agent/engines/[^/]+/', pathNot: ['^agent/engines/$1/', '^agent/engines/mysql-family/'] },
+    ),
+    rule(
+      'mysql-family-is-of-two',
+      'What MySQL and MariaDB have in common is no engine, and nobody else has it.',
+      { path: '^agent/engines/', pathNot: [tests, '^agent/engines/(mysql|mariadb|mysql-family)/'] },
+      { path: '^agent/engines/mysql-family/' },
     ),
 
     // Who may be seen by whom.

@@ -19,7 +19,7 @@ export interface AgentConfig {
   };
   /** Holds state.json; on the same volume as the data, outside the data directory (a base backup would copy it). */
   readonly stateDir: string;
-  readonly engine: PostgresConfig | MariadbConfig | RedisConfig | ExecConfig;
+  readonly engine: PostgresConfig | MariadbConfig | MysqlConfig | RedisConfig | ExecConfig;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -71,6 +71,11 @@ export interface MariadbConfig {
     readonly options: string;
   };
   readonly server: ServerControl;
+}
+
+/** The same of MySQL: the folder is that of mysqlbinlog, and options are those of CHANGE REPLICATION SOURCE: `source_ssl=1, …`. */
+export interface MysqlConfig extends Omit<MariadbConfig, 'kind'> {
+  readonly kind: 'mysql';
 }
 
 export interface RedisConfig {

@@ -2,6 +2,7 @@
 import type { AgentConfig } from '#agent/config.js';
 import { createExecEngine } from '#agent/engines/exec/engine.js';
 import { createMariadbEngine } from '#agent/engines/mariadb/engine.js';
+import { createMysqlEngine } from '#agent/engines/mysql/engine.js';
 import { createPostgresEngine } from '#agent/engines/postgres/engine.js';
 import { createRedisEngine } from '#agent/engines/redis/engine.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
@@ -13,6 +14,8 @@ export function createEngine(config: AgentConfig['engine'], deps: ServerDeps): E
       return createPostgresEngine(config, deps);
     case 'mariadb':
       return createMariadbEngine(config, deps);
+    case 'mysql':
+      return createMysqlEngine(config, deps);
     case 'redis':
       return createRedisEngine(config, deps);
     case 'exec':

@@ -49,7 +49,8 @@ function importEngine(kind: Guarded['kind']) {
     case 'postgres':
       return import('#agent/engines/postgres/fencer.js');
     case 'mariadb':
-      return import('#agent/engines/mariadb/fencer.js');
+    case 'mysql':
+      return import('#agent/engines/mysql-family/fencer.js');
     case 'redis':
       return import('#agent/engines/redis/fencer.js');
     case 'exec':

@@ -6,6 +6,7 @@ import type { AgentConfig } from '#agent/config.js';
 import { formatAddress, isLoopback, isWildcard, parseAddress, PORTS } from '#cli/config/address.js';
 import { execConfig, execSchema } from '#cli/config/exec.js';
 import { mariadbConfig, mariadbSchema } from '#cli/config/mariadb.js';
+import { mysqlConfig, mysqlSchema } from '#cli/config/mysql.js';
 import { postgresConfig, postgresSchema } from '#cli/config/postgres.js';
 import { type ConfigFile, readConfigFile } from '#cli/config/read.js';
 import { redisConfig, redisSchema } from '#cli/config/redis.js';
@@ -31,6 +32,7 @@ export const agentSchema = section({
   stateDir: path().optional(),
   postgres: postgresSchema.optional(),
   mariadb: mariadbSchema.optional(),
+  mysql: mysqlSchema.optional(),
   redis: redisSchema.optional(),
   exec: execSchema.optional(),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info'),
@@ -59,12 +61,11 @@ export function readAgentConfig(file: string, surroundings: Surroundings): Agent
   };
 }
 
-const ENGINES = ['postgres', 'mariadb', 'redis', 'exec'] as const;
+const SECTIONS = ['postgres', 'mariadb', 'mysql', 'redis', 'exec'] as const;
 
 /** The one database that is named. */
 function databaseIn(read: AgentFile): { readonly dataDir: string; readonly port: number } {
-  const named = ENGINES.filter((engine) => read.value[engine] !== undefined);
-  const [first, second] = named;
+  const [first, second] = SECTIONS.filter((engine) => read.value[engine] !== undefined);
   if (first !== undefined && second !== undefined)
     read.refuse([second], `there is ${first} already: an agent runs beside one database`);
   const { dataDir, port } = (first && read.value[first]) ?? missing(read);
@@ -72,15 +73,16 @@ function databaseIn(read: AgentFile): { readonly dataDir: string; readonly port:
 }
 
 function engineIn(read: AgentFile, stateDir: string, surroundings: Surroundings): AgentConfig['engine'] {
-  const { postgres, mariadb, redis, exec } = read.value;
+  const { postgres, mariadb, mysql, redis, exec } = read.value;
   if (postgres !== undefined) return postgresConfig(postgres, read, stateDir, surroundings);
   if (mariadb !== undefined) return mariadbConfig(mariadb, read, surroundings);
+  if (mysql !== undefined) return mysqlConfig(mysql, read, surroundings);
   if (redis !== undefined) return redisConfig(redis, read, surroundings);
   return execConfig(exec ?? missing(read), read);
 }
 
 const missing = ({ refuse }: AgentFile): never =>
-  refuse([], `no database is named: there is none of ${ENGINES.slice(0, -1).join(', ')} and exec`);
+  refuse([], `no database is named: there is none of ${SECTIONS.join(', ')}`);
 
 /** By which a data directory is known. Redis makes its files when it has something to save; ours lies there from the first start on. */
 const LANDMARKS = ['PG_VERSION', 'ibdata1', 'tanist-identity'];

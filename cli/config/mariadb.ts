@@ -36,22 +36,30 @@ export const mariadbSchema = section({
 
 type MariadbFile = Pick<ConfigFile<unknown>, 'absolute' | 'refuse'>;
 
-export function mariadbConfig(
+export const mariadbConfig = (
   value: z.output<typeof mariadbSchema>,
   file: MariadbFile,
   surroundings: Surroundings,
-): MariadbConfig {
+): MariadbConfig => ({ kind: 'mariadb', ...serverConfig('mariadb', value, file, surroundings) });
+
+/** Of the section of that name. */
+export function serverConfig(
+  name: 'mariadb' | 'mysql',
+  value: z.output<typeof mariadbSchema>,
+  file: MariadbFile,
+  surroundings: Surroundings,
+): Omit<MariadbConfig, 'kind'> {
   const { binDir, dataDir, host, port, replication, server, socket, user } = value;
-  const own = { path: ['mariadb', 'passwordFile'], passwordFile: value.passwordFile };
-  const password = readSecret({ ...own, variable: SECRET_VARIABLES.mariadb }, file, surroundings);
+  const own = { path: [name, 'passwordFile'], passwordFile: value.passwordFile };
+  const password = readSecret({ ...own, variable: SECRET_VARIABLES[name] }, file, surroundings);
   const another = {
-    path: ['mariadb', 'replication', 'passwordFile'],
+    path: [name, 'replication', 'passwordFile'],
     passwordFile: replication.passwordFile,
   };
   const sameUser = replication.user === undefined || replication.user === user;
   const secret = readSecret({ ...another, variable: SECRET_VARIABLES.replication }, file, surroundings);
   return {
-    ...{ kind: 'mariadb', dataDir: file.absolute(dataDir), host, port, user, password, server },
+    ...{ dataDir: file.absolute(dataDir), host, port, user, password, server },
     binDir: binDir === undefined ? undefined : file.absolute(binDir),
     socket: socket === undefined ? undefined : file.absolute(socket),
     replication: {

@@ -22,6 +22,7 @@ const STOP_SIGNALS: Readonly<Record<string, NodeJS.Signals>> = {
   postgres: 'SIGQUIT',
   etcd: 'SIGKILL',
   mariadbd: 'SIGKILL',
+  mysqld: 'SIGKILL',
   'redis-server': 'SIGKILL',
   nbdkit: 'SIGKILL',
 };

@@ -271,10 +271,10 @@ describe("the agent's file", () => {
     ]);
   });
 
-  describe('beside MariaDB', () => {
+  describe.each(['mariadb', 'mysql'] as const)('beside %s', (kind) => {
     const SMALLEST = SMALLEST_AGENT.replace(
       /postgres:[^]*/,
-      'mariadb:\n  dataDir: data\n  server: { kind: systemd, unit: mariadb.service }\n',
+      `${kind}:\n  dataDir: data\n  server: { kind: systemd, unit: its.service }\n`,
     );
 
     it('needs as little', () => {
@@ -282,10 +282,10 @@ describe("the agent's file", () => {
         stateDir: join(folder, 'data.tanist'),
         advertise: { database: { port: 3306 } },
         engine: {
-          ...{ kind: 'mariadb', dataDir: join(folder, 'data'), binDir: undefined, socket: undefined },
+          ...{ kind, dataDir: join(folder, 'data'), binDir: undefined, socket: undefined },
           ...{ host: '127.0.0.1', port: 3306, user: 'root', password: undefined },
           replication: { user: 'root', password: undefined, options: '' },
-          server: { kind: 'systemd', unit: 'mariadb.service' },
+          server: { kind: 'systemd', unit: 'its.service' },
         },
       });
     });
@@ -299,10 +299,10 @@ describe("the agent's file", () => {
     });
 
     it('is beside one database, and beside some', () => {
-      const both = `${SMALLEST_AGENT}mariadb:\n  dataDir: data\n  server: { kind: commands, start: x }\n`;
+      const both = `${SMALLEST_AGENT}${kind}:\n  dataDir: data\n  server: { kind: commands, start: x }\n`;
       expect(() => agent(both)).toThrow('an agent runs beside one database');
-      expect(() => agent(SMALLEST.replace(/mariadb:[^]*/, ''))).toThrow(
-        'there is none of postgres, mariadb, redis and exec',
+      expect(() => agent(SMALLEST.replace(/(mariadb|mysql):[^]*/, ''))).toThrow(
+        'none of postgres, mariadb, mysql, redis, exec',
       );
     });
   });

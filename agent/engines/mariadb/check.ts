@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { EngineIdentity } from '#agent/ports/engine.js';
 import { copyIdOf, identityOf } from '#agent/engines/mariadb/identity.js';
-import { learnLogPlaces } from '#agent/engines/mariadb/log-places.js';
+import { answers } from '#agent/engines/mysql-family/connection.js';
+import { learnLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { finishSwap } from '#agent/engines/mariadb/swap.js';
 
@@ -35,7 +36,7 @@ export async function check(server: Server): Promise<EngineIdentity> {
   if (answer.kind === 'ready')
     await checkRunning(server).catch(async (error: unknown) => {
       // The guard's deadline is near while an agent starts: it may end the server between two of our looks, and down is no error.
-      if (server.findMain() !== undefined || (await answers(server))) throw error;
+      if (server.findMain() !== undefined || (await answers(server.connection))) throw error;
     });
   else if (answer.kind === 'refused')
     throw new TanistError('DATABASE_REFUSED', `${config.user} at ${where}: ${answer.text}`);
@@ -100,11 +101,5 @@ async function checkRunning(server: Server): Promise<void> {
   if (row.format !== 'ROW')
     throw unsupported(`binlog_format is ${row.format}: replicas may come to hold other rows than the leader`);
 }
-
-const answers = ({ connection }: Server): Promise<boolean> =>
-  connection.query('select 1 as one').then(
-    () => true,
-    () => false,
-  );
 
 const unsupported = (detail: string): TanistError => new TanistError('DATABASE_UNSUPPORTED', detail);

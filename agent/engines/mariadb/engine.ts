@@ -9,15 +9,15 @@ import { check } from '#agent/engines/mariadb/check.js';
 import { compareRows } from '#agent/engines/mariadb/compare-rows.js';
 import { createConnection } from '#agent/engines/mariadb/connection.js';
 import { applyDurability } from '#agent/engines/mariadb/durability.js';
-import { askOnSession, fence } from '#agent/engines/mariadb/fence.js';
-import { createFencer } from '#agent/engines/mariadb/fencer.js';
+import { askOnSession, fence } from '#agent/engines/mysql-family/fence.js';
+import { createFencer } from '#agent/engines/mysql-family/fencer.js';
 import { follow } from '#agent/engines/mariadb/follow.js';
 import { createCopyGiver } from '#agent/engines/mariadb/give-copy.js';
 import { createEyes, observedServer } from '#agent/engines/mariadb/observe.js';
 import { inspect } from '#agent/engines/mariadb/inspect.js';
 import { open } from '#agent/engines/mariadb/open.js';
 import { readPosition } from '#agent/engines/mariadb/position.js';
-import { probeDatabase } from '#agent/engines/mariadb/probe.js';
+import { probeDatabase } from '#agent/engines/mysql-family/probe.js';
 import { readTail } from '#agent/engines/mariadb/read-tail.js';
 import { reclone } from '#agent/engines/mariadb/reclone.js';
 import { release } from '#agent/engines/mariadb/release.js';
@@ -65,7 +65,11 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
   async function take(action: EngineAction, bounds: Bounds): Promise<ActionResult> {
     switch (action.kind) {
       case 'fence':
-        return fence(server, bounds, askOnSession(server));
+        return fence(
+          server,
+          bounds,
+          askOnSession(server, async (withinMs) => (await readStatus(server, withinMs)).closed),
+        );
       case 'start':
         await start(server, bounds);
         return { kind: 'started' };
@@ -104,8 +108,6 @@ export function createMariadbEngine(config: MariadbConfig, deps: ServerDeps): En
       case 'release':
         await release(server, action.peers, bounds);
         return { kind: 'released' };
-      case 'setDurability':
-        throw new TanistError('ENGINE_FAILED', `this engine does not know the step ${action.kind} yet`);
       default:
         return assertNever(action);
     }

@@ -10,7 +10,7 @@ import type { Readable } from 'node:stream';
 import { type MariadbPosition, parseGtids } from '#core/positions/mariadb.js';
 import { sizeOfData } from '#agent/engines/mariadb/data-size.js';
 import { readPosition } from '#agent/engines/mariadb/position.js';
-import { argumentsOf } from '#agent/engines/mariadb/processes.js';
+import { argumentsOf } from '#agent/engines/mysql-family/processes.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { readStatus } from '#agent/engines/mariadb/status.js';
 import type { CopyAnswer, CopyPiece } from '#agent/ports/engine.js';

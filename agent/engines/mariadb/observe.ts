@@ -4,7 +4,7 @@ import { NOBODY_LOWERED } from '#core/report.js';
 import { filesOf, wasClosedInOrder } from '#agent/engines/mariadb/binary-log.js';
 import { readFollowers } from '#agent/engines/mariadb/followers.js';
 import { identityOf } from '#agent/engines/mariadb/identity.js';
-import { knownLogPlaces, learnLogPlaces } from '#agent/engines/mariadb/log-places.js';
+import { knownLogPlaces, learnLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import { flyCanary } from '#agent/engines/mariadb/marks.js';
 import { createNudge } from '#agent/engines/mariadb/nudge.js';
 import { readPosition } from '#agent/engines/mariadb/position.js';

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import type { LogPlaces } from '#agent/engines/mariadb/log-places.js';
+import type { LogPlaces } from '#agent/engines/mysql-family/log-places.js';
 
 /** What belongs to the data, or to one run of a server on it. */
 const DATA =

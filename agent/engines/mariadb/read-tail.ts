@@ -15,7 +15,7 @@ import type { TailAnswer, TailChunk, TailRequest } from '#agent/ports/engine.js'
 import { boundBy } from '#agent/engines/bounds.js';
 import { beginOf, filesOf, scanLog } from '#agent/engines/mariadb/binary-log.js';
 import { identityOf } from '#agent/engines/mariadb/identity.js';
-import { knownLogPlaces } from '#agent/engines/mariadb/log-places.js';
+import { knownLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import { readLine } from '#agent/engines/mariadb/marks.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { dumpTo } from '#agent/engines/mariadb/statements.js';

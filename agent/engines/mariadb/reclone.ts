@@ -16,7 +16,7 @@ import { compareGtids, formatGtids, type Gtid } from '#core/positions/mariadb.js
 import { S2_ancestry } from '#core/rules/sealing.js';
 import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
 import { identityOf, keepIdentity } from '#agent/engines/mariadb/identity.js';
-import { knownLogPlaces } from '#agent/engines/mariadb/log-places.js';
+import { knownLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import { ownFiles } from '#agent/engines/mariadb/own-files.js';
 import { salvage } from '#agent/engines/mariadb/salvage.js';
 import { seal } from '#agent/engines/mariadb/seal.js';

@@ -15,7 +15,7 @@ import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
 import { syncFolder, writeDurably } from '#agent/engines/durable-files.js';
 import { filesOf } from '#agent/engines/mariadb/binary-log.js';
 import { lastIdentifiers } from '#agent/engines/mariadb/identifiers.js';
-import { knownLogPlaces } from '#agent/engines/mariadb/log-places.js';
+import { knownLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import { findOwnLog, type OwnLog } from '#agent/engines/mariadb/own-log.js';
 import { salvageRows } from '#agent/engines/mariadb/salvage-rows.js';
 import { sqlHead } from '#agent/engines/mariadb/salvage-sql.js';

@@ -10,7 +10,7 @@ import { compareGtids, formatGtids, type MariadbPosition } from '#core/positions
 import type { Bounds } from '#agent/engines/bounds.js';
 import { filesOf, scanLog } from '#agent/engines/mariadb/binary-log.js';
 import { endConfirming } from '#agent/engines/mariadb/confirming.js';
-import { knownLogPlaces } from '#agent/engines/mariadb/log-places.js';
+import { knownLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import { readPosition, requireOwnLine } from '#agent/engines/mariadb/position.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { beSoleSession } from '#agent/engines/mariadb/sole-session.js';

@@ -6,7 +6,7 @@ import type { Copying, Salvaged } from '#core/report.js';
 import type { MariadbConfig } from '#agent/config.js';
 import { bootsClosed } from '#agent/engines/mariadb/boot-closed.js';
 import type { Connection } from '#agent/engines/mariadb/connection.js';
-import { createSearch, findTool } from '#agent/engines/mariadb/processes.js';
+import { createSearch, findTool } from '#agent/engines/mysql-family/processes.js';
 import { newestSalvage } from '#agent/engines/newest-salvage.js';
 import type { Owner } from '#agent/engines/durable-files.js';
 import { createMemos, type Memos } from '#agent/engines/memos.js';

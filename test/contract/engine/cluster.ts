@@ -24,6 +24,7 @@ export function linesOf(position: Position): readonly (number | string)[] {
     case 'postgres':
       return [...position.forks.map(({ timeline }) => timeline), position.timeline];
     case 'mariadb':
+    case 'mysql':
       return position.lines.map(({ epoch }) => Number(epoch));
     case 'redis':
     case 'exec':

@@ -48,7 +48,7 @@ export function programOf({ pid }: ProcessId): string | undefined {
 
 const FOLDERS = ['/usr/bin', '/usr/sbin', '/usr/local/mysql/bin', '/opt/mariadb/bin'];
 
-/** Where a program of MariaDB lies: beside the server, or where distributions put it. Undefined: nowhere there. */
+/** Where one of the server's tools lies: beside the server, or where distributions put it. Undefined: nowhere there. */
 export function findTool(name: string, binDir: string | undefined, server?: ProcessId): string | undefined {
   const beside = server === undefined ? undefined : programOf(server);
   const folders = [binDir, beside && dirname(beside), ...FOLDERS].filter((folder) => folder !== undefined);

@@ -1,14 +1,16 @@
 /**
- * F2: "fenced" is said only when nothing can commit any more. The server is ended by SIGKILL. Nothing softer is certain: accounts with READ_ONLY
- * ADMIN write past `read_only`; setting it waits behind any commit that waits for a replica, without end; and a stop in order took 1.5 s under
- * two writers, three times F. What was committed is in the log, which is synced before a commit is answered.
+ * F2: "fenced" is said only when nothing can commit any more. The server is ended by SIGKILL. Nothing softer is certain: setting `read_only`, and MySQL's
+ * `super_read_only`, waits behind any commit that waits for a replica, without end; on MariaDB accounts with READ_ONLY ADMIN write past it; and
+ * a stop in order took 1.5 s under two writers, three times F. What was committed is in the log, which is synced before a commit is
+ * answered.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionResult } from '#agent/ports/engine.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { serverProcesses } from '#agent/engines/mariadb/processes.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
-import { readStatus } from '#agent/engines/mariadb/status.js';
+import { serverProcesses } from '#agent/engines/mysql-family/processes.js';
+import type { Memos } from '#agent/engines/memos.js';
+import type { Sessions } from '#agent/engines/session.js';
+import type { Log } from '#agent/ports/log.js';
 import { isAlive, type ProcessId, type ServerProcess, signal } from '#agent/engines/process-table.js';
 
 /** The share of the time for asking. */
@@ -16,7 +18,11 @@ const ASK = 0.2;
 const LOOK_EVERY_MS = 2;
 
 /** A fence needs no session: the guard has none. */
-export type Fenced = Pick<Server, 'dataDir' | 'memos' | 'log'>;
+export interface Fenced {
+  readonly dataDir: string;
+  readonly memos: Memos;
+  readonly log: Log;
+}
 
 /** Whether that process accepts no writes and will not by itself, as far as that is certain; answers within the time. */
 export type AskClosed = (process: ProcessId, withinMs: number) => boolean | Promise<boolean>;
@@ -51,12 +57,15 @@ async function noteFenced(server: Fenced, process: ProcessId, withinMs: number):
 }
 
 /** An opening that was asked for goes through at any moment, so what the server says now proves nothing then. */
-export function askOnSession(server: Server): AskClosed {
+export function askOnSession(
+  server: Fenced & { readonly connection: Sessions },
+  isClosed: (withinMs: number) => Promise<boolean>,
+): AskClosed {
   return async (process, withinMs) => {
     if (server.memos.isNoted('promoted', process)) return false;
     const ask = async (): Promise<boolean> => {
       await server.connection.connect(withinMs);
-      return (await readStatus(server, withinMs)).closed;
+      return isClosed(withinMs);
     };
     return Promise.race([ask().catch(() => false), sleep(withinMs, false, { ref: false })]);
   };

@@ -2,8 +2,8 @@
  * The guard's means (DESIGN 7.2). It asks no session: so what it knows is what its agent noted before it opened this very process. A server that
  * somebody else opened by hand looks closed to it.
  */
-import { fence, type Fenced } from '#agent/engines/mariadb/fence.js';
-import { serverProcesses } from '#agent/engines/mariadb/processes.js';
+import { fence, type Fenced } from '#agent/engines/mysql-family/fence.js';
+import { serverProcesses } from '#agent/engines/mysql-family/processes.js';
 import type { MonotonicMs } from '#core/brand.js';
 import { boundBy } from '#agent/engines/bounds.js';
 import { createMemos } from '#agent/engines/memos.js';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { writeDurably } from '#agent/engines/durable-files.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
+import type { Connection } from '#agent/engines/mysql-family/connection.js';
 
 export interface LogPlaces {
   /** Index files: of what was written here, and of what was received and is thrown away once it is applied. */
@@ -12,8 +12,15 @@ export interface LogPlaces {
 
 const FILE = 'log-places.json';
 
+interface Kept {
+  readonly stateDir: string;
+}
+
 /** Of a server that answers. */
-export async function learnLogPlaces(server: Server, timeoutMs: number): Promise<void> {
+export async function learnLogPlaces(
+  server: Kept & { readonly dataDir: string; readonly connection: Connection },
+  timeoutMs: number,
+): Promise<void> {
   const [row] = await server.connection.query<{ written: string | null; received: string | null }>(
     'select @@global.log_bin_index as written, @@global.relay_log_index as received',
     { timeoutMs },
@@ -29,7 +36,7 @@ export async function learnLogPlaces(server: Server, timeoutMs: number): Promise
 }
 
 /** Undefined: no agent has asked this server yet. */
-export function knownLogPlaces({ stateDir }: Pick<Server, 'stateDir'>): LogPlaces | undefined {
+export function knownLogPlaces({ stateDir }: Kept): LogPlaces | undefined {
   try {
     return JSON.parse(readFileSync(join(stateDir, FILE), 'utf8')) as LogPlaces;
   } catch {

@@ -1,0 +1,33 @@
+/** What a server was started with: its command line, and its files as it reads them itself. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { argumentsOf, programOf } from '#agent/engines/mysql-family/processes.js';
+import type { ProcessId } from '#agent/engines/process-table.js';
+
+const ANSWER_WITHIN_MS = 5_000;
+export const OFF = /^(0|off|false)$/i;
+
+/** A later one counts more. Undefined: it cannot be told. */
+export async function startOptions(server: ProcessId): Promise<readonly string[] | undefined> {
+  const program = programOf(server);
+  if (program === undefined) return undefined;
+  const given = argumentsOf(server);
+  const files = given.filter((option) => /^--(no-)?defaults/.test(option));
+  try {
+    const { stdout } = await promisify(execFile)(program, [...files, '--print-defaults'], {
+      timeout: ANSWER_WITHIN_MS,
+    });
+    return [...stdout.split(/\s+/), ...given];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Under any of these names: `--read-only`, `--read_only=1`, `--skip-read-only`. */
+export function isOn(names: readonly string[], options: readonly string[]): boolean {
+  const given = options
+    .map((option) => /^--([^=]+)(?:=(.*))?$/.exec(option))
+    .map((match) => ({ name: match?.[1]?.replaceAll('-', '_') ?? '', value: match?.[2] ?? '1' }))
+    .findLast(({ name }) => names.includes(name) || names.includes(name.replace(/^skip_/, '')));
+  return given !== undefined && names.includes(given.name) && !OFF.test(given.value);
+}

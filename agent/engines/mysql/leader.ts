@@ -1,0 +1,35 @@
+/** What a leader has, asked by a member that is about to follow it, as the account that replicates. */
+import type { PlanMember } from '#core/plan.js';
+import type { GtidSet } from '#core/positions/gtid-set.js';
+import { openSessionThere } from '#agent/engines/mysql/connection.js';
+import type { Server } from '#agent/engines/mysql/server.js';
+import { readSet } from '#agent/engines/mysql/status.js';
+
+export interface LeaderLog {
+  readonly executed: GtidSet;
+  /** Not in its log any more. */
+  readonly purged: GtidSet;
+}
+
+export async function askLeader(
+  { config: { replication } }: Server,
+  leader: PlanMember,
+  timeoutMs: number,
+): Promise<LeaderLog> {
+  const address = {
+    ...{ host: leader.databaseHost, port: leader.databasePort, socket: undefined },
+    ...{ user: replication.user, password: replication.password },
+  };
+  const session = await openSessionThere(address, timeoutMs);
+  const timer = setTimeout(() => session.cut(), timeoutMs);
+  try {
+    const [row] = await session.client.query<{ executed: string; purged: string }[]>(
+      'select @@global.gtid_executed as executed, @@global.gtid_purged as purged',
+    );
+    if (row === undefined) throw new Error('no answer');
+    return { executed: readSet(row.executed), purged: readSet(row.purged) };
+  } finally {
+    clearTimeout(timer);
+    session.cut();
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * S1: a replica stops receiving and only then says where its log ends. What it has received is applied first. MySQL keeps received log while both
+ * threads stand, and across restarts too, unless `relay_log_recovery` is on; it throws it away when it is told whom to follow. So it is
+ * applied, and then the server is made to follow nobody, which a restart does not change.
+ */
+import { TanistError } from '#core/errors.js';
+import { formatGtidSet, subtractGtids } from '#core/positions/gtid-set.js';
+import type { MysqlPosition } from '#core/positions/mysql.js';
+import type { Bounds } from '#agent/engines/bounds.js';
+import { readPosition } from '#agent/engines/mysql/position.js';
+import type { Server } from '#agent/engines/mysql/server.js';
+import { hasAll, readStatus, type Status } from '#agent/engines/mysql/status.js';
+import { dropTail } from '#agent/engines/mysql/tail-channel.js';
+
+const LOOK_EVERY_MS = 2;
+const LOOK_WITHIN_MS = 1_000;
+
+export async function seal(server: Server, bounds: Bounds): Promise<MysqlPosition> {
+  const process = server.findMain();
+  if (process !== undefined && server.memos.isNoted('promoted', process))
+    throw new TanistError('ENGINE_FAILED', 'it was opened, or is about to be: what it writes has no end');
+  await stopReceiving(server, bounds);
+  bounds.check();
+  return readPosition(server, bounds.left());
+}
+
+/** Ends when all that was received is applied, and it is set to follow nobody. */
+export async function stopReceiving(server: Server, bounds: Bounds): Promise<void> {
+  const { connection } = server;
+  await dropTail(server, bounds.left());
+  const { source } = await readStatus(server, bounds.left());
+  if (source === undefined) return;
+  const say = (sql: string): Promise<unknown> => connection.query(sql, { timeoutMs: bounds.left() });
+  await say("stop replica io_thread for channel ''");
+  if (!source.applies) await say("start replica sql_thread for channel ''");
+  let last: Status | undefined;
+  const isOver = async (): Promise<boolean> => {
+    last = await readStatus(server, bounds.left() + LOOK_WITHIN_MS);
+    return last.source?.applies !== true || hasAll(last.gtids, last.source.received);
+  };
+  await bounds.until(isOver, LOOK_EVERY_MS);
+  if (last?.source !== undefined && !hasAll(last.gtids, last.source.received))
+    throw new TanistError(
+      'ENGINE_FAILED',
+      `it has received ${formatGtidSet(subtractGtids(last.source.received, last.gtids))} and not applied it: ${last.source.applyError.text || 'it is still applying'}`,
+    );
+  bounds.check();
+  await say("stop replica for channel ''");
+  await say("reset replica all for channel ''");
+  const left = (await readStatus(server, bounds.left())).source;
+  if (left !== undefined)
+    throw new TanistError('ENGINE_FAILED', `it is still set to receive from ${left.host}:${left.port}`);
+}

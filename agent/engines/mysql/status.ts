@@ -1,0 +1,88 @@
+/** One look at a running server. Two statements, since it is asked with every heartbeat. */
+import { compareGtidSets, type GtidSet, parseGtidSet } from '#core/positions/gtid-set.js';
+import type { Server } from '#agent/engines/mysql/server.js';
+
+export interface Status {
+  /** `super_read_only`: it accepts no writes, whoever asks. */
+  readonly closed: boolean;
+  /** All that is applied here, or was written here. */
+  readonly gtids: GtidSet;
+  /** Undefined: it is set to follow nobody. */
+  readonly source: Source | undefined;
+  /** The channel that a tail is applied through is there. */
+  readonly tail: Source | undefined;
+}
+
+export interface Source {
+  readonly host: string;
+  readonly port: number;
+  /** Log is arriving. */
+  readonly streaming: boolean;
+  readonly receives: boolean;
+  readonly applies: boolean;
+  /** Received and whole, applied or not; what was applied long ago need not be told. */
+  readonly received: GtidSet;
+  /** The receiver's trouble, and the applier's. */
+  readonly receiveError: { readonly code: number; readonly text: string };
+  readonly applyError: { readonly code: number; readonly text: string };
+}
+
+/** By which the log of a dead leader is applied; no log is ever received by it. */
+export const TAIL_CHANNEL = 'tanist_tail';
+
+const LOOK = 'select @@global.super_read_only as closed, @@global.gtid_executed as executed';
+
+interface SourceRow {
+  readonly Channel_Name: string;
+  readonly Source_Host: string;
+  readonly Source_Port: number | bigint;
+  readonly Replica_IO_Running: string;
+  readonly Replica_SQL_Running: string;
+  readonly Retrieved_Gtid_Set: string;
+  readonly Last_IO_Errno: number | bigint;
+  readonly Last_IO_Error: string;
+  readonly Last_SQL_Errno: number | bigint;
+  readonly Last_SQL_Error: string;
+}
+
+export async function readStatus({ connection }: Server, timeoutMs: number): Promise<Status> {
+  const [row] = await connection.query<{ closed: number | bigint; executed: string }>(LOOK, { timeoutMs });
+  const sources = await connection.query<SourceRow>('show replica status', { timeoutMs });
+  if (row === undefined) throw new Error('no answer to a look at the server');
+  const ofChannel = (name: string): Source | undefined => {
+    const found = sources.find(({ Channel_Name }) => Channel_Name === name);
+    return found && sourceOf(found);
+  };
+  return {
+    closed: Number(row.closed) !== 0,
+    gtids: readSet(row.executed),
+    source: ofChannel(''),
+    tail: ofChannel(TAIL_CHANNEL),
+  };
+}
+
+/** Whether nothing is received that is not applied too. */
+export function hasAll(gtids: GtidSet, wanted: GtidSet): boolean {
+  const stands = compareGtidSets(gtids, wanted);
+  return stands === 'ahead' || stands === 'equal';
+}
+
+/** As a server told it. */
+export function readSet(text: string): GtidSet {
+  const set = parseGtidSet(text);
+  if (set === undefined) throw new Error(`"${text}" is no set of transactions`);
+  return set;
+}
+
+function sourceOf(row: SourceRow): Source {
+  return {
+    host: row.Source_Host,
+    port: Number(row.Source_Port),
+    streaming: row.Replica_IO_Running === 'Yes' && row.Replica_SQL_Running === 'Yes',
+    receives: row.Replica_IO_Running !== 'No',
+    applies: row.Replica_SQL_Running !== 'No',
+    received: readSet(row.Retrieved_Gtid_Set),
+    receiveError: { code: Number(row.Last_IO_Errno), text: row.Last_IO_Error },
+    applyError: { code: Number(row.Last_SQL_Errno), text: row.Last_SQL_Error },
+  };
+}
