@@ -198,11 +198,13 @@ function readLength(body: Buffer, at: number): number {
 }
 
 /** Fields with numbers of their own, in order; some may be left out. */
+/** Before them: the version, the size, and the last of the fields that must be known. */
+const TAGGED_HEAD = 3;
 const FIELD = { server: 1, number: 2, tag: 3, length: 8 } as const;
 
 function readTagged({ begin, body }: Event): Numbered {
   const read = packedIn(body);
-  for (const _ of ['version', 'size', 'last field that must be known']) read.unsigned();
+  for (let passed = 0; passed < TAGGED_HEAD; passed += 1) read.unsigned();
   let [server, tag, number] = ['', '', 0n];
   for (;;) {
     const field = Number(read.unsigned());

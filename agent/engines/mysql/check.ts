@@ -128,9 +128,8 @@ async function checkSettings({ connection }: Server): Promise<void> {
   }
 }
 
+/** `Replicate_Do_DB` and its like. */
 const hasFilters = (source: SourceRow): boolean =>
-  Object.entries(source).some(
-    ([column, value]) => /^Replicate_/.test(column) && value !== '' && !/^Replicate_.*_Count$/.test(column),
-  );
+  Object.entries(source).some(([column, value]) => column.startsWith('Replicate_') && value !== '');
 
 const unsupported = (detail: string): TanistError => new TanistError('DATABASE_UNSUPPORTED', detail);

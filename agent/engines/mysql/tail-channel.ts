@@ -43,10 +43,11 @@ export async function applyLog(server: Server, path: string, wanted: GtidSet, bo
     };
     await bounds.until(isOver, LOOK_EVERY_MS);
     const lacking = subtractGtids(wanted, last?.gtids ?? []);
+    const trouble = last?.tail?.applyError.text ?? '';
     if (lacking.length > 0)
       throw new TanistError(
         'ENGINE_FAILED',
-        `${formatGtidSet(lacking)} was not applied: ${last?.tail?.applyError.text || 'time was up'}`,
+        `${formatGtidSet(lacking)} was not applied: ${trouble === '' ? 'time was up' : trouble}`,
       );
   } finally {
     await dropTail(server, ENDS_WITHIN_MS);
