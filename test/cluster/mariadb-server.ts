@@ -143,7 +143,10 @@ export async function describeServer(options: DescribedServer): Promise<MariadbS
       command: `mariadb --host=${place.address} --port=${port} --user=${ACCOUNTS.admin}`,
       pidFile: join(dataDir, 'mariadbd.pid'),
     },
-    clients: mariadbClients({ host: place.address, port, user: ACCOUNTS.app, query }),
+    clients: mariadbClients({
+      ...{ host: place.address, port, user: ACCOUNTS.app, query },
+      logEnd: '@@global.gtid_binlog_pos',
+    }),
     start: async ({ awaitReady = true } = {}) => {
       if (pid() !== undefined) throw new Error(`${name} runs already`);
       const [command, ...args] = startCommand as [string, ...string[]];

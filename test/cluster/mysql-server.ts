@@ -7,11 +7,13 @@
 import { appendFileSync, chownSync, constants, accessSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createConnection } from 'mariadb';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { Disk } from '#test/cluster/disk.js';
 import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePort } from '#test/cluster/ports.js';
 import { allProcesses, isWithin, processesIn } from '#test/cluster/process-table.js';
 import { sendSignal, startProcess, waitFor } from '#test/cluster/processes.js';
+import { mariadbClients } from '#test/load/clients/mariadb.js';
 
 /** There in every data directory, without a password unless one is asked for. */
 export const ACCOUNTS = {
@@ -32,52 +34,34 @@ const LONGEST_SOCKET_PATH = 107;
 /** fast: in order. immediate: killed, since MySQL knows no other way to end at once. */
 export type StopMode = 'fast' | 'immediate';
 
-export interface MysqlServer {
-  readonly name: string;
-  readonly place: Place;
-  /** The data directory. */
-  readonly dir: string;
+export interface MysqlServer extends DatabaseServer {
   /** What holds for it but does not tell it apart: a file next to the data. */
   readonly configFile: string;
-  readonly port: number;
   /** A path. */
   readonly socket: string;
   /** By which servers know each other, and which every transaction carries: the port. */
   readonly serverId: number;
   /** Of mysqlbinlog and its like; mysqld may lie elsewhere. */
   readonly binDir: string;
-  readonly logFile: string;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   /** Of every account. */
   readonly password: string | undefined;
   /** Starts the server in the foreground, with its own port, socket and name; to be run as uid and gid. */
   readonly startCommand: readonly string[];
-  /** It comes up closed, and replicates from nobody. Returns once it answers a query; with `awaitReady: false` at once, as when it is expected to fail. */
+  /** It comes up closed, and replicates from nobody. */
   start(options?: { readonly awaitReady?: boolean }): Promise<void>;
   /** Writes are accepted, until it is started anew. */
   open(): Promise<void>;
   /** A replica goes on replicating from whom it was told to, until it is started anew. */
   follow(): Promise<void>;
-  /** Returns once the server is gone; nothing happens if it does not run. Default: fast. */
-  stop(mode?: StopMode): Promise<void>;
-  kill(signal: NodeJS.Signals): void;
-  /** Of the living server, whoever started it. */
-  pid(): number | undefined;
   /** The server, and any tool that works in its data. */
   processes(): number[];
-  pause(): void;
-  resume(): void;
   /** Runs one statement as the administrator, in a session of its own. */
   query<Row extends object = Record<string, unknown>>(
     sql: string,
     values?: readonly unknown[],
   ): Promise<Row[]>;
-  /** Until it answers queries. */
-  waitUntilReady(): Promise<void>;
-  /** On a replica: until it receives. */
-  waitUntilStreaming(): Promise<void>;
-  /** On a replica: until it has applied all that the other had written when asked. */
   waitUntilCaughtUpWith(primary: MysqlServer): Promise<void>;
 }
 
@@ -154,6 +138,14 @@ export async function describeServer(options: DescribedServer): Promise<MysqlSer
   return {
     ...{ name, place, dir: dataDir, configFile, port, socket, serverId: port, logFile, uid, gid, password },
     ...{ binDir: dirname(findProgram('mysqlbinlog')), startCommand, pid, processes, kill, query },
+    visit: {
+      command: `mysql --host=${place.address} --port=${port} --user=${ACCOUNTS.admin}`,
+      pidFile: join(dataDir, 'mysqld.pid'),
+    },
+    clients: mariadbClients({
+      ...{ host: place.address, port, user: ACCOUNTS.app, query },
+      logEnd: '@@global.gtid_executed',
+    }),
     start: async ({ awaitReady = true } = {}) => {
       if (pid() !== undefined) throw new Error(`${name} runs already`);
       const [command, ...args] = startCommand as [string, ...string[]];
@@ -197,11 +189,18 @@ export async function describeServer(options: DescribedServer): Promise<MysqlSer
       const what = `${name} to apply ${gtid} of ${primary.name}`;
       await waitFor(hasApplied, { timeoutMs: STREAM_WITHIN_MS, what });
     },
+    upstreamPort: async () => {
+      const [status] = await query<ReplicaStatus>('show replica status');
+      return status?.Replica_IO_Running === 'Yes' ? Number(status.Source_Port) : undefined;
+    },
+    // It sets none aside: each transaction makes its file longer.
+    useUpLog: () => Promise.resolve(),
   };
 }
 
 interface ReplicaStatus {
   readonly Replica_IO_Running: string;
+  readonly Source_Port: number | bigint;
 }
 
 /** Of all servers of a folder. What a killed one leaves there goes with the run. */

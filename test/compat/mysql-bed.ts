@@ -14,6 +14,8 @@ import {
   type Written,
 } from '#test/contract/engine/harness.js';
 import { careFor, stopCaring } from '#test/compat/mysql-members.js';
+import { REFUSALS } from '#test/load/clients/mariadb.js';
+import { inTime } from '#test/load/in-time.js';
 
 const WAIT_MS = 15_000;
 const ANSWER_WITHIN_MS = 1_000;
@@ -153,9 +155,6 @@ async function openSession(server: MysqlServer): Promise<Session> {
   };
 }
 
-/** read_only; a right that is lacking; a lock that is not to be had. All else, as the end of the session, may come after the commit. */
-const REFUSALS: ReadonlySet<number> = new Set([1290, 1142, 1205, 1213]);
-
 async function insert(client: Connection, value: string): Promise<Written> {
   try {
     await answered(client.query('insert into app.written (value) values (?)', [value]));
@@ -165,16 +164,4 @@ async function insert(client: Connection, value: string): Promise<Written> {
   }
 }
 
-/** The driver's own timeouts end a session that has nothing to do, or ask the server to keep the time. */
-async function answered<T>(answer: Promise<T>): Promise<T> {
-  const abandon = new AbortController();
-  const tooLate = sleep(ANSWER_WITHIN_MS, undefined, { signal: abandon.signal }).then(() => {
-    throw new Error('no answer');
-  });
-  try {
-    return await Promise.race([answer, tooLate]);
-  } finally {
-    abandon.abort();
-    tooLate.catch(() => undefined);
-  }
-}
+const answered = <T>(answer: Promise<T>): Promise<T> => inTime(answer, ANSWER_WITHIN_MS);

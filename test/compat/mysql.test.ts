@@ -2,12 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { succeed } from '#test/cluster/command-line.js';
 import { CLUSTER } from '#test/cluster/configuration.js';
-import { MYSQL } from '#test/compat/mysql-kit.js';
+import { MYSQL } from '#test/cluster/engines/mysql.js';
 import type { MysqlServer } from '#test/cluster/mysql.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
 import { startTanistOn, type TanistCluster } from '#test/cluster/tanist.js';
-import { missingRows, prepareMariadbLoad, startMariadbLoad } from '#test/load/mariadb-writers.js';
-import { longestGap } from '#test/load/writers.js';
+import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
 
 describe('a leader on MySQL in care', () => {
   let cluster: TanistCluster<MysqlServer>;
@@ -15,13 +14,13 @@ describe('a leader on MySQL in care', () => {
 
   beforeAll(async () => {
     cluster = await startTanistOn(MYSQL, { label: 'mysql' });
-    await prepareMariadbLoad((await cluster.leader()).server);
+    await prepareLoad((await cluster.leader()).server);
   }, 120_000);
   afterAll(stopAll);
 
   /** Runs `change` under writers and waits until another one takes writes, and all is well. */
   async function under(run: string, writers: number, change: () => Promise<void> | void) {
-    const load = startMariadbLoad(
+    const load = startLoad(
       cluster.members.map((m) => m.server),
       run,
       { writers, pauseMs: writers === 1 ? 5 : 1 },
@@ -42,7 +41,7 @@ describe('a leader on MySQL in care', () => {
     for (const { server } of cluster.members.filter((m) => m !== leader))
       await server.waitUntilCaughtUpWith(leader.server);
     for (const { server } of cluster.members)
-      expect(await missingRows(server, run, acknowledged), server.name).toEqual([]);
+      expect(await missing(server, run, acknowledged), server.name).toEqual([]);
   }
 
   it.each([1, 8])(
@@ -80,7 +79,7 @@ describe('a leader on MySQL in care', () => {
     async () => {
       const old = await cluster.leader();
       // All are where the leader is, so nothing is lost with it.
-      const load = startMariadbLoad(
+      const load = startLoad(
         cluster.members.map((m) => m.server),
         'lost',
         { writers: 1, pauseMs: 50 },

@@ -1,3 +1,4 @@
+// Of MariaDB, and of MySQL, which takes the same statements.
 // Problem: nothing in the answer to a write says under which opening it was taken: sequence numbers of GTIDs go on in an old leader that was
 // cut off as they do in its heir.
 // Rule: a write is a procedure that runs as the application, whom read_only binds; in the same transaction it reads the newest opening that
@@ -20,41 +21,45 @@ export interface MariadbDoor {
   readonly port: number;
   /** The application, and its schema. */
   readonly user: string;
+  /** The variable that tells where its log ends. */
+  readonly logEnd: '@@global.gtid_binlog_pos' | '@@global.gtid_executed';
   /** As administrator, in a session of its own. */
   query<Row extends object>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
 const NEWEST_OPENING = 'coalesce(max(epoch), 0) from tanist.openings';
 
-const statements = (app: string): readonly string[] => [
+const statements = ({ user: app, logEnd }: MariadbDoor): readonly string[] => [
   `create table if not exists ${app}.loaded (run varchar(64), writer int, number int, primary key (run, writer, number))`,
   `create table if not exists ${app}.lists (run int, list int, length int not null, primary key (run, list))`,
   `create table if not exists ${app}.appended (run int, list int, place int, value int not null, primary key (run, list, place))`,
   `grant select on tanist.openings to ${app}@'%'`,
   // By default a procedure has the rights of who made it.
-  `create or replace procedure ${app}.add_row(in _run varchar(64), in _writer int, in _number int) sql security invoker
+  `drop procedure if exists ${app}.add_row`,
+  `create procedure ${app}.add_row(in _run varchar(64), in _writer int, in _number int) sql security invoker
    begin
      start transaction;
      insert into ${app}.loaded values (_run, _writer, _number);
      select ${NEWEST_OPENING} into @line;
      commit;
-     select cast(@line as int) as line;
+     select cast(@line as signed) as line;
    end`,
-  `create or replace procedure ${app}.append_value(in _run int, in _list int, in _value int) sql security invoker
+  `drop procedure if exists ${app}.append_value`,
+  `create procedure ${app}.append_value(in _run int, in _list int, in _value int) sql security invoker
    begin
-     set @log_end = @@global.gtid_binlog_pos;
+     set @log_end = ${logEnd};
      start transaction;
      update ${app}.lists set length = last_insert_id(length + 1) where run = _run and list = _list;
      insert into ${app}.appended values (_run, _list, last_insert_id(), _value);
      select ${NEWEST_OPENING} into @line;
      commit;
-     select cast(@line as int) as line, cast(last_insert_id() as int) as place, @log_end as logEnd;
+     select cast(@line as signed) as line, cast(last_insert_id() as signed) as place, @log_end as logEnd;
    end`,
 ];
 
 export const mariadbClients = (door: MariadbDoor): Clients => ({
   async prepare() {
-    for (const statement of statements(door.user)) await door.query(statement);
+    for (const statement of statements(door)) await door.query(statement);
   },
   connect: (patience) => connect(door, patience),
   rowsOf: (run) => door.query<RowId>(`select writer, number from ${door.user}.loaded where run = ?`, [run]),
@@ -81,7 +86,8 @@ async function connect({ host, port, user }: MariadbDoor, { waits }: Patience): 
   const socket = connectSocket({ host, port, noDelay: true });
   const client = await createConnection({
     ...{ host, port, user, connectTimeout: ANSWER_WITHIN_MS },
-    ...{ bigIntAsNumber: true, stream: (use) => use(undefined, socket) },
+    // As MySQL wants it for passwords; MariaDB has no use for it.
+    ...{ bigIntAsNumber: true, allowPublicKeyRetrieval: true, stream: (use) => use(undefined, socket) },
   }).catch((error: unknown) => {
     socket.destroy();
     throw error;

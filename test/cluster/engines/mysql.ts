@@ -1,5 +1,7 @@
-/** What clusters of MySQL are made of. */
-import type { EngineKit, ServersOptions } from '#test/cluster/engines.js';
+/** MySQL. */
+import { compareGtidSets, parseGtidSet } from '#core/positions/gtid-set.js';
+import type { EngineKit, ServersOptions } from '#test/cluster/engines/kit.js';
+import { appendedRow } from '#test/cluster/engines/salvaged-rows.js';
 import { MEMBER_NAMES } from '#test/cluster/members.js';
 import { ACCOUNTS, cloneReplica, createPrimary, type MysqlServer } from '#test/cluster/mysql.js';
 
@@ -24,7 +26,16 @@ async function startServers(options: ServersOptions): Promise<readonly MysqlServ
 }
 
 export const MYSQL: EngineKit<MysqlServer> = {
+  name: 'mysql',
   called: 'MySQL',
+  lacks: {
+    confirms: 'semi-synchronous replication is not taken into care yet',
+    rejoinsDiverged: 'no copy is made yet, and MySQL knows no rewind',
+    salvages: 'its binary log is not read for rows yet',
+    releases: 'tanist release is not finished',
+    blocksReplay: 'log is applied before a seal, whoever reads',
+    timesRejoins: 'there is no rejoin to be measured yet',
+  },
   startServers,
   section: (server) => ({
     mysql: {
@@ -34,6 +45,16 @@ export const MYSQL: EngineKit<MysqlServer> = {
       server: { kind: 'commands', start: `exec ${server.startCommand.map(quoted).join(' ')}` },
     },
   }),
+  isPast(logEnd, position) {
+    const gtids = parseGtidSet(logEnd);
+    if (gtids === undefined || position.engine !== 'mysql') return undefined;
+    return compareGtidSets(gtids, position.gtids) === 'ahead';
+  },
+  appended: appendedRow,
+  readLogLine(line) {
+    const [, at, what] = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) (.*)$/.exec(line) ?? [];
+    return at === undefined || what === undefined ? undefined : { at: Date.parse(at), what };
+  },
 };
 
 const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
