@@ -306,7 +306,13 @@ export function createObserver(
     holdCanary: () => (canaryHeld = true),
     letCanary(markedAt) {
       canaryHeld = false;
-      if (markedAt !== undefined) canaries = { ...canaries, wroteAt: latest(canaries.wroteAt, markedAt) };
+      if (markedAt === undefined) return;
+      // What came back proves that it answers, too.
+      canaries = {
+        ...canaries,
+        lookedAt: latest(canaries.lookedAt, markedAt),
+        wroteAt: latest(canaries.wroteAt, markedAt),
+      };
     },
   };
 }
