@@ -12,7 +12,7 @@ import { careFor, type Member, stopCaring } from '#test/compat/mysql-members.js'
 import { ACCOUNTS, cloneReplica, createPrimary, type MysqlServer } from '#test/cluster/mysql.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import { newHistory } from '#test/contract/engine/history.js';
-import { fence, followStep, seal, start, takeTail } from '#test/contract/engine/steps.js';
+import { fence, follow, followStep, seal, start, takeTail } from '#test/contract/engine/steps.js';
 
 let beds: MysqlBeds;
 beforeAll(async () => {
@@ -252,6 +252,21 @@ describe('the identity of the data', { timeout: IN_CARE_MS }, () => {
     await ann.server.stop();
     const { config, deps } = ann;
     expect(await createMysqlEngine(config, deps).check()).toEqual(one);
+  });
+});
+
+describe('a replica whose server was started again', { timeout: IN_CARE_MS }, () => {
+  it('stands, and is said to follow nobody until it is told to', async () => {
+    const { ann, bob } = await createPair();
+    await bob.until('that it follows', ({ streaming }) => streaming);
+    bob.server.kill('SIGKILL');
+    await bob.until('its death', ({ state }) => state === 'crashed');
+    await start(bob);
+    await bob.until('its server', ({ state }) => state === 'running');
+    const { streaming, upstream } = await bob.until('a look', ({ position }) => position !== undefined);
+    expect({ streaming, upstream }).toEqual({ streaming: false, upstream: undefined });
+    await follow(bob, ann);
+    await bob.until('that it follows', (seen) => seen.streaming && seen.upstream !== undefined);
   });
 });
 

@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { check } from '#agent/engines/mariadb/check.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
+import { check as checkMariadb } from '#agent/engines/mariadb/check.js';
+import type { Server as MariadbServer } from '#agent/engines/mariadb/server.js';
+import { check as checkMysql } from '#agent/engines/mysql/check.js';
+import type { Server as MysqlServer } from '#agent/engines/mysql/server.js';
 
 let dataDir: string;
 beforeEach(() => {
@@ -16,7 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dataDir, { recursive: true }));
 
 /** It answers so many questions, and then no more; none of its processes is to be seen. */
-function serverThatAnswers(questions: number): Server {
+function serverThatAnswers(questions: number): MariadbServer & MysqlServer {
   let left = questions;
   const query = (): Promise<readonly unknown[]> => {
     left -= 1;
@@ -33,10 +35,13 @@ function serverThatAnswers(questions: number): Server {
     connection,
     findMain: () => undefined,
     now: () => 0,
-  } as unknown as Server;
+  } as unknown as MariadbServer & MysqlServer;
 }
 
-describe('a server that is looked at when an agent starts', () => {
+describe.each([
+  ['MariaDB', checkMariadb],
+  ['MySQL', checkMysql],
+])('a server of %s that is looked at when an agent starts', (_, check) => {
   it('is down, not another one, where it has ended since it answered', async () => {
     await expect(check(serverThatAnswers(1))).resolves.toMatchObject({ dataId: 'the-data' });
   });
