@@ -9,7 +9,8 @@ import { askOnSession, fence } from '#agent/engines/mysql-family/fence.js';
 import { createFencer } from '#agent/engines/mysql-family/fencer.js';
 import { follow } from '#agent/engines/mysql/follow.js';
 import { createEyes, observedServer } from '#agent/engines/mysql/observe.js';
-import { open } from '#agent/engines/mysql/open.js';
+import { open, refuseConfirmations } from '#agent/engines/mysql/open.js';
+import { readPosition } from '#agent/engines/mysql/position.js';
 import { probeDatabase } from '#agent/engines/mysql-family/probe.js';
 import { readTail } from '#agent/engines/mysql/read-tail.js';
 import { seal } from '#agent/engines/mysql/seal.js';
@@ -29,6 +30,7 @@ const NEED_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
   'seal',
   'takeTail',
   'open',
+  'setDurability',
   'follow',
   'checkpoint',
 ]);
@@ -78,6 +80,8 @@ export function createMysqlEngine(config: MysqlConfig, deps: ServerDeps): Engine
       case 'rewind':
         throw new TanistError('REWIND_IMPOSSIBLE', 'MySQL cannot take back what is in its log');
       case 'setDurability':
+        refuseConfirmations(action.durability.acknowledgements);
+        return { kind: 'durabilitySet', holds: await readPosition(server, bounds.left()) };
       case 'reclone':
       case 'release':
         throw new TanistError('ENGINE_FAILED', `this engine does not know the step ${action.kind} yet`);

@@ -24,8 +24,7 @@ export async function open(
   marked: (provedAt: MonotonicMs) => void,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
   const { connection } = server;
-  if (action.durability.acknowledgements > 0)
-    throw new TanistError('ENGINE_FAILED', 'this engine cannot make writes wait for replicas yet');
+  refuseConfirmations(action.durability.acknowledgements);
   const { source } = await readStatus(server, bounds.left());
   if (source !== undefined)
     throw new TanistError(
@@ -79,4 +78,9 @@ function requireReached(position: Position, { opening }: OpenAction): void {
 /** L4: time has passed since this was decided, and more if the process stood still meanwhile. */
 function requireRight({ mayOpen }: OpenAction): void {
   if (!mayOpen()) throw new TanistError('ENGINE_FAILED', 'the right to open has run out meanwhile');
+}
+
+export function refuseConfirmations(acknowledgements: number): void {
+  if (acknowledgements > 0)
+    throw new TanistError('ENGINE_FAILED', 'this engine cannot make writes wait for replicas yet');
 }
