@@ -190,7 +190,7 @@ export function sealedMembers(
 function mayAnswer(
   cluster: ClusterState,
   plan: Plan,
-  { wish }: Attempt,
+  attempt: Attempt,
   oldLeaderIsClosed: boolean,
 ): readonly string[] {
   const others = plan.members
@@ -201,9 +201,9 @@ function mayAnswer(
         oldLeaderIsClosed ||
         plan.eligible.includes(name) ||
         plan.durability.synchronous.includes(name) ||
-        name === wish?.to,
+        name === attempt.wish?.to,
     );
-  return canBeSealed(cluster, plan) ? [plan.leader, ...others] : others;
+  return canBeSealed(cluster, plan) && !sparesLeader(attempt) ? [plan.leader, ...others] : others;
 }
 
 /**
@@ -278,6 +278,10 @@ export function hasTail(cluster: ClusterState, plan: Plan, chosen: string): bool
     old.report?.database.tailReadable === true
   );
 }
+
+/** A leader that closed for another one keeps its log to be read, and is not sealed; sealed, it would start again (see the agent's `startStep`). */
+export const sparesLeader = ({ wish, goBack, failed }: Attempt): boolean =>
+  wish !== undefined && goBack === undefined && failed.length === 0;
 
 /** An old leader whose server runs closed can tell its own position; a dead one's log is read as the tail instead. */
 function canBeSealed(cluster: ClusterState, plan: Plan): boolean {

@@ -11,7 +11,7 @@ import { type Reason, reason } from '#core/reasons.js';
 import { sealEpoch } from '#core/rules/sealing.js';
 import { timingsOf } from '#core/timings.js';
 import { appoint } from '#controller/decide/appoint.js';
-import { choose, hasTail } from '#controller/decide/choose.js';
+import { choose, hasTail, sparesLeader } from '#controller/decide/choose.js';
 import { speaksFor } from '#controller/decide/data.js';
 import { keepsLeader, reopened } from '#controller/decide/damping.js';
 import { answers } from '#controller/decide/forecast.js';
@@ -54,11 +54,9 @@ const heardEpochs = ({ members }: ClusterState, plan: Plan, context: Context): r
     picture.report !== undefined && speaksFor(plan, picture, context) ? picture.report.highestEpoch : [],
   );
 
-/** A leader that closed for another one keeps its log to be read; sealed, it would start again (see the agent's `startStep`). */
 function sealMembers(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): void {
-  const isSpared = attempt.wish !== undefined && attempt.goBack === undefined && attempt.failed.length === 0;
   for (const { name } of plan.members) {
-    if (name !== plan.leader || !isSpared) sealOne(cluster, attempt, name, context);
+    if (name !== plan.leader || !sparesLeader(attempt)) sealOne(cluster, attempt, name, context);
   }
 }
 
