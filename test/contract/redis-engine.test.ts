@@ -41,15 +41,23 @@ interface Pair {
 
 /** A leader opened at epoch 1, and a replica that has all of it. */
 async function createPair(settings: Settings = {}, password?: string): Promise<Pair> {
-  const dir = createRunFolder('redis');
-  const servers = await startRedisServers(['ann', 'bob'], () => ({ dir, settings, password }));
-  const [ann, bob] = servers.map(careFor) as [Member, Member];
-  await Promise.all([ann.engine.check(), bob.engine.check()]);
-  await ann.until('an open server', ({ role }) => role === 'writable');
-  const history = newHistory(['ann', 'bob']);
-  await history.open(ann);
-  await bob.server.waitUntilCaughtUpWith(ann.server);
+  const { members, history } = await createCluster(['ann', 'bob'], settings, password);
+  const [ann, bob] = members as [Member, Member];
   return { ann, bob, history };
+}
+
+/** The first leads. */
+async function createCluster(names: readonly string[], settings: Settings = {}, password?: string) {
+  const dir = createRunFolder('redis');
+  const servers = await startRedisServers([...names], () => ({ dir, settings, password }));
+  const members = servers.map(careFor);
+  await Promise.all(members.map(({ engine }) => engine.check()));
+  const [leader, ...replicas] = members as [Member, ...Member[]];
+  await leader.until('an open server', ({ role }) => role === 'writable');
+  const history = newHistory([...names]);
+  await history.open(leader);
+  for (const { server } of replicas) await server.waitUntilCaughtUpWith(leader.server);
+  return { members, history };
 }
 
 const set = (server: RedisServer, key: string, value = '1'): Promise<unknown> =>
@@ -356,6 +364,21 @@ describe('a rejoin of Redis', { timeout: 30_000 }, () => {
     await follow(ann, bob, history.openings);
     expect(salvagedBy(ann).record.files).toEqual(['data.rdb']);
     expect(await keys(ann.server)).toEqual([]);
+  });
+
+  it('saves all of the data of a replica that had more of an old leader than its heir, and comes back from such a file', async () => {
+    const { members, history } = await createCluster(['ann', 'bob', 'cid']);
+    const [ann, bob, cid] = members as [Member, Member, Member];
+    await seal(bob);
+    await set(ann.server, 'of ann and cid');
+    await cid.server.waitUntilCaughtUpWith(ann.server);
+    cid.server.kill('SIGKILL');
+    await cid.until('a crash', ({ state }) => state === 'crashed');
+    await history.open(bob);
+    await start(cid);
+    await follow(cid, bob, history.openings);
+    expect(salvagedBy(cid).record.files).toEqual(['data.rdb']);
+    expect(await keys(cid.server)).toEqual([]);
   });
 });
 

@@ -29,7 +29,7 @@ export async function follow(
   if (now.source === undefined || !isAt(now.source, leader)) {
     const position = positionOf(server, now);
     requireContained(position, openings);
-    if (hasLed(server, position, openings)) await saveAll(server, position, openings, bounds);
+    if (mayHaveMore(server, position, openings)) await saveAll(server, position, openings, bounds);
     await stopReceiving(server, bounds);
     await point(server, leader, bounds);
   }
@@ -45,15 +45,19 @@ function requireContained(position: LineagePosition, openings: readonly ProvedOp
   );
 }
 
-/** A leader that came back from a file: what it wrote last may be there, and nowhere else, and a copy is about to take its place. */
-function hasLed(
+/**
+ * It came back from a file that goes nobody knows how far, and a copy is about to take its place: what it has may be nowhere else, unless all of it came
+ * from the leader that it is to follow.
+ */
+function mayHaveMore(
   { member }: Server,
   { dataId, at, marks }: LineagePosition,
   openings: readonly ProvedOpening[],
 ): boolean {
   const newest = marks.at(-1);
   const opened = openings.find(({ epoch, mark }) => epoch === newest?.epoch && mark === newest.mark);
-  return dataId !== '' && at === UNKNOWN && (opened === undefined || opened.leader === member);
+  const isOfThisLeader = opened !== undefined && opened === openings.at(-1) && opened.leader !== member;
+  return dataId !== '' && at === UNKNOWN && !isOfThisLeader;
 }
 
 export async function point(
