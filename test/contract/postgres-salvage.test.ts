@@ -3,12 +3,14 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseLsn } from '#core/positions/postgres.js';
 import type { SalvagedRow, SalvageRecord } from '#core/salvage.js';
+import { findChanges } from '#agent/engines/postgres/salvage-changes.js';
 import { cloneReplica, createPrimary, type PostgresServer } from '#test/cluster/postgres.js';
 import { createRunFolder, stopAll } from '#test/cluster/processes.js';
 import { type History, newHistory } from '#test/contract/engine/history.js';
 import { fence, seal } from '#test/contract/engine/steps.js';
-import { careFor, connect, type Member, stopCaring } from '#test/contract/postgres-members.js';
+import { boundFor, careFor, connect, type Member, stopCaring } from '#test/contract/postgres-members.js';
 
 const REWIND_WITHIN_MS = 60_000;
 
@@ -202,6 +204,42 @@ describe('what an old leader wrote alone', { timeout: 120_000 }, () => {
     expect(await bob.server.query('select text from nameless order by text')).toHaveLength(7);
   });
 });
+
+// A log that is switched ends its file in nothing, and the heir may have been sealed right there.
+it(
+  'is read back across the end of a file that was left before it was full',
+  { timeout: 60_000 },
+  async () => {
+    const server = await createPrimary({ dir: createRunFolder('salvage-switch'), name: 'cid' });
+    await server.start();
+    await server.query('create table begun (text text)');
+    const straddling = await connect(server);
+    await straddling.query(`begin; insert into begun values ('before')`);
+    const [switched] = await server.query('select pg_switch_wal()::text as lsn');
+    await straddling.query('commit');
+    await straddling.end();
+    const [now] = await server.query('select pg_current_wal_flush_lsn()::text as lsn');
+    const segment = BigInt(16 * 2 ** 20);
+    const end = (lsnOf(switched) / segment + 1n) * segment;
+    const files = {
+      ...{ binDir: server.binDir, logDir: join(server.dir, 'pg_wal') },
+      sizes: { segmentBytes: Number(segment), pageBytes: 8192 },
+    };
+    const own = {
+      engine: 'postgres',
+      dataId: '',
+      timeline: 1,
+      lsn: lsnOf(now),
+      forks: [],
+      marks: [],
+    } as const;
+    const found = await findChanges(files, own, { timeline: 1, end }, boundFor(20_000));
+    expect(found.gap).toBeUndefined();
+    expect([...found.changes.pages.values()].flatMap((pages) => [...pages])).toContain(0);
+  },
+);
+
+const lsnOf = (row: unknown): bigint => parseLsn((row as { lsn: string }).lsn) ?? 0n;
 
 /** What is computed from the others is no part of it. */
 function withoutGenerated(values: SalvagedRow['values']): object {

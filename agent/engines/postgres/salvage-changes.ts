@@ -118,7 +118,7 @@ const FIRST_REACH = 1n << 18n;
 
 /**
  * How far back the log is there, at most so far; of older files the whole, for one that was left before it was full ends in nothing that could be
- * read from its midst.
+ * read from its midst. Where the logs parted between two files, the one before is older.
  */
 function startWithin({ logDir, sizes }: LogFiles, own: PostgresPosition, end: bigint, reach: bigint): bigint {
   const wanted = end > reach ? end - reach : 0n;
@@ -128,5 +128,5 @@ function startWithin({ logDir, sizes }: LogFiles, own: PostgresPosition, end: bi
     if (!existsSync(join(logDir, segmentName(lineOf(segment, own, sizes), segment, sizes)))) return start;
     start = segment * BigInt(sizes.segmentBytes);
   }
-  return segmentOf(wanted, sizes) === segmentOf(end - 1n, sizes) ? wanted : start;
+  return segmentOf(wanted, sizes) === segmentOf(end, sizes) ? wanted : start;
 }
