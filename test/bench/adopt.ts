@@ -25,7 +25,7 @@ export async function benchAdopt(options: { readonly runs: number }): Promise<vo
     const before = await tracesOf(cluster);
     const work = clients.start(CLIENTS_WORK_S);
     adoptMs.push(await timed(() => adopt(cluster)));
-    releaseMs.push(await timed(() => succeed(cluster.tanist, COMMANDS.release())));
+    releaseMs.push(await timed(() => succeed(cluster.tanist, COMMANDS.release(cluster))));
     const transactions = await work.finish();
     const after = await tracesOf(cluster);
     const left = cluster.members.flatMap(({ name }, i) => differences(name, before[i]!, after[i]!));

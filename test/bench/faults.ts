@@ -59,8 +59,8 @@ export const FAULTS = {
   switchover: {
     what: 'no fault: tanist switchover',
     rejoins: 'at once',
-    async strike({ tanist }) {
-      await succeed(tanist, COMMANDS.switchover());
+    async strike(cluster) {
+      await succeed(cluster.tanist, COMMANDS.switchover(cluster));
     },
   },
 } as const satisfies Readonly<Record<string, Fault>>;

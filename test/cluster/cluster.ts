@@ -3,7 +3,6 @@ import type { LedgerEntry } from '#core/ledger.js';
 import type { StatusDocument } from '#core/status.js';
 import type { Clock } from '#test/cluster/clock.js';
 import { type CommandLine, createCommandLine, succeed } from '#test/cluster/command-line.js';
-import { CLUSTER } from '#test/cluster/configuration.js';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { EngineKit } from '#test/cluster/engines/kit.js';
 import type { EtcdCluster } from '#test/cluster/etcd.js';
@@ -44,7 +43,15 @@ export interface TanistCluster<Server extends DatabaseServer = PostgresServer> {
 
 type Parts<Server extends DatabaseServer> = Pick<
   TanistCluster<Server>,
-  'engine' | 'folder' | 'home' | 'policyFile' | 'etcd' | 'controllers' | 'members' | 'controllerAddresses'
+  | 'name'
+  | 'engine'
+  | 'folder'
+  | 'home'
+  | 'policyFile'
+  | 'etcd'
+  | 'controllers'
+  | 'members'
+  | 'controllerAddresses'
 > & { readonly onHosts: boolean; readonly places: readonly NetworkHost[] };
 
 export function describeCluster<Server extends DatabaseServer>({
@@ -52,15 +59,15 @@ export function describeCluster<Server extends DatabaseServer>({
   places,
   ...parts
 }: Parts<Server>): TanistCluster<Server> {
-  const { members, controllers, etcd } = parts;
+  const { name: clusterName, members, controllers, etcd } = parts;
   const tanist = createCommandLine(parts.home, parts.folder, parts.controllerAddresses);
   const status = async (): Promise<StatusDocument> =>
-    JSON.parse(await succeed(tanist, ['status', CLUSTER, '--json'])) as StatusDocument;
+    JSON.parse(await succeed(tanist, ['status', clusterName, '--json'])) as StatusDocument;
   const member = (name: string): Member<Server> => named(members, name);
   const hosts = onHosts ? members.map((m, i) => createHost(i, m, controllers[i], etcd.members[i])) : [];
   const hosted = hosts.flatMap((host) => [host.member, host.controller].map(({ name }) => ({ name, host })));
   return {
-    ...{ name: CLUSTER, ...parts, hosts, member, tanist, status },
+    ...{ ...parts, hosts, member, tanist, status },
     hostOf: ({ name }) => named(hosted, name).host,
     clockOf({ name }) {
       const { clock } = named(places, name);
@@ -68,7 +75,7 @@ export function describeCluster<Server extends DatabaseServer>({
       return clock;
     },
     history: async () =>
-      JSON.parse(await succeed(tanist, ['history', CLUSTER, '--json'])) as readonly LedgerEntry[],
+      JSON.parse(await succeed(tanist, ['history', clusterName, '--json'])) as readonly LedgerEntry[],
     waitUntilWell: (options) => waitUntilWell(status, options),
     leader: async () => member((await status()).clusters[0]?.leader ?? ''),
     activeController: async () => named(controllers, await waitForActive(status)),

@@ -2,17 +2,22 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CLUSTER } from '#test/cluster/configuration.js';
 
 const ANSWERS_WITHIN_MS = 60_000;
 const MOST_BYTES = 2 ** 28;
 
-/** The commands on the whole cluster, word by word. */
+/** The commands on a whole cluster, word by word. */
 export const COMMANDS = {
-  adopt: (policyFile: string) => ['adopt', CLUSTER, '--policy', policyFile, '--yes'],
-  release: () => ['release', CLUSTER, '--yes'],
-  switchover: () => ['switchover', CLUSTER, '--yes'],
+  adopt: ({ name, policyFile }: Named & { readonly policyFile: string }) => [
+    ...['adopt', name, '--policy', policyFile, '--yes'],
+  ],
+  release: ({ name }: Named) => ['release', name, '--yes'],
+  switchover: ({ name }: Named) => ['switchover', name, '--yes'],
 } as const;
+
+interface Named {
+  readonly name: string;
+}
 
 export interface Answer {
   readonly code: number;

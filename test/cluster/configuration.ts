@@ -2,7 +2,7 @@
 import type { Place } from '#test/cluster/place.js';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
 
-/** The one cluster of a run. */
+/** The cluster of a run that has but one. */
 export const CLUSTER = 'demo';
 
 export interface ControllerPlace {
@@ -24,6 +24,7 @@ export function controllerConfig({ name, place, port, etcd, host }: ControllerPl
 }
 
 export interface AgentPlace {
+  readonly cluster: string;
   readonly server: DatabaseServer;
   /** Names the engine. */
   readonly section: object;
@@ -32,10 +33,10 @@ export interface AgentPlace {
   readonly host: string | undefined;
 }
 
-export function agentConfig({ server, section, port, controllers, host }: AgentPlace): object {
+export function agentConfig({ cluster, server, section, port, controllers, host }: AgentPlace): object {
   const { address } = server.place;
   return {
-    cluster: CLUSTER,
+    cluster,
     member: server.name,
     ...(host !== undefined && { host }),
     controllers: [...controllers],

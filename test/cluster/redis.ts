@@ -56,6 +56,8 @@ export interface RedisOptions {
 
 /** What a process that ends loses nothing by, and no test waits for. */
 const SETTINGS = {
+  // Clients on other hosts have no password, and nobody else is on this network.
+  'protected-mode': 'no',
   ...{ appendonly: 'yes', appendfsync: 'everysec', save: '""' },
   ...{ 'repl-diskless-sync-delay': '0', 'repl-backlog-size': '4mb', 'shutdown-timeout': '1' },
 } as const;

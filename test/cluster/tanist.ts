@@ -8,15 +8,13 @@ import { stringify } from 'yaml';
 import { describeCluster, type TanistCluster } from '#test/cluster/cluster.js';
 import { createClock } from '#test/cluster/clock.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
-import { agentConfig, controllerConfig } from '#test/cluster/configuration.js';
+import { agentConfig, CLUSTER } from '#test/cluster/configuration.js';
+import { type ControlPlane, startControlPlane } from '#test/cluster/control-plane.js';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
 import { createDisk } from '#test/cluster/disk.js';
-import { startEtcd } from '#test/cluster/etcd.js';
-import { readableHome } from '#test/cluster/home.js';
 import { type Host, hostName } from '#test/cluster/hosts.js';
 import { type EngineKit, POSTGRES, whyLacking } from '#test/cluster/engines.js';
 import { createMember, type Member, MEMBER_NAMES } from '#test/cluster/members.js';
-import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePorts } from '#test/cluster/ports.js';
 import type { NetworkHost } from '#test/cluster/network.js';
 import { createRunFolder } from '#test/cluster/processes.js';
@@ -72,79 +70,83 @@ export async function startTanistOn<Server extends DatabaseServer>(
   engine: EngineKit<Server>,
   options: TanistOptions,
 ): Promise<TanistCluster<Server>> {
-  const {
-    progress = () => undefined,
-    members: size = 3,
-    controllers: many = 3,
-    hosts: onHosts = false,
-  } = options;
+  const { progress, members: size = 3, controllers: many = 3, hosts: onHosts = false } = options;
   if (onHosts && (size !== 3 || many !== 3)) throw new Error('hosts: three members and three controllers');
-  const why = options.synchronous === true ? whyLacking(engine, ['confirms']) : undefined;
-  if (why !== undefined) throw new Error(why);
   const folder = createRunFolder(options.label);
-  const user = serverUser();
-  const home = readableHome(folder, user);
-  const places = placesIn(folder, options);
-  progress('starting etcd');
-  const etcd = await startEtcd({
-    ...{ dir: folder, members: options.etcd ?? (onHosts ? 3 : 1), places: places.keepers },
+  const { members: places, keepers } = placesIn(folder, options);
+  const hostOf = (place: NetworkHost | undefined, i: number): string | undefined =>
+    onHosts ? hostName(i) : place?.name;
+  progress?.(`starting etcd and ${many} controllers`);
+  const plane = await startControlPlane({
+    ...{ folder, controllers: many, etcd: options.etcd ?? (onHosts ? 3 : 1), places: keepers },
+    hostName: (i) => (options.anonymousControllers === true ? undefined : hostOf(keepers[i], i)),
   });
+  return startCluster(plane, engine, {
+    ...options,
+    name: CLUSTER,
+    folder,
+    places,
+    clocksAt: keepers,
+    hostOf,
+  });
+}
 
-  progress(`making ${size} ${engine.called} servers, one leader and ${size - 1} replicas`);
+export interface ClusterOptions extends Pick<
+  TanistOptions,
+  'members' | 'policy' | 'settings' | 'fsync' | 'synchronous' | 'hosts' | 'disks' | 'progress' | 'adopt'
+> {
+  readonly name: string;
+  /** In a run folder; another for each cluster. */
+  readonly folder: string;
+  /** Of its members; default: here. */
+  readonly places: readonly NetworkHost[];
+  /** Others whose clocks are asked for by this cluster. Default: none. */
+  readonly clocksAt?: readonly NetworkHost[];
+  /** The name of the machine that an agent says it runs on. Default: its place's. */
+  readonly hostOf?: (place: NetworkHost | undefined, index: number) => string | undefined;
+}
+
+const nameOf = (place: NetworkHost | undefined): string | undefined => place?.name;
+
+/** One more cluster in the care of these controllers. */
+export async function startCluster<Server extends DatabaseServer>(
+  plane: ControlPlane,
+  engine: EngineKit<Server>,
+  options: ClusterOptions,
+): Promise<TanistCluster<Server>> {
+  const { name, folder, places, clocksAt = [], hostOf = nameOf } = options;
+  const { progress = () => undefined, members: size = 3, hosts: onHosts = false } = options;
   const { settings = {}, fsync = true, synchronous = false } = options;
-  const names = options.disks === true ? MEMBER_NAMES.slice(0, size) : [];
-  const disks = await Promise.all(names.map((name) => createDisk({ folder, name })));
-  const servers = await engine.startServers({
-    ...{ folder, size, settings, fsync, synchronous, places: places.members, disks },
-  });
+  const why = synchronous ? whyLacking(engine, ['confirms']) : undefined;
+  if (why !== undefined) throw new Error(why);
+  progress(`making ${size} ${engine.called} servers, one leader and ${size - 1} replicas`);
+  const diskNames = options.disks === true ? MEMBER_NAMES.slice(0, size) : [];
+  const disks = await Promise.all(diskNames.map((disk) => createDisk({ folder, name: disk })));
+  const servers = await engine.startServers({ folder, size, settings, fsync, synchronous, places, disks });
 
-  progress(`starting ${many} controllers and ${size} agents`);
-  const ports = await freePorts(many + size);
-  const controllerPorts = ports.slice(0, many);
-  const keeperAt = (i: number): Place => places.keepers[i] ?? LOOPBACK;
-  const controllerAddresses = controllerPorts.map((port, i) => `${keeperAt(i).address}:${port}`);
-  const controllers = controllerPorts.map((port, i) => {
-    const name = `controller-${i + 1}`;
-    const host = onHosts && options.anonymousControllers !== true ? hostName(i) : places.keepers[i]?.name;
-    const config = controllerConfig({ name, place: keeperAt(i), port, etcd: etcd.endpoints, host });
-    return createProgram({
-      ...{ home, folder, user: undefined, kind: 'controller', name, config, place: keeperAt(i) },
-    });
-  });
+  progress(`starting ${size} agents`);
+  const user = serverUser();
+  const ports = await freePorts(size);
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
+  const { home, etcd, controllers, controllerAddresses } = plane;
   const members = servers.map((server, i) => {
-    const host = onHosts ? hostName(i) : places.members[i]?.name;
     const config = agentConfig({
-      server,
-      section: engine.section(server),
-      port: ports[many + i] ?? 0,
-      controllers: controllerAddresses,
-      host,
+      ...{ cluster: name, server, section: engine.section(server), port: ports[i] ?? 0 },
+      ...{ controllers: controllerAddresses, host: hostOf(places[i], i) },
     });
-    return createMember(
-      server,
-      createProgram({
-        ...{ home, folder, user, kind: 'agent', name: `agent-${server.name}`, config, place: server.place },
-      }),
-      disks[i],
-    );
+    const agent = createProgram({
+      ...{ home, folder, user, kind: 'agent', name: `agent-${server.name}`, config, place: server.place },
+    });
+    return createMember(server, agent, disks[i]);
   });
-  for (const program of [...controllers, ...members.map((m) => m.agent)]) program.start();
+  for (const { agent } of members) agent.start();
 
   const policyFile = join(folder, 'policy.yaml');
   // One leader after another is taken away here, faster than damping lets anybody follow; whoever tests damping gives a window.
   writeFileSync(policyFile, stringify({ failoverWindow: '0ms', ...options.policy }));
   const cluster = describeCluster({
-    engine,
-    folder,
-    home,
-    policyFile,
-    etcd,
-    controllers,
-    members,
-    controllerAddresses,
-    onHosts,
-    places: [...places.members, ...places.keepers],
+    ...{ name, engine, folder, home, policyFile, etcd, controllers, members, controllerAddresses, onHosts },
+    places: [...places, ...clocksAt],
   });
   if (options.adopt !== false) {
     progress('taking the running cluster into care');
@@ -166,7 +168,7 @@ function placesIn(folder: string, { places, clocks = false }: TanistOptions): Pl
 export async function adopt<Server extends DatabaseServer>(cluster: TanistCluster<Server>): Promise<void> {
   try {
     await waitUntilReported(cluster.status, cluster.members.length);
-    await succeed(cluster.tanist, COMMANDS.adopt(cluster.policyFile));
+    await succeed(cluster.tanist, COMMANDS.adopt(cluster));
     await cluster.waitUntilWell();
   } catch (error) {
     const programs = [...cluster.controllers, ...cluster.members.map((m) => m.agent)];

@@ -75,7 +75,7 @@ describe.each(KIT_NAMES)('clients of %s', (name) => {
   it('tell the line of an opening: the later one has the higher', async () => {
     const before = await (await session(leader)).insert(row(5));
     const ended = new Promise<void>((resolve) => sessions.at(-1)?.onceEnded(resolve));
-    await succeed(cluster.tanist, COMMANDS.switchover());
+    await succeed(cluster.tanist, COMMANDS.switchover(cluster));
     await waitFor(async () => (await cluster.leader()).server === replica, {
       ...{ timeoutMs: 20_000, what: 'the replica to lead' },
     });

@@ -24,7 +24,7 @@ describe('a running cluster', () => {
 
   it('is taken into care and let go: no setting is left behind', async () => {
     await adopt(cluster);
-    await succeed(cluster.tanist, COMMANDS.release());
+    await succeed(cluster.tanist, COMMANDS.release(cluster));
     const now = await tracesOf();
     const left = cluster.members.flatMap(({ name }, i) => differences(name, found[i]!, now[i]!));
     expect(left).toEqual([]);
@@ -43,7 +43,7 @@ describe('a running cluster', () => {
     const elsewhere = (): number => load.acknowledged.filter((a) => a.server !== old.name).length;
     try {
       await waitFor(() => load.acknowledged.length > 50, { timeoutMs: 20_000, what: 'writes before' });
-      await succeed(cluster.tanist, COMMANDS.switchover());
+      await succeed(cluster.tanist, COMMANDS.switchover(cluster));
       await waitFor(() => elsewhere() > 50, { timeoutMs: 20_000, what: 'writes on the next leader' });
     } finally {
       await load.stop();

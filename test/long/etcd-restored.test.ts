@@ -53,7 +53,7 @@ describe('a cluster whose etcd is restored from before a switchover', { timeout:
     await whileEtcdIsStopped((etcd) => etcd.backUp(backup));
     await cluster.waitUntilWell();
     const before = await cluster.leader();
-    await succeed(cluster.tanist, COMMANDS.switchover());
+    await succeed(cluster.tanist, COMMANDS.switchover(cluster));
     await cluster.waitUntilWell({ epoch: 2 });
     const leader = await cluster.leader();
     expect(leader.name).not.toBe(before.name);

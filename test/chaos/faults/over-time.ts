@@ -38,7 +38,7 @@ export const OVER_TIME = {
       }
       const leader = await cluster.leader();
       for (const replica of chaos.replicas(leader)) await restartDatabase(chaos, replica);
-      await succeed(cluster.tanist, COMMANDS.switchover());
+      await succeed(cluster.tanist, COMMANDS.switchover(cluster));
       await cluster.waitUntilWell();
       await restartDatabase(chaos, leader);
       return NOTHING;
