@@ -130,6 +130,13 @@ export interface OpenedReport extends Mark {
   readonly identifiers: IdentifierReport | undefined;
 }
 
+/**
+ * Of a server's log, as something for a candidate: `readable` once it is dead or closed; `awaited`: not yet; `lost`: it is gone with the process that
+ * had it, or the engine has no way to read it, and nobody waits for it.
+ */
+export const OWN_TAILS = ['readable', 'awaited', 'lost'] as const;
+export type OwnTail = (typeof OWN_TAILS)[number];
+
 export interface DatabaseReport {
   readonly state: DatabaseState;
   readonly role: DatabaseRole;
@@ -146,8 +153,7 @@ export interface DatabaseReport {
   readonly followers: readonly string[];
   /** Sessions of a leader that are outside of the cluster's durability, as far as that can be seen. */
   readonly lowered: LoweredSessions;
-  /** True when the log of a dead or closed server can be read and handed to a candidate. */
-  readonly tailReadable: boolean;
+  readonly ownTail: OwnTail;
   /** A copy of another member's data that is being made here, to replace this member's. */
   readonly copying: Copying | undefined;
   /** The newest salvage that lies here. */

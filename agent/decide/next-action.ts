@@ -5,7 +5,6 @@
 import { after, asDuration, type DurationMs, type Epoch, highest, NO_EPOCH, since } from '#core/brand.js';
 import { sameDurability } from '#core/durability.js';
 import { isReleased, type Plan } from '#core/plan.js';
-import { keepsLogInMemory } from '#core/position.js';
 import { isDown } from '#core/report.js';
 import { followStep, recloneStep } from '#agent/decide/follow.js';
 import { isGuarded } from '#agent/decide/guard.js';
@@ -174,13 +173,10 @@ function startStep(state: AgentState, plan: Plan, database: Observed, context: C
   return { kind: 'start' };
 }
 
-/**
- * An heir may be about to read it: after a crash, and after a step-down unless this member is wanted back itself (sealed). Not one that ended with its
- * server.
- */
+/** An heir may be about to read it: after a crash, and after a step-down unless this member is wanted back itself (sealed). */
 function logIsWanted(state: AgentState, plan: Plan, database: Observed): boolean {
   if (plan.leader !== state.member || state.durable.fencedEpoch < plan.epoch) return false;
-  if (keepsLogInMemory(plan.engine)) return false;
+  if (database.ownTail === 'lost') return false;
   if (state.stepDownEpoch === plan.epoch) return state.durable.sealedEpoch <= plan.epoch;
   return database.state === 'crashed' && plan.policy.onCrash === 'failover';
 }

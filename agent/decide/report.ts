@@ -124,7 +124,7 @@ function databaseReport(state: AgentState, context: Silently): DatabaseReport {
       streaming: false,
       followers: [],
       lowered: NOBODY_LOWERED,
-      tailReadable: false,
+      ownTail: 'awaited',
       copying: undefined,
       salvaged: undefined,
     };
@@ -141,7 +141,7 @@ function databaseReport(state: AgentState, context: Silently): DatabaseReport {
     streaming: database.streaming,
     followers: database.followers,
     lowered: database.lowered,
-    tailReadable: database.tailReadable,
+    ownTail: database.ownTail,
     copying: database.copying,
     salvaged: database.salvaged,
   };
@@ -179,7 +179,7 @@ function saysTheSame(a: Report, b: Report): boolean {
     a.database.role === b.database.role &&
     a.database.streaming === b.database.streaming &&
     a.database.upstream === b.database.upstream &&
-    a.database.tailReadable === b.database.tailReadable &&
+    a.database.ownTail === b.database.ownTail &&
     a.problem?.code === b.problem?.code &&
     a.guarded === b.guarded &&
     a.prepared === b.prepared &&

@@ -257,8 +257,8 @@ export function createObserver(
     if (!always && summary === told) return;
     told = summary;
     const provedAt = canaryAt(canaries);
-    const isClosed =
-      state === 'running' && role === 'replica' && aside.bootClosed && seen?.hasNoTail !== true;
+    const isClosed = state === 'running' && role === 'replica' && aside.bootClosed;
+    const tailIsThere = processesGone ? server.tailOutlivesServer : seen?.hasNoTail !== true;
     emit({
       kind: 'observed',
       at: watch.main() === undefined ? watch.lookedAt() : knownAt,
@@ -267,7 +267,7 @@ export function createObserver(
         backlogBytes: seen?.backlog ?? 0,
         canaryAt: provedAt,
         canaryAgeMs: provedAt === undefined ? undefined : since(provedAt, now()),
-        tailReadable: (processesGone && server.tailOutlivesServer) || isClosed,
+        ownTail: !processesGone && !isClosed ? 'awaited' : tailIsThere ? 'readable' : 'lost',
       },
     });
   }

@@ -4,8 +4,7 @@ import { chooseMostAdvanced, type Chosen, type SealedCandidate } from '#core/cho
 import type { Candidate } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import { memberPolicy } from '#core/policy.js';
-import { comparePositions, formatPosition, keepsLogInMemory } from '#core/position.js';
-import { isDown } from '#core/report.js';
+import { comparePositions, formatPosition } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { excluded } from '#controller/decide/candidates.js';
 import { choiceOfItself, leaderItself } from '#controller/decide/leader-itself.js';
@@ -275,7 +274,7 @@ export function hasTail(cluster: ClusterState, plan: Plan, chosen: string): bool
     plan.leader !== chosen &&
     isFenced(old, plan) &&
     old?.connected === true &&
-    old.report?.database.tailReadable === true
+    old.report?.database.ownTail === 'readable'
   );
 }
 
@@ -292,8 +291,8 @@ function canBeSealed(cluster: ClusterState, plan: Plan): boolean {
 /** Or never will be: of an old leader that does not answer, or whose log is gone, nothing is expected any more. */
 function isTailSettled(cluster: ClusterState, plan: Plan, context: Context): boolean {
   const database = cluster.members[plan.leader]?.report?.database;
-  const isLost = keepsLogInMemory(plan.engine) && database !== undefined && isDown(database.state);
-  return database?.tailReadable === true || isLost || !isAnswering(cluster, plan, plan.leader, context);
+  const isAwaited = (database?.ownTail ?? 'awaited') === 'awaited';
+  return !isAwaited || !isAnswering(cluster, plan, plan.leader, context);
 }
 
 function isAnswering(cluster: ClusterState, plan: Plan, name: string, context: Context): boolean {

@@ -11,6 +11,7 @@ import {
   type Inspection,
   NOBODY_LOWERED,
   type OpenedReport,
+  OWN_TAILS,
   type ProbeReport,
   type Problem,
   type Report,
@@ -207,7 +208,7 @@ function writeDurability({
 }
 
 function readDatabase(wire: Database__Output): DatabaseReport {
-  const { streaming, tailReadable, followers } = wire;
+  const { streaming, followers } = wire;
   return {
     state: readOneOf('report.database.state', wire.state, DATABASE_STATES),
     role: readOneOf('report.database.role', wire.role, DATABASE_ROLES),
@@ -219,14 +220,14 @@ function readDatabase(wire: Database__Output): DatabaseReport {
     streaming,
     followers,
     lowered: wire.lowered ?? NOBODY_LOWERED,
-    tailReadable,
+    ownTail: readOneOf('report.database.own_tail', wire.ownTail, OWN_TAILS),
     copying: optional(wire.copying, readCopying),
     salvaged: optional(wire.salvaged, readSalvaged),
   };
 }
 
 function writeDatabase(database: DatabaseReport): Database {
-  const { state, role, dataId, position, canaryAgeMs, upstream, streaming, tailReadable } = database;
+  const { state, role, dataId, position, canaryAgeMs, upstream, streaming, ownTail } = database;
   return {
     state,
     role,
@@ -240,7 +241,7 @@ function writeDatabase(database: DatabaseReport): Database {
     streaming,
     followers: [...database.followers],
     lowered: { ...database.lowered, named: [...database.lowered.named] },
-    tailReadable,
+    ownTail,
     copying: database.copying === undefined ? null : writeCopying(database.copying),
     salvaged: database.salvaged === undefined ? null : writeSalvaged(database.salvaged),
   };

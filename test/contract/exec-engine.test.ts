@@ -218,20 +218,20 @@ describe('an executable that stays to be looked through', () => {
 
 describe('the log of a closed server', () => {
   it.each([
-    ['is not to be had from a script that knows no tail', [], false],
-    ['is to be had from one that does', ['tail'], true],
-  ])('%s', async (_, capabilities, tailReadable) => {
+    ['is not to be had from a script that knows no tail', [], 'lost'],
+    ['is to be had from one that does', ['tail'], 'readable'],
+  ])('%s', async (_, capabilities, ownTail) => {
     const events: EngineEvent[] = [];
     store.misbehave({ describe: { with: { capabilities } } });
     store.engine.setTimings(TIMINGS);
     store.engine.start((event) => events.push(event));
     await waitFor(() => events.at(-1)?.observation.state === 'running', { timeoutMs: 8_000, what: 'a look' });
-    expect(events.at(-1)?.observation).toMatchObject({ role: 'replica', tailReadable });
+    expect(events.at(-1)?.observation).toMatchObject({ role: 'replica', ownTail });
     for (const pid of store.pids) sendSignal(pid, 'SIGKILL');
     await waitFor(() => events.at(-1)?.observation.processesGone === true, {
       ...{ timeoutMs: 8_000, what: 'its end' },
     });
-    expect(events.at(-1)?.observation).toMatchObject({ state: 'crashed', tailReadable });
+    expect(events.at(-1)?.observation).toMatchObject({ state: 'crashed', ownTail });
   });
 });
 

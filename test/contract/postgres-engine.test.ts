@@ -88,7 +88,7 @@ describe('postgres engine', { timeout: 30_000 }, () => {
         noticed.push((await told) - (await ended));
         await ann.until(
           'its last process gone',
-          ({ processesGone, tailReadable }) => processesGone && tailReadable,
+          ({ processesGone, ownTail }) => processesGone && ownTail === 'readable',
         );
         await reopen();
       }

@@ -125,7 +125,7 @@ export function agentScenario(): Scenario {
       streaming: o['follows'] === undefined ? (old?.streaming ?? false) : true,
       followers: [],
       lowered: NOBODY_LOWERED,
-      tailReadable: false,
+      ownTail: 'awaited',
       copying: undefined,
       salvaged: undefined,
       processesGone: o['orphans'] !== 'yes',

@@ -180,7 +180,7 @@ export function report(
       streaming: false,
       followers: [],
       lowered: NOBODY_LOWERED,
-      tailReadable: false,
+      ownTail: 'awaited',
       copying: undefined,
       salvaged: undefined,
       ...database,

@@ -16,7 +16,7 @@ import type { Plan } from '#core/plan.js';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import { DEFAULT_MEMBER_POLICY, DEFAULT_POLICY, type Policy } from '#core/policy.js';
 import type { Mark } from '#core/position.js';
-import type { Report } from '#core/report.js';
+import type { OwnTail, Report } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import type { Effect, Hold, Input } from '#controller/decide/state.js';
@@ -198,8 +198,7 @@ export function controllerScenario(): Scenario {
             : o['follows'] === undefined
               ? old.database.streaming
               : true,
-        tailReadable:
-          o['tailReadable'] === undefined ? old.database.tailReadable : o['tailReadable'] === 'yes',
+        ownTail: (o['ownTail'] as OwnTail | undefined) ?? old.database.ownTail,
         dataId: o['data'] ?? old.database.dataId,
         salvaged: o['salvaged'] === undefined ? old.database.salvaged : salvagedOf(o['salvaged']),
         followers: o['followers'] === undefined ? old.database.followers : o['followers'].split(','),

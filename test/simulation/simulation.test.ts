@@ -17,7 +17,8 @@ describe('simulation', { timeout: 120_000 }, () => {
     );
     expect(Object.keys(engines).sort()).toEqual([...ENGINE_NAMES].sort());
     expect(violations, told.join('\n')).toBe(0);
-    expect(failovers).toBeGreaterThan(100);
+    // Some ten a second where nothing else runs.
+    expect(failovers).toBeGreaterThan(20);
   });
 
   it('a seed plays the same every time', () => {

@@ -9,7 +9,14 @@ import type { LineagePosition } from '#core/positions/lineage.js';
 import type { MariadbPosition } from '#core/positions/mariadb.js';
 import type { MysqlPosition } from '#core/positions/mysql.js';
 import type { PostgresPosition } from '#core/positions/postgres.js';
-import { ANSWERING, DATABASE_ROLES, DATABASE_STATES, type Report, SEVERITIES } from '#core/report.js';
+import {
+  ANSWERING,
+  DATABASE_ROLES,
+  DATABASE_STATES,
+  OWN_TAILS,
+  type Report,
+  SEVERITIES,
+} from '#core/report.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import {
   type AgentMessage,
@@ -130,7 +137,7 @@ const report: fc.Arbitrary<Report> = fc.record({
       sessions: uint32,
       named: fc.array(fc.record({ who: text, where: text, by: text, sessions: uint32 }), { maxLength: 3 }),
     }),
-    tailReadable: fc.boolean(),
+    ownTail: fc.constantFrom(...OWN_TAILS),
     salvaged: maybe(
       fc.record({
         ...{ epoch, name: someText, transactions: fc.maxSafeNat() },
@@ -457,7 +464,7 @@ describe('what is no message of ours', () => {
     );
   });
 
-  const running = { incarnation: 'i', database: { state: 'running', role: 'replica' } };
+  const running = { incarnation: 'i', database: { state: 'running', role: 'replica', ownTail: 'awaited' } };
   const sealedAt = (mariadb: object) => ({
     report: { incarnation: 'i', sealed: { position: { mariadb: { dataId: 'd', ...mariadb } } } },
   });

@@ -67,7 +67,7 @@ export function fences(it: ContractIt): void {
       await ann.killButOrphan();
       await untilState(bed, ann, 'crashed');
       if (bed.properties.hasOrphans) {
-        expect(ann.observation()).toMatchObject({ processesGone: false, tailReadable: false });
+        expect(ann.observation()).toMatchObject({ processesGone: false, ownTail: 'awaited' });
         expect(await ann.engine.readTail({ from })).toMatchObject({ kind: 'refused' });
       }
       await expectFenced(ann);

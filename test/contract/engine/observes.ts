@@ -26,7 +26,7 @@ export function observes(it: ContractIt): void {
       const seen = { state: 'running', bootClosed: true, processesGone: false, dataId } as const;
       const position = { dataId, marks: [{ epoch: 1n, mark: history.openings[0]?.mark }] };
       expect(ann.observation()).toMatchObject({ ...seen, role: 'writable', position });
-      expect(ann.observation()).toMatchObject({ streaming: false, upstream: undefined, tailReadable: false });
+      expect(ann.observation()).toMatchObject({ streaming: false, upstream: undefined, ownTail: 'awaited' });
       expect(bob.observation()).toMatchObject({ ...seen, role: 'replica', position });
       expect(bob.observation()).toMatchObject({ streaming: true, upstream: databaseAddress(ann.planned) });
     });
@@ -50,7 +50,7 @@ export function observes(it: ContractIt): void {
       ann.pauseServer();
       await untilState(bed, ann, 'hung');
       const hung = ann.observation();
-      expect(hung).toMatchObject({ role: 'writable', processesGone: false, tailReadable: false });
+      expect(hung).toMatchObject({ role: 'writable', processesGone: false, ownTail: 'awaited' });
       expect(hung.canaryAgeMs).toBeGreaterThan(TIMINGS.canaryTimeoutMs - TIMINGS.heartbeatMs);
       ann.resumeServer();
       await untilState(bed, ann, 'running');
@@ -74,8 +74,8 @@ export function observes(it: ContractIt): void {
         await member.stopServer();
         await untilState(bed, member, 'stopped');
         await bed.waitUntil('the last process to be gone', () => member.observation().processesGone);
-        const tailReadable = bed.properties.logOutlivesServer;
-        expect(member.observation()).toMatchObject({ role: 'unknown', streaming: false, tailReadable });
+        const ownTail = bed.properties.logOutlivesServer ? 'readable' : 'lost';
+        expect(member.observation()).toMatchObject({ role: 'unknown', streaming: false, ownTail });
         expect(member.observations.filter(({ state }) => state === 'crashed')).toEqual([]);
       }
     });
@@ -88,8 +88,8 @@ export function observes(it: ContractIt): void {
       await untilState(bed, ann, 'crashed');
       await bed.waitUntil('the end of the stream', () => !bob.observation().streaming);
       await bed.waitUntil('the last process to be gone', () => ann.observation().processesGone);
-      const tailReadable = bed.properties.logOutlivesServer;
-      expect(ann.observation()).toMatchObject({ role: 'unknown', followers: [], tailReadable });
+      const ownTail = bed.properties.logOutlivesServer ? 'readable' : 'lost';
+      expect(ann.observation()).toMatchObject({ role: 'unknown', followers: [], ownTail });
       expect(await ann.engine.check()).toEqual(identity);
     });
 

@@ -7,7 +7,7 @@ import { type MonotonicMs, NO_EPOCH } from '#core/brand.js';
 import { type Durability, isEnforceable } from '#core/durability.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
 import { comparePositions, isOnSameLine, type Position } from '#core/position.js';
-import { type Answering, type DatabaseState, NOBODY_LOWERED } from '#core/report.js';
+import { type Answering, type DatabaseState, NOBODY_LOWERED, type OwnTail } from '#core/report.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { ActionResult, EngineAction, EngineTimings, Observation } from '#agent/ports/engine.js';
 import type { Database } from '#test/simulation/models/database.js';
@@ -231,8 +231,7 @@ export class Engine {
       salvaged: db.salvaged,
       processesGone: db.isGone,
       bootClosed: db.bootClosed,
-      tailReadable:
-        (db.isGone && db.hasLedLog) || (this.#hasLedLog() && isClosed && db.bootClosed && !db.promotionAsked),
+      ownTail: this.#ownTail(isClosed),
     };
   }
 
@@ -800,6 +799,13 @@ export class Engine {
     const line = db.log instanceof PostgresLog ? db.log.timeline : 0;
     const name = `${epoch}-${line}-${db.log.length}`;
     db.salvaged = { epoch, name, transactions: count, rows: count, bytes: own.length };
+  }
+
+  #ownTail(isClosed: boolean): OwnTail {
+    const { db } = this.#deps;
+    if (!db.isGone && !(isClosed && db.bootClosed)) return 'awaited';
+    if (db.isGone ? db.hasLedLog : this.#hasLedLog() && !db.promotionAsked) return 'readable';
+    return db.kind.isVolatile && !this.#hasLedLog() ? 'lost' : 'awaited';
   }
 
   #hasLedLog(): boolean {
