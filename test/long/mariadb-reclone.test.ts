@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { asDuration } from '#core/brand.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { SalvageRecord, SalvagedRow } from '#core/salvage.js';
-import { copyIdOf } from '#agent/engines/mariadb/identity.js';
+import { copyIdOf } from '#agent/engines/mysql-family/identity.js';
 import type { SwapMemo } from '#agent/engines/swap-data.js';
 import type { ActionResult } from '#agent/ports/engine.js';
 import type { MariadbServer } from '#test/cluster/mariadb.js';

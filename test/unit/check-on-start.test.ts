@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { check as checkMariadb } from '#agent/engines/mariadb/check.js';
-import type { Server as MariadbServer } from '#agent/engines/mariadb/server.js';
-import { check as checkMysql } from '#agent/engines/mysql/check.js';
-import type { Server as MysqlServer } from '#agent/engines/mysql/server.js';
+import { checkSettings as checkMariadb } from '#agent/engines/mariadb/check.js';
+import { checkSettings as checkMysql } from '#agent/engines/mysql/check.js';
+import { check } from '#agent/engines/mysql-family/check.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
 
 let dataDir: string;
 beforeEach(() => {
@@ -18,7 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dataDir, { recursive: true }));
 
 /** It answers so many questions, and then no more; none of its processes is to be seen. */
-function serverThatAnswers(questions: number): MariadbServer & MysqlServer {
+function serverThatAnswers(questions: number): Server {
   let left = questions;
   const query = (): Promise<readonly unknown[]> => {
     left -= 1;
@@ -32,21 +32,24 @@ function serverThatAnswers(questions: number): MariadbServer & MysqlServer {
     dataDir,
     stateDir,
     config,
+    kind: { engine: 'mysql' },
     connection,
     findMain: () => undefined,
     now: () => 0,
-  } as unknown as MariadbServer & MysqlServer;
+  } as unknown as Server;
 }
 
 describe.each([
   ['MariaDB', checkMariadb],
   ['MySQL', checkMysql],
-])('a server of %s that is looked at when an agent starts', (_, check) => {
+])('a server of %s that is looked at when an agent starts', (_, checkSettings) => {
   it('is down, not another one, where it has ended since it answered', async () => {
-    await expect(check(serverThatAnswers(1))).resolves.toMatchObject({ dataId: 'the-data' });
+    await expect(check(serverThatAnswers(1), checkSettings)).resolves.toMatchObject({ dataId: 'the-data' });
   });
 
   it('is another one where it goes on answering, and no process of it is to be seen', async () => {
-    await expect(check(serverThatAnswers(9))).rejects.toMatchObject({ code: 'DATA_DIRECTORY_MISMATCH' });
+    await expect(check(serverThatAnswers(9), checkSettings)).rejects.toMatchObject({
+      code: 'DATA_DIRECTORY_MISMATCH',
+    });
   });
 });

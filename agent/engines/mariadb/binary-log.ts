@@ -1,16 +1,11 @@
 /**
- * A log as it lies on disk, of a server that is dead or closed. Only heads of events are read: whether the log contains a position, where its
- * last whole transaction ends, and whether the server ended in order; what is in a transaction is mariadb-binlog's to tell.
+ * A log as it lies on disk, of a server that is dead or closed. Only heads of events are read: whether the log contains a position, and where
+ * its last whole transaction ends; what is in a transaction is mariadb-binlog's to tell.
  */
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { open } from 'node:fs/promises';
 import type { Gtid } from '#core/positions/mariadb.js';
+import { HEAD_BYTES, MAGIC, windowOn } from '#agent/engines/mysql-family/log-files.js';
 
-const MAGIC = 'fe62696e';
-const HEAD = 19;
-const WINDOW_BYTES = 1 << 20;
-/** In the head's flags of a file's first event, for as long as a server writes to it. */
-const IN_USE = 0x1;
 export const TYPE = {
   query: 2,
   rotate: 4,
@@ -38,23 +33,6 @@ export interface LogEnd {
   readonly gtids: readonly Gtid[];
   /** Of those that were looked for, what these files do not name. */
   readonly missing: readonly Gtid[];
-}
-
-/** By name, oldest first. Throws where one that the index names is not there. */
-export async function filesOf(index: string): Promise<readonly string[]> {
-  const text = await readFile(index, 'utf8');
-  const files = text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => resolve(dirname(index), line));
-  for (const file of files) await stat(file);
-  return files;
-}
-
-/** Whether the server that wrote to it last ended in order. */
-export async function wasClosedInOrder(file: string): Promise<boolean | undefined> {
-  for await (const { flags } of eventsOf(file)) return (flags & IN_USE) === 0;
-  return undefined;
 }
 
 /** What stood before the first event of a file of a binary log. */
@@ -100,7 +78,6 @@ export interface Event {
   readonly at: number;
   readonly type: number;
   readonly server: number;
-  readonly flags: number;
   readonly begin: number;
   /** Behind it. */
   readonly end: number;
@@ -117,22 +94,17 @@ export async function* eventsOf(
   try {
     const { size } = await file.stat();
     const read = windowOn(file, size);
-    if ((await read(0, 4))?.toString('hex') !== MAGIC) return;
+    if ((await read(0, MAGIC.length))?.equals(MAGIC) !== true) return;
     for (let offset = 4; ;) {
-      const head = await read(offset, HEAD);
+      const head = await read(offset, HEAD_BYTES);
       if (head === undefined) return;
-      const [type, server, length, flags] = [
-        head.readUInt8(4),
-        head.readUInt32LE(5),
-        head.readUInt32LE(9),
-        head.readUInt16LE(17),
-      ];
-      if (length < HEAD || length > LONGEST_EVENT || offset + length > size) return;
+      const [type, server, length] = [head.readUInt8(4), head.readUInt32LE(5), head.readUInt32LE(9)];
+      if (length < HEAD_BYTES || length > LONGEST_EVENT || offset + length > size) return;
       const [at, begin] = [head.readUInt32LE(0), offset];
-      const body = isWanted(type) ? await read(offset + HEAD, length - HEAD) : EMPTY;
+      const body = isWanted(type) ? await read(offset + HEAD_BYTES, length - HEAD_BYTES) : EMPTY;
       if (body === undefined) return;
       offset += length;
-      yield { at, type, server, flags, begin, end: offset, body };
+      yield { at, type, server, begin, end: offset, body };
     }
   } finally {
     await file.close();
@@ -140,24 +112,6 @@ export async function* eventsOf(
 }
 
 const EMPTY = Buffer.alloc(0);
-
-/** Reads ahead: events are small, and there are a great many. What it gives is good until it is asked again. */
-function windowOn(
-  file: FileHandle,
-  size: number,
-): (offset: number, length: number) => Promise<Buffer | undefined> {
-  let [bytes, start] = [EMPTY, 0];
-  return async (offset, length) => {
-    if (offset + length > size) return undefined;
-    if (offset < start || offset + length > start + bytes.length) {
-      const buffer = Buffer.alloc(Math.max(length, Math.min(WINDOW_BYTES, size - offset)));
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
-      [bytes, start] = [buffer.subarray(0, bytesRead), offset];
-      if (bytesRead < length) return undefined;
-    }
-    return bytes.subarray(offset - start, offset - start + length);
-  };
-}
 
 /** Of each domain and server the newest; the last one that is listed of a domain is where it stands. */
 export function readList(body: Buffer): readonly Gtid[] {

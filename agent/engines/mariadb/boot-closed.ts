@@ -4,7 +4,7 @@
  * what it had received and not applied. And no `rpl_semi_sync_…_enabled`: a replica confirms writes only when its agent says so (S6), and a leader
  * that waits for replicas could not be opened before it has any (S3).
  */
-import { isOn, OFF, startOptions } from '#agent/engines/mysql-family/start-options.js';
+import { isOn, mayBeOn, startOptions } from '#agent/engines/mysql-family/start-options.js';
 import type { ProcessId } from '#agent/engines/process-table.js';
 
 const NEEDED = ['read_only', 'skip_slave_start'];
@@ -15,15 +15,4 @@ export async function bootsClosed(server: ProcessId): Promise<boolean | undefine
   const options = await startOptions(server);
   if (options === undefined) return undefined;
   return NEEDED.every((name) => isOn([name], options)) && !REFUSED.some((name) => mayBeOn(name, options));
-}
-
-/** In every way in which it could be written: cut short, or in the words for options that a server need not know. */
-function mayBeOn(name: string, options: readonly string[]): boolean {
-  const given = options
-    .map((option) =>
-      /^--(?:loose[-_])?(skip[-_]|disable[-_]|enable[-_])?(rpl[-_]semi[-_]sync[^=]*)(?:=(.*))?$/.exec(option),
-    )
-    .findLast((match) => match?.[2] !== undefined && name.startsWith(match[2].replaceAll('-', '_')));
-  if (given === undefined || given === null) return false;
-  return !/^(skip|disable)/.test(given[1] ?? '') && !OFF.test(given[3] ?? '1');
 }

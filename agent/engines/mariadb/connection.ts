@@ -1,8 +1,6 @@
 /** Sessions on a MariaDB server. */
 import {
   type Address,
-  type Connection,
-  createConnection as createSessions,
   type Dialect,
   openSession as openOne,
   type OwnSession,
@@ -16,7 +14,7 @@ export {
 } from '#agent/engines/mysql-family/connection.js';
 
 /** Nothing of ours hangs on a lock for long, is cut short, or is remembered by replicas unless it says so. */
-const MARIADB: Dialect = {
+export const MARIADB: Dialect = {
   session: [
     'set session lock_wait_timeout = 1, innodb_lock_wait_timeout = 1, max_statement_time = 0',
     "set session sql_mode = 'STRICT_TRANS_TABLES', autocommit = 1, sql_log_bin = 0",
@@ -28,6 +26,3 @@ const MARIADB: Dialect = {
 
 export const openSession = (address: Address, timeoutMs: number): Promise<OwnSession> =>
   openOne(MARIADB, address, timeoutMs);
-
-export const createConnection = (address: Address, onLost: () => void): Connection =>
-  createSessions(MARIADB, address, onLost);

@@ -6,7 +6,8 @@ import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
 import type { Finding } from '#core/report.js';
 import { awaitWithin, type Bounds } from '#agent/engines/bounds.js';
-import { check } from '#agent/engines/mariadb/check.js';
+import { checkSettings } from '#agent/engines/mariadb/check.js';
+import { check } from '#agent/engines/mysql-family/check.js';
 import { readFacts } from '#agent/engines/mariadb/inspect-facts.js';
 import { inspectPeers } from '#agent/engines/mariadb/inspect-peers.js';
 import { inspectSettings } from '#agent/engines/mariadb/inspect-settings.js';
@@ -35,7 +36,7 @@ export async function inspect(
 /** What keeps an agent from starting beside a server may have come about since. */
 async function refusalOf(server: Server): Promise<Finding | undefined> {
   try {
-    await check(server);
+    await check(server, checkSettings);
     if (server.connection.isReady()) return undefined;
     throw new TanistError('DATABASE_UNREACHABLE', 'the server does not run', 'start it');
   } catch (error) {

@@ -5,8 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TanistError } from '#core/errors.js';
 import { formatGtids, isForeign, type MariadbPosition } from '#core/positions/mariadb.js';
-import { identityOf } from '#agent/engines/mariadb/identity.js';
-import { readOpenings } from '#agent/engines/mariadb/marks.js';
+import { identityOf } from '#agent/engines/mysql-family/identity.js';
+import { readOpenings } from '#agent/engines/mysql-family/marks.js';
+import { readLine } from '#agent/engines/mariadb/marks.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { readStatus } from '#agent/engines/mariadb/status.js';
 
@@ -17,7 +18,7 @@ const AFTER_MS = 2;
 export async function readPosition(server: Server, timeoutMs: number): Promise<MariadbPosition> {
   for (let again = 0; ; again += 1) {
     const { gtids } = await readStatus(server, timeoutMs);
-    const { marks, lines } = await readOpenings(server.connection, timeoutMs);
+    const { marks, lines } = await readOpenings(server.connection, readLine, timeoutMs);
     const dataId = await identityOf(server, timeoutMs);
     const position: MariadbPosition = { engine: 'mariadb', dataId, gtids, lines, marks };
     if (!isForeign(position) || again === AGAIN) return position;

@@ -15,15 +15,15 @@ import { formatPosition, isOnSameLine, ofEngine } from '#core/position.js';
 import { compareGtids, formatGtids, type Gtid } from '#core/positions/mariadb.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
-import { identityOf, keepIdentity } from '#agent/engines/mariadb/identity.js';
+import { identityOf, keepIdentity } from '#agent/engines/mysql-family/identity.js';
 import { knownLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import { ownFiles } from '#agent/engines/mariadb/own-files.js';
 import { salvage } from '#agent/engines/mariadb/salvage.js';
 import { seal } from '#agent/engines/mariadb/seal.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
-import { start } from '#agent/engines/mariadb/start.js';
+import { start } from '#agent/engines/mysql-family/start.js';
 import { stopInOrder } from '#agent/engines/mariadb/stop.js';
-import { finishSwap, swapData } from '#agent/engines/mariadb/swap.js';
+import { finishSwap, swapData } from '#agent/engines/mysql-family/swap.js';
 import { type Copy, takeCopy } from '#agent/engines/mariadb/take-copy.js';
 import { requireSession } from '#agent/engines/session.js';
 

@@ -8,11 +8,12 @@ import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { outputFile } from '#agent/engines/launch.js';
-import { confirmerOf } from '#agent/engines/mariadb/confirmers.js';
-import { releaseDurability } from '#agent/engines/mariadb/durability.js';
-import { follow, isAt } from '#agent/engines/mariadb/follow.js';
-import { forgetIdentity } from '#agent/engines/mariadb/identity.js';
-import { dropMarks } from '#agent/engines/mariadb/marks.js';
+import { confirmerOf } from '#agent/engines/mysql-family/confirmers.js';
+import { releaseDurability } from '#agent/engines/mysql-family/durability.js';
+import { FOLLOWING } from '#agent/engines/mariadb/follow.js';
+import { follow, isAt } from '#agent/engines/mysql-family/follow.js';
+import { forgetIdentity } from '#agent/engines/mysql-family/identity.js';
+import { dropMarks } from '#agent/engines/mysql-family/marks.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import { readStatus, type Source } from '#agent/engines/mariadb/status.js';
 
@@ -46,7 +47,7 @@ async function followAsOthers(
 ): Promise<void> {
   if (source?.user !== confirmerOf(server.member)) return;
   const leader = peers.find((peer) => isAt(source, peer));
-  if (leader !== undefined) await follow(server, leader, false, bounds);
+  if (leader !== undefined) await follow(FOLLOWING, server, leader, false, bounds);
 }
 
 async function requireFollowing(server: Server, bounds: Bounds): Promise<void> {

@@ -13,7 +13,7 @@ import { formatGtids, type Gtid, isShared, type MariadbPosition } from '#core/po
 import { RECORD_FILE, type SalvageRecord } from '#core/salvage.js';
 import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
 import { syncFolder, writeDurably } from '#agent/engines/durable-files.js';
-import { filesOf } from '#agent/engines/mariadb/binary-log.js';
+import { filesOf } from '#agent/engines/mysql-family/log-files.js';
 import { lastIdentifiers } from '#agent/engines/mariadb/identifiers.js';
 import { knownLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import { findOwnLog, type OwnLog } from '#agent/engines/mariadb/own-log.js';

@@ -8,12 +8,13 @@ import { dirname, join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import { compareGtids, formatGtids, type MariadbPosition } from '#core/positions/mariadb.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { filesOf, scanLog } from '#agent/engines/mariadb/binary-log.js';
-import { endConfirming } from '#agent/engines/mariadb/confirming.js';
+import { scanLog } from '#agent/engines/mariadb/binary-log.js';
+import { filesOf } from '#agent/engines/mysql-family/log-files.js';
+import { endConfirming, isConfirming } from '#agent/engines/mysql-family/confirming.js';
 import { knownLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import { readPosition, requireOwnLine } from '#agent/engines/mariadb/position.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
-import { beSoleSession } from '#agent/engines/mariadb/sole-session.js';
+import { beSoleSession } from '#agent/engines/mysql-family/sole-session.js';
 import { applyFrom, dumpTo } from '#agent/engines/mariadb/statements.js';
 import { readStatus, type Status } from '#agent/engines/mariadb/status.js';
 import { settleCopy } from '#agent/engines/mariadb/swap.js';
@@ -39,16 +40,13 @@ export async function seal(server: Server, bounds: Bounds): Promise<MariadbPosit
 export async function stopReceiving(server: Server, bounds: Bounds): Promise<void> {
   const { connection } = server;
   await beSoleSession(server, bounds);
-  const { source, confirms } = await readStatus(server, bounds.left());
-  if (source === undefined) {
-    if (confirms) await endConfirming(server, bounds);
-    return;
-  }
+  const { source } = await readStatus(server, bounds.left());
+  if (source === undefined) return endConfirming(server, bounds);
   const say = (sql: string): Promise<unknown> => connection.query(sql, { timeoutMs: bounds.left() });
   if (!source.receives && !source.applies) await applyReceived(server, bounds);
   else if (!source.applies) await say('start slave sql_thread');
   bounds.check();
-  if (confirms) await endReceiver(server, bounds);
+  if (await isConfirming(server, bounds.left())) await endReceiver(server, bounds);
   await say('stop slave io_thread');
   let last: Status | undefined;
   const isApplied = async (): Promise<boolean> => {

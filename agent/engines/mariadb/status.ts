@@ -2,44 +2,29 @@
  * One look at a running server. Two statements, since it is asked with every heartbeat; none of them aggregates: `read_only` beside an aggregate
  * is answered as 0, whatever it is.
  */
-import { type Gtid, parseGtids } from '#core/positions/mariadb.js';
+import { type Gtid, parseGtids, transactionsAhead } from '#core/positions/mariadb.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
+import type * as family from '#agent/engines/mysql-family/server.js';
 
-export interface Status {
-  /** `read_only`: it accepts no writes, but from accounts that this does not bind. */
-  readonly closed: boolean;
+/** Closed: `read_only`, but for accounts that this does not bind. */
+export interface Status extends family.Status {
   /** Of each domain the newest transaction that is applied here, or was written here. */
   readonly gtids: readonly Gtid[];
-  /** Whether it would confirm writes of whom it receives from, once it connects there. */
-  readonly confirms: boolean;
-  /** Undefined: it is set to follow nobody. */
   readonly source: Source | undefined;
 }
 
-export interface Source {
-  readonly host: string;
-  readonly port: number;
-  /** The account by which it receives. */
-  readonly user: string;
-  /** Log is arriving. */
-  readonly streaming: boolean;
-  readonly receives: boolean;
-  readonly applies: boolean;
+export interface Source extends family.Source {
   /** Received, applied or not. */
   readonly received: readonly Gtid[];
-  /** The receiver's trouble, and the applier's. */
-  readonly receiveError: { readonly code: number; readonly text: string };
-  readonly applyError: { readonly code: number; readonly text: string };
 }
 
 const LOOK =
-  'select @@global.read_only as closed, @@global.gtid_binlog_pos as written, @@global.gtid_slave_pos as applied, @@global.rpl_semi_sync_slave_enabled as confirms';
+  'select @@global.read_only as closed, @@global.gtid_binlog_pos as written, @@global.gtid_slave_pos as applied';
 
 interface LookRow {
   readonly closed: number | bigint;
   readonly written: string;
   readonly applied: string;
-  readonly confirms: number | bigint;
 }
 
 interface SourceRow {
@@ -57,14 +42,19 @@ interface SourceRow {
 
 export async function readStatus({ connection }: Server, timeoutMs: number): Promise<Status> {
   const [row] = await connection.query<LookRow>(LOOK, { timeoutMs });
-  const [source] = await connection.query<SourceRow>('show all slaves status', { timeoutMs });
+  const [found] = await connection.query<SourceRow>('show all slaves status', { timeoutMs });
   if (row === undefined) throw new Error('no answer to a look at the server');
+  const gtids = newest(parseGtids(row.written) ?? [], parseGtids(row.applied) ?? []);
+  const source = found && sourceOf(found);
   return {
-    closed: isOn(row.closed),
-    confirms: isOn(row.confirms),
-    gtids: newest(parseGtids(row.written) ?? [], parseGtids(row.applied) ?? []),
-    source: source && sourceOf(source),
+    ...{ closed: isOn(row.closed), gtids, source, takesTail: false },
+    backlog: backlogOf(source?.received ?? [], gtids),
   };
+}
+
+function backlogOf(received: readonly Gtid[], gtids: readonly Gtid[]): number {
+  const ahead = received.length === 0 ? 0n : transactionsAhead(received, gtids);
+  return ahead > 0n ? Number(ahead) : 0;
 }
 
 /** A number before version 12, a word from then on. */

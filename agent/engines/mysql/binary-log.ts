@@ -1,17 +1,11 @@
 /**
- * A log as it lies on disk, of a server that is dead or closed. Only heads of events are read: which transactions it holds, where each begins, where the
- * last whole one ends, and whether the server ended in order.
+ * A log as it lies on disk, of a server that is dead or closed. Only heads of events are read: which transactions it holds, where each begins, and where
+ * the last whole one ends.
  */
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { open } from 'node:fs/promises';
 import { type GtidSet, type Origin, uniteGtids } from '#core/positions/gtid-set.js';
+import { FLAGS_AT, HEAD_BYTES, IN_USE, MAGIC, windowOn } from '#agent/engines/mysql-family/log-files.js';
 
-const MAGIC = 'fe62696e';
-const HEAD = 19;
-const WINDOW_BYTES = 1 << 20;
-/** In the head's flags of a file's first event, for as long as a server writes to it. */
-const IN_USE = 0x1;
-const FLAGS_AT = 17;
 const TYPE = { format: 15, gtid: 33, anonymous: 34, previous: 35, tagged: 42 } as const;
 const LONGEST_EVENT = 2 ** 31;
 /** Much more than any such event needs, but for `previous`, which is read whole. */
@@ -28,23 +22,6 @@ export interface LogFile {
   readonly begin: number | undefined;
   /** Behind the last transaction that is whole. */
   readonly end: number;
-}
-
-/** By name, oldest first. Throws where one that the index names is not there. */
-export async function filesOf(index: string): Promise<readonly string[]> {
-  const text = await readFile(index, 'utf8');
-  const files = text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => resolve(dirname(index), line));
-  for (const file of files) await stat(file);
-  return files;
-}
-
-/** Whether the server that wrote to it last ended in order. */
-export async function wasClosedInOrder(file: string): Promise<boolean | undefined> {
-  for await (const { flags } of eventsOf(file)) return (flags & IN_USE) === 0;
-  return undefined;
 }
 
 /** All that was written before that file began. */
@@ -102,7 +79,6 @@ function collectGtids(): { add(gtid: Numbered): void; all(): GtidSet } {
 
 interface Event {
   readonly type: number;
-  readonly flags: number;
   readonly begin: number;
   /** Behind it. */
   readonly end: number;
@@ -117,18 +93,18 @@ async function* eventsOf(path: string): AsyncGenerator<Event> {
   try {
     const { size } = await file.stat();
     const read = windowOn(file, size);
-    if ((await read(0, 4))?.toString('hex') !== MAGIC)
+    if ((await read(0, MAGIC.length))?.equals(MAGIC) !== true)
       throw new Error(`${path} is no log that can be read: is it encrypted?`);
     for (let begin = 4; ;) {
-      const head = await read(begin, HEAD);
+      const head = await read(begin, HEAD_BYTES);
       if (head === undefined) return;
-      const [type, length, flags] = [head.readUInt8(4), head.readUInt32LE(9), head.readUInt16LE(FLAGS_AT)];
+      const [type, length] = [head.readUInt8(4), head.readUInt32LE(9)];
       const end = begin + length;
-      if (length < HEAD || length > LONGEST_EVENT || end > size) return;
+      if (length < HEAD_BYTES || length > LONGEST_EVENT || end > size) return;
       const kept = Buffer.from(head);
-      const body = await read(begin + HEAD, bytesNeeded(type, length - HEAD));
+      const body = await read(begin + HEAD_BYTES, bytesNeeded(type, length - HEAD_BYTES));
       if (body === undefined) return;
-      yield { type, flags, begin, end, head: kept, body };
+      yield { type, begin, end, head: kept, body };
       begin = end;
     }
   } finally {
@@ -142,24 +118,6 @@ function bytesNeeded(type: number, length: number): number {
 }
 
 const EMPTY = Buffer.alloc(0);
-
-/** Reads ahead: events are small, and there are a great many. What it gives is good until it is asked again. */
-function windowOn(
-  file: FileHandle,
-  size: number,
-): (offset: number, length: number) => Promise<Buffer | undefined> {
-  let [bytes, start] = [EMPTY, 0];
-  return async (offset, length) => {
-    if (offset + length > size) return undefined;
-    if (offset < start || offset + length > start + bytes.length) {
-      const buffer = Buffer.alloc(Math.max(length, Math.min(WINDOW_BYTES, size - offset)));
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
-      [bytes, start] = [buffer.subarray(0, bytesRead), offset];
-      if (bytesRead < length) return undefined;
-    }
-    return bytes.subarray(offset - start, offset - start + length);
-  };
-}
 
 /** As a server that closed the file would have left it; its checksum is that of this form. */
 function withoutUse(head: Buffer, body: Buffer): Buffer {

@@ -1,8 +1,6 @@
 /** Sessions on a MySQL server. */
 import {
   type Address,
-  type Connection,
-  createConnection as createSessions,
   type Dialect,
   openSession as openOne,
   type OwnSession,
@@ -11,7 +9,7 @@ import {
 export { type Connection, isAnswer } from '#agent/engines/mysql-family/connection.js';
 
 /** Nothing of ours hangs on a lock for long, is cut short, or is remembered by replicas unless it says so. */
-const MYSQL: Dialect = {
+export const MYSQL: Dialect = {
   session: [
     'set session lock_wait_timeout = 1, innodb_lock_wait_timeout = 1, max_execution_time = 0',
     "set session sql_mode = 'STRICT_TRANS_TABLES', autocommit = 1, sql_log_bin = 0",
@@ -27,6 +25,3 @@ const THERE: Dialect = { session: ['set session max_execution_time = 0'], dial: 
 
 export const openSessionThere = (address: Address, timeoutMs: number): Promise<OwnSession> =>
   openOne(THERE, address, timeoutMs);
-
-export const createConnection = (address: Address, onLost: () => void): Connection =>
-  createSessions(MYSQL, address, onLost);

@@ -10,6 +10,8 @@ import type { Bounds } from '#agent/engines/bounds.js';
 import { readPosition } from '#agent/engines/mysql/position.js';
 import type { Server } from '#agent/engines/mysql/server.js';
 import { hasAll, readStatus, type Status } from '#agent/engines/mysql/status.js';
+import { endConfirming } from '#agent/engines/mysql-family/confirming.js';
+import { beSoleSession } from '#agent/engines/mysql-family/sole-session.js';
 import { dropTail } from '#agent/engines/mysql/tail-channel.js';
 
 const LOOK_EVERY_MS = 2;
@@ -24,12 +26,13 @@ export async function seal(server: Server, bounds: Bounds): Promise<MysqlPositio
   return readPosition(server, bounds.left());
 }
 
-/** Ends when all that was received is applied, and it is set to follow nobody. */
+/** Ends when all that was received is applied, and it is set to follow nobody, and to confirm nothing. */
 export async function stopReceiving(server: Server, bounds: Bounds): Promise<void> {
   const { connection } = server;
+  await beSoleSession(server, bounds);
   await dropTail(server, bounds.left());
   const { source } = await readStatus(server, bounds.left());
-  if (source === undefined) return;
+  if (source === undefined) return endConfirming(server, bounds);
   const say = (sql: string): Promise<unknown> => connection.query(sql, { timeoutMs: bounds.left() });
   await say("stop replica io_thread for channel ''");
   if (!source.applies) await say("start replica sql_thread for channel ''");
@@ -47,6 +50,7 @@ export async function stopReceiving(server: Server, bounds: Bounds): Promise<voi
   bounds.check();
   await say("stop replica for channel ''");
   await say("reset replica all for channel ''");
+  await endConfirming(server, bounds);
   const left = (await readStatus(server, bounds.left())).source;
   if (left !== undefined)
     throw new TanistError('ENGINE_FAILED', `it is still set to receive from ${left.host}:${left.port}`);

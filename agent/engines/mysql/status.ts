@@ -1,30 +1,26 @@
 /** One look at a running server. Two statements, since it is asked with every heartbeat. */
-import { compareGtidSets, type GtidSet, parseGtidSet } from '#core/positions/gtid-set.js';
+import {
+  compareGtidSets,
+  countGtids,
+  type GtidSet,
+  parseGtidSet,
+  subtractGtids,
+} from '#core/positions/gtid-set.js';
 import type { Server } from '#agent/engines/mysql/server.js';
+import type * as family from '#agent/engines/mysql-family/server.js';
 
-export interface Status {
-  /** `super_read_only`: it accepts no writes, whoever asks. */
-  readonly closed: boolean;
+/** Closed: `super_read_only`, whoever asks. */
+export interface Status extends family.Status {
   /** All that is applied here, or was written here. */
   readonly gtids: GtidSet;
-  /** Undefined: it is set to follow nobody. */
   readonly source: Source | undefined;
   /** The channel that a tail is applied through is there. */
   readonly tail: Source | undefined;
 }
 
-export interface Source {
-  readonly host: string;
-  readonly port: number;
-  /** Log is arriving. */
-  readonly streaming: boolean;
-  readonly receives: boolean;
-  readonly applies: boolean;
+export interface Source extends family.Source {
   /** Received and whole, applied or not; what was applied long ago need not be told. */
   readonly received: GtidSet;
-  /** The receiver's trouble, and the applier's. */
-  readonly receiveError: { readonly code: number; readonly text: string };
-  readonly applyError: { readonly code: number; readonly text: string };
 }
 
 /** By which the log of a dead leader is applied; no log is ever received by it. */
@@ -36,6 +32,7 @@ interface SourceRow {
   readonly Channel_Name: string;
   readonly Source_Host: string;
   readonly Source_Port: number | bigint;
+  readonly Source_User: string;
   readonly Replica_IO_Running: string;
   readonly Replica_SQL_Running: string;
   readonly Retrieved_Gtid_Set: string;
@@ -53,11 +50,10 @@ export async function readStatus({ connection }: Server, timeoutMs: number): Pro
     const found = sources.find(({ Channel_Name }) => Channel_Name === name);
     return found && sourceOf(found);
   };
+  const [gtids, source, tail] = [readSet(row.executed), ofChannel(''), ofChannel(TAIL_CHANNEL)];
   return {
-    closed: Number(row.closed) !== 0,
-    gtids: readSet(row.executed),
-    source: ofChannel(''),
-    tail: ofChannel(TAIL_CHANNEL),
+    ...{ closed: Number(row.closed) !== 0, gtids, source, tail, takesTail: tail !== undefined },
+    backlog: Number(countGtids(subtractGtids(source?.received ?? [], gtids))),
   };
 }
 
@@ -78,6 +74,7 @@ function sourceOf(row: SourceRow): Source {
   return {
     host: row.Source_Host,
     port: Number(row.Source_Port),
+    user: row.Source_User,
     streaming: row.Replica_IO_Running === 'Yes' && row.Replica_SQL_Running === 'Yes',
     receives: row.Replica_IO_Running !== 'No',
     applies: row.Replica_SQL_Running !== 'No',

@@ -1,5 +1,5 @@
 /**
- * Which data this is. MariaDB has nothing that all copies of a database share and no other one has, so the first agent beside an open server writes
+ * Which data this is. Neither server has anything that all copies of a database share and no other one has, so the first agent beside an open server writes
  * a random one, and replicas receive it. It is kept beside the data as well, for when the server is down.
  */
 import { readFile, stat } from 'node:fs/promises';
@@ -8,9 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { after, asDuration } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import { removeDurably, writeDurably } from '#agent/engines/durable-files.js';
-import { readIdentity, writeIdentity } from '#agent/engines/mariadb/marks.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
-import { readStatus } from '#agent/engines/mariadb/status.js';
+import { readIdentity, writeIdentity } from '#agent/engines/mysql-family/marks.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
 
 const FILE = 'tanist-identity';
 const ARRIVES_WITHIN = asDuration(20_000);
@@ -49,9 +48,9 @@ async function findIdentity(server: Server, timeoutMs: number): Promise<string> 
 async function askIdentity(server: Server, timeoutMs: number): Promise<string | undefined> {
   const { connection } = server;
   let found = await readIdentity(connection, timeoutMs);
-  const { closed, source } = await readStatus(server, timeoutMs);
+  const { closed, source } = await server.kind.readStatus(server, timeoutMs);
   if (found === undefined && !closed && source === undefined) {
-    await writeIdentity(connection, timeoutMs);
+    await writeIdentity(server, timeoutMs);
     found = await readIdentity(connection, timeoutMs);
   }
   if (found !== undefined && (await keptIdentity(server)) !== found)

@@ -5,9 +5,9 @@
  */
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { readSecret } from '#agent/engines/mariadb/marks.js';
-import { wakeReceiver } from '#agent/engines/mariadb/wake-receiver.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
+import { readSecret } from '#agent/engines/mysql-family/marks.js';
+import { wakeReceiver } from '#agent/engines/mysql-family/wake-receiver.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
 
 const PREFIX = 'tanist_confirm_';
 const LOOK_EVERY_MS = 5;
@@ -19,12 +19,8 @@ export const confirmerOf = (member: string): string => `${PREFIX}${member}`;
 /** Ends when nobody else can confirm any more: what was sent before and not read yet counts no longer either. */
 export async function admitOnly(server: Server, members: readonly string[], bounds: Bounds): Promise<void> {
   const { connection } = server;
-  const rows = await connection.query<{ user: string }>(
-    'select distinct User as user from mysql.global_priv where left(User, ?) = ?',
-    { values: [PREFIX.length, PREFIX], timeoutMs: bounds.left() },
-  );
   const admitted = members.map(confirmerOf);
-  const locked = rows.map(({ user }) => user).filter((user) => !admitted.includes(user));
+  const locked = (await readAccounts(server, bounds)).filter((user) => !admitted.includes(user));
   for (const user of locked) {
     bounds.check();
     await connection.query(`alter user ?@'%' account lock`, { values: [user], timeoutMs: bounds.left() });
@@ -33,13 +29,21 @@ export async function admitOnly(server: Server, members: readonly string[], boun
   for (const user of admitted) await admit(server, user, bounds);
 }
 
-async function admit({ connection }: Server, user: string, bounds: Bounds): Promise<void> {
+async function readAccounts({ connection, kind }: Server, bounds: Bounds): Promise<readonly string[]> {
+  const rows = await connection.query<{ user: string }>(
+    `select distinct User as user from ${kind.semiSync.accounts} where left(User, ?) = ?`,
+    { values: [PREFIX.length, PREFIX], timeoutMs: bounds.left() },
+  );
+  return rows.map(({ user }) => user);
+}
+
+async function admit({ connection, kind }: Server, user: string, bounds: Bounds): Promise<void> {
   const secret = await readSecret(connection, bounds.left());
   if (secret === undefined)
     throw new TanistError('ENGINE_FAILED', 'the secret of those that confirm writes is not here yet');
   const say = (sql: string, values: readonly string[]): Promise<unknown> =>
     connection.query(sql, { values, timeoutMs: bounds.left() });
-  const identified = 'identified via mysql_native_password using password(?)';
+  const { identified } = kind.semiSync;
   bounds.check();
   await say(`create user if not exists ?@'%' ${identified}`, [user, secret]);
   await say(`grant replication slave on *.* to ?@'%'`, [user]);
@@ -51,7 +55,7 @@ async function admit({ connection }: Server, user: string, bounds: Bounds): Prom
  * was logging in when its account was locked does not show whose it is before it is in.
  */
 async function endSessions(server: Server, users: readonly string[], bounds: Bounds): Promise<void> {
-  const { connection } = server;
+  const { connection, kind } = server;
   const [newest] = await connection.query<{ id: bigint | number }>(
     'select max(id) as id from information_schema.processlist',
     { timeoutMs: bounds.left() },
@@ -63,13 +67,14 @@ async function endSessions(server: Server, users: readonly string[], bounds: Bou
     );
     for (const { id } of rows)
       await connection
-        .query('kill hard connection ?', { values: [id], timeoutMs: LOOK_WITHIN_MS })
+        .query(kind.semiSync.kill, { values: [id], timeoutMs: LOOK_WITHIN_MS })
         .catch(() => undefined); // it has ended by itself
     return rows.length === 0;
   };
   if (await bounds.within(LEAVE_WITHIN_MS).until(areGone, LOOK_EVERY_MS)) return;
   bounds.check();
-  await wakeReceiver(server, LOOK_WITHIN_MS).catch(() => undefined); // told by who is still there
+  if (kind.semiSync.leavingState !== undefined)
+    await wakeReceiver(server, LOOK_WITHIN_MS).catch(() => undefined); // told by who is still there
   if (!(await bounds.until(areGone, LOOK_EVERY_MS)))
     throw new TanistError('ENGINE_FAILED', 'a replica that must not confirm any more is still connected');
 }
@@ -81,23 +86,20 @@ export interface Receiving {
 }
 
 /** Who receives log by an account of that kind now. */
-export async function readConfirmers({ connection }: Server, timeoutMs: number): Promise<Receiving[]> {
+export async function readConfirmers({ connection, kind }: Server, timeoutMs: number): Promise<Receiving[]> {
   const rows = await connection.query<{ id: bigint | number; state: string | null }>(
-    `select id, state from information_schema.processlist where left(user, ?) = ? and command = 'Binlog Dump'`,
+    `select id, state from information_schema.processlist where left(user, ?) = ? and command like 'Binlog Dump%'`,
     { values: [PREFIX.length, PREFIX], timeoutMs },
   );
-  return rows.map(({ id, state }) => ({ id: Number(id), hasAll: state?.startsWith(SENT_ALL) === true }));
+  return rows.map(({ id, state }) => ({
+    id: Number(id),
+    hasAll: state?.startsWith(kind.semiSync.sentAllState) === true,
+  }));
 }
-
-const SENT_ALL = 'Master has sent all binlog';
 
 /** As if none had ever been. */
 export async function dropConfirmers(server: Server, bounds: Bounds): Promise<void> {
   await admitOnly(server, [], bounds);
-  const rows = await server.connection.query<{ user: string }>(
-    'select distinct User as user from mysql.global_priv where left(User, ?) = ?',
-    { values: [PREFIX.length, PREFIX], timeoutMs: bounds.left() },
-  );
-  for (const { user } of rows)
+  for (const user of await readAccounts(server, bounds))
     await server.connection.query(`drop user if exists ?@'%'`, { values: [user], timeoutMs: bounds.left() });
 }

@@ -1,18 +1,18 @@
 /**
  * S3: the mark waits for no replica. Before an opening no commit does. On a server that is open already they may, and nobody follows yet who could
  * confirm one: then who waits is ended, the mark's own session by the end of its statement, which commits it. Clients get no answer, as if
- * the server had been fenced.
+ * the server had been fenced. On MySQL nothing ends a wait, so the server is: started anew, it waits for nobody.
  */
 import { TanistError } from '#core/errors.js';
 import { after, asDuration } from '#core/brand.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { openSession } from '#agent/engines/mariadb/connection.js';
-import { doCommitsWait } from '#agent/engines/mariadb/durability.js';
-import { flyCanary, insertMark, type NewOpening, readMark } from '#agent/engines/mariadb/marks.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
+import { openSession } from '#agent/engines/mysql-family/connection.js';
+import { doCommitsWait } from '#agent/engines/mysql-family/durability.js';
+import { fence } from '#agent/engines/mysql-family/fence.js';
+import { flyCanary, insertMark, type NewOpening, readMark } from '#agent/engines/mysql-family/marks.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
 
 const LOOK_EVERY_MS = 10;
-const LOOK_WITHIN_MS = 1_000;
 /** A replica that follows confirms it within that. */
 const CONFIRMED_WITHIN = asDuration(300);
 
@@ -28,6 +28,7 @@ export async function writeMark(server: Server, opening: NewOpening, bounds: Bou
   else
     await insertMark(
       (sql, values = []) => connection.query(sql, { values, timeoutMs: bounds.left() }),
+      server.kind.openings,
       opening,
     );
   const mark = await readMark(connection, opening.epoch, bounds.left());
@@ -36,9 +37,10 @@ export async function writeMark(server: Server, opening: NewOpening, bounds: Bou
 }
 
 async function writeAside(server: Server, opening: NewOpening, bounds: Bounds): Promise<void> {
-  const { client, cut } = await openSession(server.config, bounds.left());
+  const { kind } = server;
+  const { client, cut } = await openSession(kind.dialect, server.config, bounds.left());
   let isOver = false;
-  const written = insertMark((sql, values = []) => client.query(sql, [...values]), opening);
+  const written = insertMark((sql, values = []) => client.query(sql, [...values]), kind.openings, opening);
   const ended = written.then(
     () => (isOver = true),
     () => (isOver = true),
@@ -46,7 +48,8 @@ async function writeAside(server: Server, opening: NewOpening, bounds: Bounds): 
   const waitUntil = after(server.now(), CONFIRMED_WITHIN);
   try {
     const isWritten = await bounds.until(async () => {
-      if (!isOver && server.now() >= waitUntil) await endWaiting(server, client.threadId ?? 0);
+      if (!isOver && server.now() >= waitUntil)
+        await (kind.endWaiting ?? endServer)(server, bounds, client.threadId ?? 0);
       return isOver;
     }, LOOK_EVERY_MS);
     if (!isWritten) throw new TanistError('ENGINE_FAILED', 'the mark is held up behind other commits');
@@ -56,17 +59,10 @@ async function writeAside(server: Server, opening: NewOpening, bounds: Bounds): 
   }
 }
 
-/** Of all that wait the first alone is seen to: the others wait for its place. */
-async function endWaiting({ connection }: Server, own: number): Promise<void> {
-  const rows = await connection.query<{ id: bigint | number }>(
-    `select id from information_schema.processlist where state = ?`,
-    { values: [WAITS], timeoutMs: LOOK_WITHIN_MS },
+async function endServer(server: Server, bounds: Bounds): Promise<never> {
+  await fence(server, bounds, () => false);
+  throw new TanistError(
+    'ENGINE_FAILED',
+    'the mark waited for replicas, of which none follows yet, and only an end of the server ends that',
   );
-  for (const { id } of rows) {
-    const how = Number(id) === own ? 'kill query ?' : 'kill hard connection ?';
-    await connection.query(how, { values: [id], timeoutMs: LOOK_WITHIN_MS }).catch(() => undefined); // it has ended by itself
-  }
 }
-
-/** Of a session whose commit waits for a replica. */
-export const WAITS = 'Waiting for semi-sync ACK from slave';

@@ -1,17 +1,17 @@
 /**
  * A replica that connects anew confirms what it is sent from then on, and not what it has already: so a commit may wait for ever though it is
- * where it should be (reproduced). A further write, once confirmed, lets go all before it; but where two wait already, none gets into the log any
- * more, for the second holds it up. So once for each new connection behind which somebody still waits: a write that changes nothing; and where that does not
+ * where it should be (reproduced). A further write, once confirmed, lets go all before it; but on MariaDB, where two wait already, none gets into the
+ * log any more, for the second holds it up. So once for each new connection behind which somebody still waits: a write that changes nothing; and where that does not
  * help, an end of the session that waits first, whose client gets no answer, and one more. And one who cannot leave is helped out (wake-receiver.ts).
  */
 import { LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
-import { openSession } from '#agent/engines/mariadb/connection.js';
-import { readConfirmers } from '#agent/engines/mariadb/confirmers.js';
-import { statusOf } from '#agent/engines/mariadb/durability.js';
-import { writeNothing } from '#agent/engines/mariadb/marks.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
-import { LEAVES, wakeReceiver } from '#agent/engines/mariadb/wake-receiver.js';
-import { WAITS } from '#agent/engines/mariadb/write-mark.js';
+import { boundBy } from '#agent/engines/bounds.js';
+import { openSession } from '#agent/engines/mysql-family/connection.js';
+import { readConfirmers } from '#agent/engines/mysql-family/confirmers.js';
+import { readStatusOf } from '#agent/engines/mysql-family/semi-sync.js';
+import { writeNothing } from '#agent/engines/mysql-family/marks.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
+import { wakeReceiver } from '#agent/engines/mysql-family/wake-receiver.js';
 
 const LOGIN_WITHIN_MS = 2_000;
 /** Each waits itself until it is confirmed. */
@@ -24,7 +24,8 @@ export interface Nudge {
 }
 
 export function createNudge(server: Server): Nudge {
-  const { connection } = server;
+  const { connection, kind } = server;
+  const { waitingState, leavingState, confirmations, clients } = kind.semiSync;
   let leftBefore: readonly number[] = [];
   /** Where a commit was seen to wait: how many confirmations had come by then. */
   let confirmedBefore: string | undefined;
@@ -38,7 +39,7 @@ export function createNudge(server: Server): Nudge {
     if (underWay >= MOST_UNDER_WAY) return;
     underWay += 1;
     try {
-      const { client, cut } = await openSession(server.config, LOGIN_WITHIN_MS);
+      const { client, cut } = await openSession(kind.dialect, server.config, LOGIN_WITHIN_MS);
       await writeNothing((sql) => client.query(sql)).finally(() => cut());
     } catch (error) {
       server.log('warn', 'NUDGE_FAILED', { because: String(error) });
@@ -50,11 +51,11 @@ export function createNudge(server: Server): Nudge {
   async function read(timeoutMs: number) {
     const rows = await connection.query<{ id: bigint | number; state: string }>(
       'select id, state from information_schema.processlist where state in (?)',
-      { values: [[WAITS, LEAVES]], timeoutMs },
+      { values: [[waitingState, leavingState ?? '']], timeoutMs },
     );
-    const inState = (wanted: string): readonly number[] =>
+    const inState = (wanted: string | undefined): readonly number[] =>
       rows.filter(({ state }) => state === wanted).map(({ id }) => Number(id));
-    return { waiting: inState(WAITS), leaving: inState(LEAVES) };
+    return { waiting: inState(waitingState), leaving: inState(leavingState) };
   }
 
   return {
@@ -66,9 +67,7 @@ export function createNudge(server: Server): Nudge {
         });
       leftBefore = leaving;
       const confirmed =
-        waiting.length === 0
-          ? undefined
-          : await statusOf(connection, 'RPL_SEMI_SYNC_MASTER_GET_ACK', timeoutMs);
+        waiting.length === 0 ? undefined : await readStatusOf(connection, confirmations, timeoutMs);
       const isStuck = confirmed !== undefined && confirmed === confirmedBefore;
       confirmedBefore = confirmed;
       if (!isStuck) return;
@@ -76,19 +75,13 @@ export function createNudge(server: Server): Nudge {
       const anew = connected.filter(({ id, hasAll }) => hasAll && !settled.includes(id)).map(({ id }) => id);
       if (anew.length === 0) return;
       // Who is connected, and does not confirm yet, is about to connect anew.
-      if (Number(await statusOf(connection, 'RPL_SEMI_SYNC_MASTER_CLIENTS', timeoutMs)) < connected.length)
-        return;
+      if (Number(await readStatusOf(connection, clients, timeoutMs)) < connected.length) return;
       if (!anew.every((id) => nudgedFor.includes(id))) {
         [nudgedFor, nudgedAt] = [anew, server.now()];
         void write();
-      } else if (since(nudgedAt, server.now()) >= HELPS_WITHIN_MS) {
+      } else if (kind.endWaiting !== undefined && since(nudgedAt, server.now()) >= HELPS_WITHIN_MS) {
         settled = connected.map(({ id }) => id);
-        for (const id of waiting) {
-          server.log('warn', 'WAIT_ENDED', { session: id });
-          await connection
-            .query('kill hard connection ?', { values: [id], timeoutMs })
-            .catch(() => undefined); // it has ended by itself
-        }
+        await kind.endWaiting(server, boundBy(server.now, timeoutMs, new AbortController().signal));
         void write();
       }
     },

@@ -4,14 +4,14 @@
  */
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
 
 const LOCK = 'tanist-session';
 const LOOK_EVERY_MS = 5;
 const LOOK_WITHIN_MS = 1_000;
 
 /** Held for as long as the session lives. Whoever has it otherwise is ended. */
-export async function beSoleSession({ connection }: Server, bounds: Bounds): Promise<void> {
+export async function beSoleSession({ connection, kind }: Server, bounds: Bounds): Promise<void> {
   const isHeld = async (): Promise<boolean> => {
     const [row] = await connection.query<{ holder: bigint | number | null; own: bigint | number }>(
       'select is_used_lock(?) as holder, connection_id() as own',
@@ -24,7 +24,7 @@ export async function beSoleSession({ connection }: Server, bounds: Bounds): Pro
     }
     if (Number(row.holder) === Number(row.own)) return true;
     await connection
-      .query('kill hard connection ?', { values: [row.holder], timeoutMs: LOOK_WITHIN_MS })
+      .query(kind.semiSync.kill, { values: [row.holder], timeoutMs: LOOK_WITHIN_MS })
       .catch(() => undefined); // it has ended by itself
     return false;
   };

@@ -1,14 +1,11 @@
-/** What the agent sees of a MySQL server's inside, and its canary; when it looks is the same for all engines (observer.ts). */
-import { countGtids, subtractGtids } from '#core/positions/gtid-set.js';
+/** What the agent sees of a server's inside, and its canary; when it looks is the same for all engines (observer.ts). */
 import { NOBODY_LOWERED } from '#core/report.js';
-import { filesOf, wasClosedInOrder } from '#agent/engines/mysql/binary-log.js';
-import { readFollowers } from '#agent/engines/mysql/followers.js';
-import { identityOf } from '#agent/engines/mysql/identity.js';
+import { identityOf } from '#agent/engines/mysql-family/identity.js';
+import { filesOf, wasClosedInOrder } from '#agent/engines/mysql-family/log-files.js';
 import { knownLogPlaces, learnLogPlaces } from '#agent/engines/mysql-family/log-places.js';
-import { flyCanary } from '#agent/engines/mysql/marks.js';
-import { readPosition } from '#agent/engines/mysql/position.js';
-import type { Server } from '#agent/engines/mysql/server.js';
-import { readStatus, type Status } from '#agent/engines/mysql/status.js';
+import { flyCanary } from '#agent/engines/mysql-family/marks.js';
+import { createNudge } from '#agent/engines/mysql-family/nudge.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
 import type { Eyes, ObservedServer } from '#agent/engines/observer.js';
 
 /** A session that owes an answer for so long is given up. */
@@ -28,23 +25,24 @@ export function observedServer(server: Server): ObservedServer {
 }
 
 export function createEyes(server: Server): Eyes {
-  const { connection } = server;
+  const { connection, kind } = server;
+  const nudge = createNudge(server);
   let isBootClosed = false;
 
   return {
     async look(mayWrite, cameBack) {
-      const status = await readStatus(server, GIVE_UP_MS);
-      cameBack({ wrote: status.closed });
-      if (!status.closed && mayWrite) {
+      const { closed, source, backlog } = await kind.readStatus(server, GIVE_UP_MS);
+      cameBack({ wrote: closed });
+      if (!closed && mayWrite) {
         await flyCanary(connection, GIVE_UP_MS).then(
           () => cameBack({ wrote: true }),
           // The table comes with the first opening; what is refused is no silence.
           () => undefined,
         );
       }
-      const { closed, source } = status;
-      const position = await readPosition(server, GIVE_UP_MS);
-      const followers = await readFollowers(connection, GIVE_UP_MS);
+      const position = await kind.readPosition(server, GIVE_UP_MS);
+      const followers = await readFollowers(server, GIVE_UP_MS);
+      if (!closed) await nudge.look(GIVE_UP_MS);
       const isFollowing = closed && source !== undefined;
       return {
         ...{ closed, position, followers },
@@ -52,11 +50,12 @@ export function createEyes(server: Server): Eyes {
         // Set to follow, but standing: after a restart, or a refusal, it does not go on by itself, and is to be told again.
         upstream:
           isFollowing && source.receives && source.applies ? `${source.host}:${source.port}` : undefined,
-        backlog: backlog(status),
+        backlog,
       };
     },
     aside: () => ({
-      ...{ bootClosed: isBootClosed, lowered: NOBODY_LOWERED, copying: undefined, salvaged: undefined },
+      ...{ bootClosed: isBootClosed, lowered: NOBODY_LOWERED },
+      ...{ copying: server.copying, salvaged: server.salvaged },
     }),
     dataIdAtRest: () => identityOf(server, GIVE_UP_MS),
     onFound(main) {
@@ -69,6 +68,11 @@ export function createEyes(server: Server): Eyes {
   };
 }
 
-/** In transactions, which is what this engine counts its log in. */
-const backlog = ({ source, gtids }: Status): number =>
-  Number(countGtids(subtractGtids(source?.received ?? [], gtids)));
+/** Each says its name when it registers, `report_host`, which has to be the member's. */
+async function readFollowers({ connection, kind }: Server, timeoutMs: number): Promise<readonly string[]> {
+  const rows = await connection.query<{ Host: string }>(kind.listFollowers, { timeoutMs });
+  return rows
+    .map(({ Host }) => Host)
+    .filter((name) => name !== '')
+    .sort();
+}

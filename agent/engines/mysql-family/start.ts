@@ -2,9 +2,8 @@
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { awaitAnswer, launch } from '#agent/engines/launch.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
-import { readStatus } from '#agent/engines/mariadb/status.js';
-import { finishSwap, settleCopy } from '#agent/engines/mariadb/swap.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
+import { finishSwap } from '#agent/engines/mysql-family/swap.js';
 
 export async function start(server: Server, bounds: Bounds): Promise<void> {
   await finishSwap(server);
@@ -14,12 +13,12 @@ export async function start(server: Server, bounds: Bounds): Promise<void> {
     await launch(server, startCommand(server), bounds);
   }
   await awaitAnswer(server, bounds);
-  if (!(await readStatus(server, bounds.left())).closed)
+  if (!(await server.kind.readStatus(server, bounds.left())).closed)
     throw new TanistError(
       'ENGINE_FAILED',
-      'the server came up accepting writes: read_only is not in its configuration',
+      `the server came up accepting writes: its configuration must have ${server.kind.bootClosedBy}`,
     );
-  await settleCopy(server, bounds);
+  await server.kind.settleCopy(server, bounds);
 }
 
 function startCommand({ config: { server: control } }: Server): readonly string[] {

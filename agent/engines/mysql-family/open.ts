@@ -1,75 +1,93 @@
 /**
  * Opens for writes. S3: what proves the opening is the mark (S2), written while `read_only` still keeps every client out and no commit waits for a
- * replica; then who confirms writes is put in force, and only then it is taken away. From the moment before, the process counts as open, to this
+ * replica (on MySQL `super_read_only` goes before it, under which nobody could write it); then who confirms writes is put in force, and only then it is taken away. From the moment before, the process counts as open, to this
  * agent and to the guard, until it ends.
  */
 import { rm } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
+import type { IdentifierGap, IdentifierReport } from '#core/identifiers.js';
 import { comparePositions, formatPosition, ofEngine, type Position } from '#core/position.js';
 import type { MonotonicMs } from '#core/brand.js';
 import type { ActionResult, EngineAction } from '#agent/ports/engine.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { applyDurability, requireEnforceable } from '#agent/engines/mariadb/durability.js';
-import { type Jump, prepareJump } from '#agent/engines/mariadb/identifiers.js';
-import { identityOf } from '#agent/engines/mariadb/identity.js';
-import { writeIdentity } from '#agent/engines/mariadb/marks.js';
-import { readPosition } from '#agent/engines/mariadb/position.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
-import { beSoleSession } from '#agent/engines/mariadb/sole-session.js';
-import { readStatus } from '#agent/engines/mariadb/status.js';
-import { writeMark } from '#agent/engines/mariadb/write-mark.js';
+import { applyDurability, requireEnforceable } from '#agent/engines/mysql-family/durability.js';
+import { identityOf } from '#agent/engines/mysql-family/identity.js';
+import { writeIdentity } from '#agent/engines/mysql-family/marks.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
+import { beSoleSession } from '#agent/engines/mysql-family/sole-session.js';
+import { writeMark } from '#agent/engines/mysql-family/write-mark.js';
 
 export type OpenAction = EngineAction & { readonly kind: 'open' };
 
+/** What each of the two does its own way. */
+export interface Opening {
+  /** All that is there, as a mark holds it. */
+  readLog(server: Server, timeoutMs: number): Promise<string>;
+  /** Before an opening that may lack writes lets clients in, no number may be given out again. */
+  prepareJump(server: Server, gap: IdentifierGap, bounds: Bounds): Promise<Jump | undefined>;
+  /** Lets us write, and no client. */
+  letMarkIn(server: Server, bounds: Bounds): Promise<void>;
+}
+
+export interface Jump {
+  /** While clients are still kept out. What cannot be done in its time is told, and keeps nobody from writing. */
+  run(): Promise<IdentifierReport>;
+  /** Whether it was run or not. */
+  end(): void;
+}
+
 /** `marked`: told once the mark is written, with the instant from which on it proves something. */
 export async function open(
+  how: Opening,
   server: Server,
   action: OpenAction,
   bounds: Bounds,
   marked: (provedAt: MonotonicMs) => void,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
-  const jump = action.identifierGap && (await prepareJump(server, action.identifierGap, bounds));
+  const jump = action.identifierGap && (await how.prepareJump(server, action.identifierGap, bounds));
   try {
-    return await openWith(server, action, jump, bounds, marked);
+    return await openWith(how, server, action, jump, bounds, marked);
   } finally {
     jump?.end();
   }
 }
 
 async function openWith(
+  how: Opening,
   server: Server,
   action: OpenAction,
   jump: Jump | undefined,
   bounds: Bounds,
   marked: (provedAt: MonotonicMs) => void,
 ): Promise<ActionResult & { readonly kind: 'opened' }> {
-  const { connection } = server;
-  requireEnforceable(action.durability);
+  const { connection, kind } = server;
+  requireEnforceable(server, action.durability);
   await beSoleSession(server, bounds);
-  const { source } = await readStatus(server, bounds.left());
+  const { source } = await kind.readStatus(server, bounds.left());
   if (source !== undefined)
     throw new TanistError(
       'ENGINE_FAILED',
       `it still receives log from ${source.host}:${source.port}: it is not sealed`,
     );
-  requireReached(await readPosition(server, bounds.left()), action);
+  requireReached(await kind.readPosition(server, bounds.left()), action);
   const process = server.findMain();
   if (process === undefined) throw new TanistError('ENGINE_FAILED', 'the server is gone');
   if ((await server.bootsClosed(process)) !== true)
     throw new TanistError(
       'ENGINE_FAILED',
-      'its configuration must have read_only and skip_slave_start, and no rpl_semi_sync_…_enabled: it would not come up closed',
+      `its configuration must have ${kind.bootClosedBy}: it would not come up closed`,
     );
   // Before the memo, too: refused here nothing was asked for, and nothing has to be fenced for it.
   requireRight(action);
   await server.memos.note('promoted', process);
   bounds.check();
+  await how.letMarkIn(server, bounds);
   const provedAt = server.now();
-  await writeIdentity(connection, bounds.left(), await identityOf(server, bounds.left()));
+  await writeIdentity(server, bounds.left(), await identityOf(server, bounds.left()));
   const { epoch } = action;
   // Right before the mark. Sessions of a leader that is open already may write in between: then a replica that stands there counts as diverged.
-  const { gtids } = await readStatus(server, bounds.left());
-  const opening = { epoch, mark: action.mark, leader: server.member, from: gtids };
+  const from = await how.readLog(server, bounds.left());
+  const opening = { epoch, mark: action.mark, leader: server.member, from };
   const mark = await writeMark(server, opening, bounds);
   marked(provedAt);
   const identifiers = await jump?.run();
@@ -78,7 +96,7 @@ async function openWith(
   bounds.check();
   requireRight(action);
   await connection.query('set global read_only = 0', { timeoutMs: bounds.left() });
-  const position = await readPosition(server, bounds.left());
+  const position = await kind.readPosition(server, bounds.left());
   await server.memos.drop('fenced');
   await rm(server.tailDir, { recursive: true, force: true });
   return { kind: 'opened', provedAt, opened: { epoch, mark, position, lineage: '', identifiers } };
@@ -87,7 +105,10 @@ async function openWith(
 function requireReached(position: Position, { opening }: OpenAction): void {
   const atLeast = opening.state === 'pending' ? opening.atLeast : undefined;
   if (atLeast === undefined) return;
-  const stands = comparePositions({ ...position, marks: [] }, { ...ofEngine(atLeast, 'mariadb'), marks: [] });
+  const stands = comparePositions(
+    { ...position, marks: [] },
+    { ...ofEngine(atLeast, position.engine), marks: [] },
+  );
   if (stands === 'ahead' || stands === 'equal') return;
   throw new TanistError(
     'ENGINE_FAILED',
