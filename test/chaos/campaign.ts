@@ -79,7 +79,7 @@ async function strikeOnce(
   for (let attempt = 1; ; attempt++) {
     const { chaos, number } = await cluster.next();
     const observed = await runOnce(chaos, FAULTS[fault], durability, number);
-    const wrong = whatIsWrong(observed, FAULTS[fault], durability);
+    const wrong = whatIsWrong(observed, FAULTS[fault], durability, KITS[engine]);
     const isVoid = wrong?.isUntimely === true && stoodStill(observed) && attempt < ATTEMPTS;
     // What a void one saw is kept as well.
     const attemptName = isVoid ? `${run}-void-${attempt}` : String(run);
@@ -135,10 +135,11 @@ function reusable(
 }
 
 function inWords({ fault, durability, run, measured, wrong }: Result): string {
+  const confirmed = measured?.confirmedLost === undefined ? '' : ` (${measured.confirmedLost} confirmed)`;
   const salvaged = measured?.salvaged === undefined ? '' : ` ${measured.salvaged} of them salvaged,`;
   const found =
     measured === undefined
       ? ''
-      : `: outage ${measured.outageMs} ms, ${measured.acknowledged} acknowledged, ${measured.ackedLost} missing,${salvaged} ${measured.unaccounted} unaccounted, ${measured.doublyAccepted} doubly accepted, ${measured.refused} unanswered or refused, converged in ${measured.convergedMs} ms`;
+      : `: outage ${measured.outageMs} ms, ${measured.acknowledged} acknowledged, ${measured.ackedLost} missing${confirmed},${salvaged} ${measured.unaccounted} unaccounted, ${measured.doublyAccepted} doubly accepted, ${measured.refused} unanswered or refused, converged in ${measured.convergedMs} ms`;
   return `${durability} ${fault} ${run}${found}${wrong === undefined ? '' : `: WRONG: ${wrong}`}`;
 }

@@ -49,6 +49,8 @@ function matrix(cells: readonly KnownCell[]): string {
     '- *outage*: seconds from the fault to the first write that another leader acknowledged, where it is to end in one; elsewhere the longest',
     '  time without any acknowledgement. *stalls*: nobody can write there before it is healed, and that is as it must be.',
     '- *missing*: acknowledged writes that are not there in the end. Under `async` all of them lie where the ledger says, or it counts as wrong.',
+    '  Where clients confirm writes by themselves (Redis: `WAIT`) every second one does: (n confirmed) is how many of the missing were of those, and',
+    '  none may be, but where one replica is not enough under `strict` either.',
     '- *salvaged*: of the missing, how many lie in a salvage at the old leader; -: not looked at, or nothing is saved yet.',
     '- *doubly*: writes that the old leader acknowledged after the first of the new one, which may have them from it: late answers to what it has do not count.',
     '- *converged*: seconds from healing until one leader led and everybody followed, the longest.',
@@ -87,6 +89,7 @@ function row(cell: KnownCell): string {
     durability,
     outageMs,
     ackedLost,
+    confirmedLost,
     salvaged,
     doublyAccepted,
     convergedMs,
@@ -97,5 +100,6 @@ function row(cell: KnownCell): string {
   const seconds = (ms: number): string => (ms / 1000).toFixed(2);
   const stalls = FAULTS[fault].stallsUnder?.includes(durability) === true ? ' *stalls*' : '';
   const outage = `${seconds(outageMs.p50)} / ${seconds(outageMs.max)}${stalls}`;
-  return `| \`${fault}\` | ${durability} | ${outage} | ${ackedLost} | ${salvaged ?? '-'} | ${doublyAccepted} | ${seconds(convergedMs)} | ${runs} | ${failed} | ${commit} |`;
+  const missing = confirmedLost === undefined ? ackedLost : `${ackedLost} (${confirmedLost} confirmed)`;
+  return `| \`${fault}\` | ${durability} | ${outage} | ${missing} | ${salvaged ?? '-'} | ${doublyAccepted} | ${seconds(convergedMs)} | ${runs} | ${failed} | ${commit} |`;
 }

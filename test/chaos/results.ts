@@ -26,6 +26,8 @@ export interface Cell {
   readonly runs: number;
   readonly outageMs: { readonly p50: number; readonly max: number };
   readonly ackedLost: number;
+  /** Of those, how many a replica had confirmed to their client. Undefined: clients need not ask for that. */
+  readonly confirmedLost?: number;
   /** Of those, how many lie in a salvage. Undefined: not looked at, in runs of before; or the engine makes none. */
   readonly salvaged?: number;
   /** Missing though the ledger says otherwise, or in no salvage. */
@@ -111,6 +113,9 @@ function cellOf(results: readonly Result[]): Cell {
     ...{ fault: first.fault, engine: first.engine, durability: first.durability, runs: results.length },
     outageMs: { p50: outages[Math.floor(outages.length / 2)] ?? 0, max: outages.at(-1) ?? 0 },
     ackedLost: sum(({ ackedLost }) => ackedLost),
+    ...(measured.some(({ confirmedLost }) => confirmedLost !== undefined) && {
+      confirmedLost: sum(({ confirmedLost = 0 }) => confirmedLost),
+    }),
     ...(measured.some(({ salvaged }) => salvaged !== undefined) && {
       salvaged: sum(({ salvaged = 0 }) => salvaged),
     }),

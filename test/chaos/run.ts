@@ -51,6 +51,8 @@ export interface Measured {
   readonly acknowledged: number;
   /** Acknowledged, and not there in the end. */
   readonly ackedLost: number;
+  /** Of those, how many a replica had confirmed because their client asked for it; undefined: here clients need not. */
+  readonly confirmedLost?: number;
   /** Of those, whose place another acknowledged write has: the history forked. */
   readonly forked: number;
   /**
@@ -119,7 +121,7 @@ async function observe(
   const load = await startAppenders(servers, leader.server, number, {
     ...{ writers: WRITERS, keys: KEYS, pauseMs: PAUSE_MS },
     keptWith: fault.runsOn && leader.server,
-    confirmedBy: durability === 'async' ? 0 : 1,
+    confirmedBy: confirmedBy(cluster.engine, durability),
   });
   let [struckAt, convergedMs] = [Number.NaN, Number.NaN];
   let broken: string | undefined;
@@ -161,7 +163,7 @@ async function observe(
             leader,
             now,
             isTakenOver: fault.ends === 'another leader',
-            salvaged: salvagedValues(cluster, number),
+            salvaged: await salvagedValues(cluster, number),
             engine: cluster.engine,
           })
         : undefined;
@@ -178,6 +180,12 @@ async function observe(
     };
   }
 }
+
+/** Where clients confirm their own writes every second one does, and the others tell what becomes of those that nobody has confirmed. */
+const confirmedBy =
+  ({ clientsConfirm }: EngineKit, durability: DurabilityMode) =>
+  (writer: number): number =>
+    durability !== 'async' || (clientsConfirm === true && writer % 2 === 0) ? 1 : 0;
 
 interface Setting {
   readonly struckAt: number;
@@ -209,6 +217,7 @@ function measure(
     ),
     acknowledged: acknowledged.length,
     ackedLost: lost.size,
+    ...(engine.clientsConfirm === true && { confirmedLost: confirmedOf(attempts, lost) }),
     forked: forkedOf(
       acknowledged.map(({ attempt }) => attempt),
       lost,
@@ -231,6 +240,9 @@ function measure(
     ...(salvaged !== undefined && { salvaged: [...lost].filter((value) => salvaged.has(value)).length }),
   };
 }
+
+export const confirmedOf = (attempts: readonly Attempt[], lost: ReadonlySet<number>): number =>
+  attempts.filter(({ value, confirmedBy }) => lost.has(value) && confirmedBy > 0).length;
 
 function forkedOf(acknowledged: readonly Attempt[], lost: ReadonlySet<number>): number {
   const placeOf = ({ key, place }: Attempt): string => `${key}/${String(place)}`;

@@ -6,15 +6,33 @@ import type { EngineKit } from '#test/cluster/engines.js';
 import type { AnyCluster } from '#test/cluster/tanist.js';
 
 /** `run`: as the appenders number theirs. Only salvages that are finished. Undefined where the engine makes none. */
-export function salvagedValues(
-  { engine, members }: Pick<AnyCluster, 'engine' | 'members'>,
+export async function salvagedValues(
+  { engine, members, folder }: Pick<AnyCluster, 'engine' | 'members' | 'folder'>,
   run: number,
-): ReadonlySet<number> | undefined {
+): Promise<ReadonlySet<number> | undefined> {
   if (engine.lacks.salvages !== undefined) return undefined;
-  const found = members
-    .flatMap(({ server }) => salvagesIn(`${server.dir}.tanist`))
-    .flatMap((salvage) => valuesIn(salvage, run, engine));
-  return new Set(found);
+  const found = new Set<number>();
+  for (const salvage of members.flatMap(({ server }) => salvagesIn(`${server.dir}.tanist`))) {
+    const values = [...valuesIn(salvage, run, engine), ...(await snapshotIn(salvage, run, engine, folder))];
+    for (const value of values) found.add(value);
+  }
+  return found;
+}
+
+/** All of the member's data, of which the leader may have most. */
+async function snapshotIn(
+  salvage: string,
+  run: number,
+  { openSnapshot }: Pick<EngineKit, 'openSnapshot'>,
+  folder: string,
+): Promise<readonly number[]> {
+  const server = await openSnapshot?.(salvage, folder);
+  if (server === undefined) return [];
+  try {
+    return [...(await server.clients.listsOf(run)).values()].flat();
+  } finally {
+    await server.stop('immediate');
+  }
 }
 
 function salvagesIn(stateDir: string): readonly string[] {

@@ -19,6 +19,8 @@ export interface Network {
   readonly hosts: readonly NetworkHost[];
   /** Of this process. */
   readonly address: string;
+  /** Of this process too, for clients that are to be somewhere else: what they say is cut off by this one. */
+  readonly otherAddress: string;
   /** Nothing that leaves one of `from` arrives at one of `to`, until mended. Addresses of others than hosts may be named too. */
   cut(from: readonly Place[], to: readonly Place[]): void;
   cutBothWays(some: readonly Place[], others: readonly Place[]): void;
@@ -76,7 +78,7 @@ export function createNetwork(names: readonly string[]): Network {
   const tag = `tn${process.pid}x${networks}`;
   const bridge = `${tag}b`;
   const net = `10.${200 + ((process.pid + networks) % 50)}.${(process.pid >> 6) % 250}`;
-  const address = `${net}.254`;
+  const [address, otherAddress] = [`${net}.254`, `${net}.253`];
   const detours = new Map<string, Detour>();
   const endDetours = (): void => {
     for (const { end } of detours.values()) end();
@@ -88,7 +90,8 @@ export function createNetwork(names: readonly string[]): Network {
   });
   // An address of its own: else it is that of a port, and changes with the ports while hosts remember it.
   ip('link', 'add', bridge, 'address', '02:00:00:00:00:fe', 'type', 'bridge');
-  ip('addr', 'add', `${address}/24`, 'dev', bridge);
+  // Who names none speaks from the first.
+  for (const own of [address, otherAddress]) ip('addr', 'add', `${own}/24`, 'dev', bridge);
   ip('link', 'set', bridge, 'up');
   const hosts = names.map((name, i): NetworkHost => {
     const namespace = `${tag}-${name}`;
@@ -117,7 +120,7 @@ export function createNetwork(names: readonly string[]): Network {
   };
   const limited = new Set<NetworkHost>();
   return {
-    ...{ hosts, address, cut, cutBothWays },
+    ...{ hosts, address, otherAddress, cut, cutBothWays },
     partition(groups) {
       for (const [i, group] of groups.entries()) cutBothWays(group, groups.slice(i + 1).flat());
     },

@@ -14,7 +14,8 @@ import { freePort } from '#test/cluster/ports.js';
 import { allProcesses, isWithin, processesIn } from '#test/cluster/process-table.js';
 import { sendSignal, startProcess, waitFor } from '#test/cluster/processes.js';
 import { serverUser } from '#test/cluster/users.js';
-import { newRedisClient } from '#test/cluster/redis-client.js';
+import { askRedis, type RedisReply } from '#test/cluster/redis-client.js';
+import type { Clients } from '#test/load/clients.js';
 import { redisClients } from '#test/load/clients/redis.js';
 
 const START_WITHIN_MS = 15_000;
@@ -22,8 +23,6 @@ const STOP_WITHIN_MS = 15_000;
 const STREAM_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 10;
 const ANSWER_WITHIN_MS = 5_000;
-
-export type RedisReply = string | number | null | readonly RedisReply[];
 
 export interface RedisServer extends DatabaseServer {
   readonly configFile: string;
@@ -41,6 +40,8 @@ export interface RedisServer extends DatabaseServer {
   send(...command: readonly string[]): Promise<RedisReply>;
   /** A field of `INFO replication`. */
   replication(field: string): Promise<string>;
+  /** Of clients that speak from that address of ours. */
+  clientsFrom(address: string): Clients;
 }
 
 export interface RedisOptions {
@@ -52,6 +53,8 @@ export interface RedisOptions {
   readonly password?: string | undefined;
   readonly place?: Place | undefined;
   readonly disk?: Disk | undefined;
+  /** False: it comes up as what it was, as one that nobody watches over, or Sentinel. Default: true. */
+  readonly bootsClosed?: boolean;
 }
 
 /** What a process that ends loses nothing by, and no test waits for. */
@@ -59,11 +62,13 @@ const SETTINGS = {
   // Clients on other hosts have no password, and nobody else is on this network.
   'protected-mode': 'no',
   ...{ appendonly: 'yes', appendfsync: 'everysec', save: '""' },
+  // Without a password it would hear nobody from another host.
+  'protected-mode': 'no',
   ...{ 'repl-diskless-sync-delay': '0', 'repl-backlog-size': '4mb', 'shutdown-timeout': '1' },
 } as const;
 
 export async function createRedis(options: RedisOptions): Promise<RedisServer> {
-  const { dir, name, settings = {}, password, place = LOOPBACK, disk } = options;
+  const { dir, name, settings = {}, password, place = LOOPBACK, disk, bootsClosed = true } = options;
   const { uid, gid } = serverUser() ?? { uid: undefined, gid: undefined };
   const port = await freePort();
   const dataDir = join(disk?.dir ?? dir, name);
@@ -79,7 +84,7 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
     ...settings,
   };
   const lines = Object.entries(all).map(([key, value]) => `${key} ${value}\n`);
-  writeFileSync(configFile, `${lines.join('')}replicaof 127.0.0.1 1\n`);
+  writeFileSync(configFile, `${lines.join('')}${bootsClosed ? 'replicaof 127.0.0.1 1\n' : ''}`);
   appendFileSync(logFile, '');
   for (const path of [configFile, logFile]) give(path, { uid, gid });
   const startCommand = ['redis-server', configFile];
@@ -95,17 +100,8 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
     if (running === undefined) throw new Error(`${name}: no server to send ${signal} to`);
     sendSignal(running, signal);
   };
-  const send = async (...command: readonly string[]): Promise<RedisReply> => {
-    const client = newRedisClient({ host: place.address, port, password, withinMs: ANSWER_WITHIN_MS });
-    const timer = setTimeout(() => client.destroy(), ANSWER_WITHIN_MS);
-    try {
-      await client.connect();
-      return await client.sendCommand<RedisReply>([...command]);
-    } finally {
-      clearTimeout(timer);
-      if (client.isOpen) client.destroy();
-    }
-  };
+  const address = { host: place.address, port, password, withinMs: ANSWER_WITHIN_MS };
+  const send = (...command: readonly string[]): Promise<RedisReply> => askRedis(address, ...command);
   const replication = async (field: string): Promise<string> => {
     const text = String(await send('INFO', 'replication'));
     return new RegExp(`^${field}:(.*?)\\r?$`, 'm').exec(text)?.[1] ?? '';
@@ -118,12 +114,14 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
       ...(giveUp && { giveUp }),
     });
   };
+  const door = { host: place.address, port, password, send };
   const signalAll = (signal: NodeJS.Signals): void =>
     processesIn(dataDir).forEach((process) => sendSignal(process, signal));
   return {
     ...{ name, place, dir: dataDir, configFile, port, logFile, uid, gid, password },
     ...{ startCommand, pid, kill, send, replication },
-    clients: redisClients({ host: place.address, port, password, send }),
+    clients: redisClients(door),
+    clientsFrom: (address) => redisClients({ ...door, from: address }),
     visit: { command: `redis-cli -h ${place.address} -p ${port}`, pidFile },
     processes: () => processesIn(dataDir),
     async start({ awaitReady = true } = {}) {

@@ -7,11 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { Append } from '#test/history/append-history.js';
 import { type Keeper, startKeeper } from '#test/load/keepers.js';
-import { findWritable, type Session } from '#test/load/sessions.js';
+import { findWritable, type Guide, type Session } from '#test/load/sessions.js';
 
 export interface Attempt extends Append {
   readonly writer: number;
   readonly server: string;
+  /** By how many replicas it was to be held before it counted; see clients.ts. */
+  readonly confirmedBy: number;
   /** What an acknowledgement came with; `logEnd`: where the log ended before the write, in the engine's own words. */
   place?: number;
   line?: number;
@@ -35,8 +37,10 @@ export interface AppendersOptions {
   readonly pauseMs: number;
   /** As many keepers as writers try all along to append at this member. */
   readonly keptWith?: DatabaseServer | undefined;
-  /** See clients.ts. */
-  readonly confirmedBy?: number;
+  /** See clients.ts; of each writer, from 1 on, keepers counted behind the others. Default: 0. */
+  readonly confirmedBy?: (writer: number) => number;
+  /** Writers ask it; keepers ask nobody. */
+  readonly guide?: Guide | undefined;
 }
 
 export interface Appenders {
@@ -52,7 +56,7 @@ export async function startAppenders(
   servers: readonly DatabaseServer[],
   leader: DatabaseServer,
   run: number,
-  { writers: many, keys, pauseMs, keptWith, confirmedBy = 0 }: AppendersOptions,
+  { writers: many, keys, pauseMs, keptWith, confirmedBy = () => 0, guide }: AppendersOptions,
 ): Promise<Appenders> {
   await leader.clients.beginLists(run, keys);
   const attempts: Attempt[] = [];
@@ -63,6 +67,7 @@ export async function startAppenders(
     const value = attempts.length + 1;
     const attempt: Attempt = {
       ...{ writer, key: 1 + (writer % keys), value, server: server.name },
+      confirmedBy: confirmedBy(writer),
       ...{ began: performance.now(), ended: Number.POSITIVE_INFINITY, outcome: 'unknown' },
     };
     attempts.push(attempt);
@@ -78,7 +83,11 @@ export async function startAppenders(
   async function write(writer: number): Promise<void> {
     let session: Session | undefined;
     while (!stopping) {
-      session ??= await findWritable(servers, confirmedBy, () => stopping);
+      if (session !== undefined && guide?.isOver(session) === true) {
+        session.client.leave();
+        session = undefined;
+      }
+      session ??= await findWritable(servers, confirmedBy(writer), () => stopping, guide);
       if (session === undefined) break;
       if (await append(session, writer)) {
         if (pauseMs > 0) await sleep(pauseMs);
@@ -93,7 +102,9 @@ export async function startAppenders(
   const numbers = Array.from({ length: many }, (_, i) => i + 1);
   const all = numbers.map(write);
   const keep = (server: DatabaseServer, n: number): Keeper =>
-    startKeeper(server, { pauseMs, confirmedBy }, (session) => append(session, many + n));
+    startKeeper(server, { pauseMs, confirmedBy: confirmedBy(many + n) }, (session) =>
+      append(session, many + n),
+    );
   const keepers = keptWith === undefined ? [] : numbers.map((n) => keep(keptWith, n));
   return {
     attempts,

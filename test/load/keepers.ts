@@ -4,7 +4,6 @@
 // Consequence: whatever that member still accepts, it accepts from a keeper.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
-import type { ClientSession } from '#test/load/clients.js';
 import type { Session } from '#test/load/sessions.js';
 
 /** Between two attempts of which the first failed. */
@@ -27,7 +26,7 @@ export function startKeeper(
   writeNext: (session: Session) => Promise<boolean>,
 ): Keeper {
   let stopping = false;
-  let current: ClientSession | undefined;
+  let current: Session | undefined;
 
   async function session(): Promise<Session> {
     if (current === undefined) {
@@ -37,11 +36,11 @@ export function startKeeper(
         throw new Error('stopped');
       }
       client.onceEnded(() => {
-        if (current === client) current = undefined;
+        if (current?.client === client) current = undefined;
       });
-      current = client;
+      current = { server, client, foundAt: performance.now() };
     }
-    return { server, client: current };
+    return current;
   }
 
   async function work(): Promise<void> {
@@ -51,14 +50,14 @@ export function startKeeper(
         .catch(() => false);
       await sleep(isTaken ? pauseMs : PAUSE_MS);
     }
-    current?.leave();
+    current?.client.leave();
   }
 
   const ended = work();
   return {
     stop() {
       stopping = true;
-      current?.leave();
+      current?.client.leave();
       return ended;
     },
   };

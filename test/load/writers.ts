@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
 import { type Keeper, startKeeper } from '#test/load/keepers.js';
-import { findWritable, type Session } from '#test/load/sessions.js';
+import { findWritable, type Guide, type Session } from '#test/load/sessions.js';
 
 export interface WriterOptions {
   readonly writers: number;
@@ -17,6 +17,8 @@ export interface WriterOptions {
   readonly keptWith?: DatabaseServer;
   /** See clients.ts. */
   readonly confirmedBy?: number;
+  /** Writers ask it; keepers ask nobody. */
+  readonly guide?: Guide | undefined;
 }
 
 export interface Acknowledged {
@@ -42,7 +44,7 @@ export const prepareLoad = ({ clients }: DatabaseServer): Promise<void> => clien
 
 /** Starts writing; `run` keeps the rows of different runs apart. */
 export function startLoad(servers: readonly DatabaseServer[], run: string, options: WriterOptions): Load {
-  const { writers: many, pauseMs, keptWith, confirmedBy = 0 } = options;
+  const { writers: many, pauseMs, keptWith, confirmedBy = 0, guide } = options;
   const acknowledged: Acknowledged[] = [];
   let failures = 0;
   let stopping = false;
@@ -55,7 +57,11 @@ export function startLoad(servers: readonly DatabaseServer[], run: string, optio
   const work = async (writer: number): Promise<void> => {
     let session: Session | undefined;
     for (let number = 1; !stopping; number += 1) {
-      session ??= await findWritable(servers, confirmedBy, () => stopping);
+      if (session !== undefined && guide?.isOver(session) === true) {
+        session.client.leave();
+        session = undefined;
+      }
+      session ??= await findWritable(servers, confirmedBy, () => stopping, guide);
       if (session === undefined) break;
       if (await write(session, writer, number)) {
         if (pauseMs > 0) await sleep(pauseMs);

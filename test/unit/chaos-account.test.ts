@@ -8,7 +8,16 @@ import type { Attempt } from '#test/load/appenders.js';
 
 /** Written in turn by one writer, each while the log ended at that position; the clock says the same. */
 const writes: readonly Attempt[] = [0x100, 0x200, 0x300].map((lsn, i) => ({
-  ...{ writer: 1, key: 1, value: i + 1, server: 'ada', line: 1, place: i, outcome: 'ok' as const },
+  ...{
+    writer: 1,
+    key: 1,
+    value: i + 1,
+    server: 'ada',
+    line: 1,
+    place: i,
+    outcome: 'ok' as const,
+    confirmedBy: 0,
+  },
   ...{ began: lsn, ended: lsn + 1, logEnd: `0/${lsn.toString(16).toUpperCase()}` },
 }));
 

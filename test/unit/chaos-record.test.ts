@@ -17,7 +17,15 @@ describe('a run that is recorded', () => {
     const zero = Math.ceil(performance.timeOrigin) + 1_000 - performance.timeOrigin;
     const wall = (ms: number): number => performance.timeOrigin + zero + ms;
     const iso = (ms: number): string => new Date(wall(ms)).toISOString();
-    const attempt = { key: 1, value: 1, writer: 1, server: 'ada', began: zero - 20, ended: zero - 10 };
+    const attempt = {
+      key: 1,
+      value: 1,
+      writer: 1,
+      server: 'ada',
+      confirmedBy: 0,
+      began: zero - 20,
+      ended: zero - 10,
+    };
     const observed: Observed = {
       ...{ leader: 'ada', findings: [], ledger: [], measured: undefined, broken: undefined, stoodStillMs: 0 },
       moments: [{ at: zero, what: 'STRUCK' }],

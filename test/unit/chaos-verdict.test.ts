@@ -38,6 +38,24 @@ describe('a run', () => {
     expect(wrong({ ackedLost: 1, unaccounted: 1 }, {}, 'async')).toContain('ledger');
   });
 
+  it('where clients confirm their own writes is wrong if one of those is missing, but for faults that two confirmations are needed for', () => {
+    const redis = { clientsConfirm: true, logDiesWithServer: true } as const;
+    const told = (measured: Partial<Measured>, fault: Partial<Fault> = {}): string | undefined =>
+      whatIsWrong(observed(measured), { ...FAULT, ...fault }, 'async', redis)?.what;
+    expect(told({ ackedLost: 3, confirmedLost: 1 })).toContain('confirmed');
+    expect(told({ ackedLost: 3, confirmedLost: 1 }, { stallsUnder: ['strict'] })).toBeUndefined();
+    expect(told({ ackedLost: 3, confirmedLost: 0 })).toBeUndefined();
+  });
+
+  it('may lack what a leader had in memory only, where its process ends', () => {
+    const fault: Fault = { ...FAULT, agentAnswers: true, endsServer: true };
+    const told = (of: Fault, engine: object): string | undefined =>
+      whatIsWrong(observed({ ackedLost: 1 }), of, 'async', engine)?.what;
+    expect(told(fault, { logDiesWithServer: true })).toBeUndefined();
+    expect(told(fault, {})).toContain('missing');
+    expect(told({ ...FAULT, agentAnswers: true }, { logDiesWithServer: true })).toContain('missing');
+  });
+
   it('with two leaders at once is wrong under every durability', () => {
     expect(wrong({ doublyAccepted: 1 })).toContain('two leaders');
     expect(wrong({ doublyAccepted: 1 }, {}, 'async')).toContain('two leaders');

@@ -16,6 +16,8 @@ export interface Fault {
   readonly runs?: number;
   /** The old leader's agent answers all along, so its tail is taken: nothing is missing under `async` either. */
   readonly agentAnswers?: true;
+  /** The leader's process ends, and with it what it has in memory only. */
+  readonly endsServer?: true;
   /** Its database goes on where some clients still reach it: they stay, and try to write. */
   readonly runsOn?: true;
   /** No client may notice: not one attempt may come to anything but an acknowledgement. */

@@ -35,6 +35,7 @@ export const PROCESSES = {
     ends: 'either',
     runs: 10,
     agentAnswers: true,
+    endsServer: true,
     strike(_, { server }) {
       server.kill('SIGKILL');
       return NOTHING;
@@ -44,6 +45,8 @@ export const PROCESSES = {
     what: 'every process of the server is stopped; continued once an heir leads',
     ends: 'another leader',
     agentAnswers: true,
+    // One that does not answer can only be killed.
+    endsServer: true,
     strike(_, { server }) {
       server.pause();
       return () => server.resume();

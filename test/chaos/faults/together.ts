@@ -12,6 +12,7 @@ function controllerKilledOnce(code: string, what: string): Fault {
     what: `the leader's server is killed, and the active controller as soon as ${what}`,
     ends: 'either',
     agentAnswers: true,
+    endsServer: true,
     async strike(chaos, { server }, { active: { controller } }) {
       const said = followLogs(programsOf(chaos), code);
       server.kill('SIGKILL');
@@ -76,6 +77,7 @@ export const TOGETHER = {
     what: 'two of three members of etcd are stopped as soon as the replicas of a killed leader are sealed, for 3 s',
     ends: 'either',
     agentAnswers: true,
+    endsServer: true,
     async strike(chaos, { server }, roles) {
       const stopped = majorityOfEtcd(chaos, roles);
       const sealing = followLogs(programsOf(chaos), '"SEALING"');

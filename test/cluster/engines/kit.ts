@@ -12,6 +12,10 @@ export interface EngineKit<Server extends DatabaseServer = DatabaseServer> {
   readonly called: string;
   /** What it cannot do here, each with the reason. Whatever rests on it is left out, and says so; nothing asks for an engine by name. */
   readonly lacks: Lacks;
+  /** Its leader acknowledges before anybody else has a write, and a client that wants more asks for it by itself, write by write (Redis: WAIT). */
+  readonly clientsConfirm?: true;
+  /** What its leader has and nobody fetched is gone with its process, whatever its agent does: its log is in memory only. */
+  readonly logDiesWithServer?: true;
   /** One leader and its replicas, streaming. */
   startServers(options: ServersOptions): Promise<readonly Server[]>;
   /** The section of the agent's file that names the engine. */
@@ -20,6 +24,11 @@ export interface EngineKit<Server extends DatabaseServer = DatabaseServer> {
   isPast(logEnd: string, position: Position): boolean | undefined;
   /** What this row of a salvage was appended by, if it was one of the loads. */
   appended(row: SalvagedRow): Omit<Appending, 'key'> | undefined;
+  /**
+   * Where a salvage may hold all of a member's data instead of rows: a server on a copy of that, in `folder`, which whoever asked for it stops.
+   * Undefined: this one holds rows.
+   */
+  openSnapshot?(salvage: string, folder: string): Promise<DatabaseServer | undefined>;
   /** A line of a server's own log: when it was written, ms since 1970, and what it says. Undefined: it has no time. */
   readLogLine(line: string): { readonly at: number; readonly what: string } | undefined;
 }

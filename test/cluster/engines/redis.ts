@@ -1,7 +1,12 @@
 /** Redis. */
+import { copyFileSync, existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { EngineKit } from '#test/cluster/engines/kit.js';
 import { MEMBER_NAMES } from '#test/cluster/members.js';
-import { type RedisServer, startRedisServers } from '#test/cluster/redis.js';
+import { give } from '#test/cluster/folders.js';
+import { createRedis, type RedisServer, startRedisServers } from '#test/cluster/redis.js';
+
+const SNAPSHOT = 'data.rdb';
 
 export const REDIS: EngineKit<RedisServer> = {
   name: 'redis',
@@ -12,6 +17,8 @@ export const REDIS: EngineKit<RedisServer> = {
     blocksReplay: 'log is applied as it comes, whoever reads',
     timesRejoins: 'its way back is one full synchronisation, by hand too',
   },
+  clientsConfirm: true,
+  logDiesWithServer: true,
   startServers: ({ folder, size, settings, places, disks }) =>
     startRedisServers(MEMBER_NAMES.slice(0, size), (index) => ({
       ...{ dir: folder, settings, place: places[index], disk: disks[index] },
@@ -31,6 +38,19 @@ export const REDIS: EngineKit<RedisServer> = {
   appended({ values }) {
     const [, run, value] = /^RPUSH app:list:(\d+):\d+ (\d+)$/.exec(values?.['command'] ?? '') ?? [];
     return run === undefined || value === undefined ? undefined : { run: Number(run), value: Number(value) };
+  },
+  async openSnapshot(salvage, folder) {
+    const saved = join(salvage, SNAPSHOT);
+    if (!existsSync(saved)) return undefined;
+    const server = await createRedis({
+      ...{ dir: folder, name: `snapshot-${basename(salvage)}`, bootsClosed: false },
+      settings: { appendonly: 'no', dbfilename: SNAPSHOT },
+    });
+    const copy = join(server.dir, SNAPSHOT);
+    copyFileSync(saved, copy);
+    give(copy, server);
+    await server.start();
+    return server;
   },
   /** `4711:M 30 Nov 2026 06:44:21.727 # Ready`. The harness has its servers go by UTC. */
   readLogLine(line) {

@@ -18,6 +18,8 @@ export interface RedisDoor {
   readonly host: string;
   readonly port: number;
   readonly password: string | undefined;
+  /** The address that clients speak from; default: whichever leads there. */
+  readonly from?: string | undefined;
   /** In a session of its own. */
   send(...command: readonly string[]): Promise<unknown>;
 }
@@ -49,10 +51,10 @@ export const redisClients = (door: RedisDoor): Clients => ({
 });
 
 async function connect(
-  { host, port, password }: RedisDoor,
+  { host, port, password, from }: RedisDoor,
   { waits, confirmedBy = 0 }: Patience,
 ): Promise<ClientSession> {
-  const client = newRedisClient({ host, port, password, withinMs: ANSWER_WITHIN_MS });
+  const client = newRedisClient({ host, port, password, withinMs: ANSWER_WITHIN_MS, from });
   const leave = (): void => {
     if (client.isOpen) client.destroy();
   };
