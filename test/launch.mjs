@@ -9,10 +9,10 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { PROJECT_ROOT, build, isServer, run, say, setUp } from './setup.mjs';
 
-/** Where each lies in dist/, and what it needs on this machine; `engine`: besides, the server of the one that is asked for. */
+/** Where each lies in dist/, and what it needs on this machine; `engine`: besides, the server of the one that is asked for; `commands`: what one of them needs more. */
 const PROGRAMS = {
   demo: { folder: 'demo', servers: ['etcd'], engine: true },
-  bench: { folder: 'bench', servers: ['etcd'], engine: true },
+  bench: { folder: 'bench', servers: ['etcd'], engine: true, commands: { partition: ['ip', 'nft'] } },
   sim: { folder: 'simulation', servers: [], engine: false },
   chaos: {
     folder: 'chaos',
@@ -30,7 +30,11 @@ if (program === undefined) {
 
 const engine = engineIn(args);
 // What there is none of is the program's to say.
-const servers = [...program.servers, ...(program.engine && isServer(engine) ? [engine] : [])];
+const servers = [
+  ...program.servers,
+  ...(program.engine && isServer(engine) ? [engine] : []),
+  ...(program.commands?.[args[0]] ?? []),
+];
 await setUp({ servers, quiet: true });
 if (!(await build())) process.exit(1);
 

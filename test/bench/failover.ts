@@ -1,13 +1,17 @@
 /** One fault per run, of whoever leads, on a cluster that is used again once it is well. */
 import { FAULTS, type Fault, type FaultName } from '#test/bench/faults.js';
-import { finish, spread, tell } from '#test/bench/numbers.js';
+import { finish, type Spread, spread, tell } from '#test/bench/numbers.js';
 import { type Run, runOnce } from '#test/bench/run.js';
+import { benchSentinel, type SentinelFigures } from '#test/bench/sentinel.js';
+import { table } from '#test/bench/table.js';
 import { type EngineKit, KITS, type KitName } from '#test/cluster/engines.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
 import { type AnyCluster, startTanistOn } from '#test/cluster/tanist.js';
 import { prepareLoad } from '#test/load/writers.js';
 
 export const DURABILITIES = ['async', 'one-sync'] as const;
+export const PEERS = ['sentinel'] as const;
+export type Peer = (typeof PEERS)[number];
 export type Durability = (typeof DURABILITIES)[number];
 
 export interface FailoverOptions {
@@ -18,6 +22,8 @@ export interface FailoverOptions {
   readonly runs: number;
   readonly writers: number;
   readonly reader: boolean;
+  /** By its side, in the same run. */
+  readonly compare?: Peer;
 }
 
 const WELL_WITHIN_MS = 60_000;
@@ -44,7 +50,31 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
     await stopAll();
     cluster = undefined;
   }
-  finish(summary(options, runs, problems));
+  const ours = summary(options, runs, problems);
+  if (options.compare === undefined) return finish(ours);
+  await stopAll();
+  const compared = await benchSentinel(options.fault, options);
+  tell(beside(ours, compared));
+  finish({ ...ours, compared });
+}
+
+type Summary = ReturnType<typeof summary>;
+
+function beside(ours: Summary, compared: readonly SentinelFigures[]): string {
+  const outage = (ms: Spread | null): string => (ms === null ? '-' : `${ms.median} / ${ms.max}`);
+  const counts = ({ acknowledged, ackedLost, failedWrites, runs }: Summary | SentinelFigures): string[] =>
+    [acknowledged, ackedLost, failedWrites, runs].map(String);
+  return table(
+    ['who', 'outage ms, median / worst', 'acknowledged', 'missing', 'failed writes', 'runs'],
+    [
+      [`Tanist, ${ours.profile}`, outage(ours.outageMs), ...counts(ours)],
+      ...compared.map((one) => [
+        `Sentinel, ${one.settings}; clients ${one.clients}`,
+        outage(one.outageMs),
+        ...counts(one),
+      ]),
+    ],
+  );
 }
 
 async function startCluster(options: FailoverOptions, fault: Fault): Promise<AnyCluster> {
@@ -88,7 +118,7 @@ async function report(cluster: AnyCluster, run: Run, number: number): Promise<vo
   const twice = run.doublyAccepted > 0 ? `, ${run.doublyAccepted} by the old leader beside its heir` : '';
   const etcd = run.prepared?.etcdLeaderLost === true ? ", with etcd's leader" : '';
   tell(
-    `run ${number}: outage ${run.outageMs.toFixed(0)} ms${etcd}, ${run.acknowledged} acknowledged, ${run.ackedLost} missing${twice}${back}${away}` +
+    `run ${number}: outage ${run.outageMs.toFixed(0)} ms${etcd}, ${run.acknowledged} acknowledged, ${run.ackedLost} missing, ${run.failedWrites} failed writes${twice}${back}${away}` +
       ` (${entry?.reason.code ?? '?'}: ${phases} ms; tail ${entry?.tail.kind ?? '?'})`,
   );
 }
@@ -97,7 +127,7 @@ function summary(
   { reader, ...options }: FailoverOptions,
   runs: readonly Run[],
   notRejoined: readonly string[],
-): object {
+) {
   const { engine, fault, profile, durability, writers } = options;
   const placed = runs.flatMap(({ prepared }) => prepared ?? []);
   return {
@@ -107,6 +137,7 @@ function summary(
     notRejoined,
     acknowledged: runs.reduce((sum, run) => sum + run.acknowledged, 0),
     ackedLost: runs.reduce((sum, run) => sum + run.ackedLost, 0),
+    failedWrites: runs.reduce((sum, run) => sum + run.failedWrites, 0),
     doublyAccepted: runs.reduce((sum, run) => sum + run.doublyAccepted, 0),
     ...(placed.length > 0 && { etcdLeaderLost: placed.filter((p) => p.etcdLeaderLost).length }),
   };

@@ -1,4 +1,5 @@
 /** What the faults are, and how the figures are to be read. */
+import { PARTITION_LASTS_S } from '#test/bench/partition.js';
 import { FAULTS } from '#test/bench/faults.js';
 import { OUTAGE_FAULTS } from '#test/bench/outage-faults.js';
 
@@ -16,7 +17,18 @@ With agent-frozen and agent-lost nothing happens to the database: only its guard
 beside each writer a client stays with the old leader: it never gives up a session, or an answer, and connects anew whenever it can.
 doublyAccepted are the writes that the old leader acknowledged after the first that a later one did, on the clock of the
 clients. A write counts for the member that the connection leads to, and for the line of history that the member wrote it on:
-PostgreSQL's timeline, or the epoch of the opening.`;
+PostgreSQL's timeline, or the epoch of the opening.
+
+--compare sentinel (of Redis; crash, member, host, hung, switchover): afterwards three servers with a Sentinel beside each go through the
+same, a new cluster for every run, as it comes (down-after 30 s, failover-timeout 180 s) and tuned (1 s, 5 s). crash: besides with the server
+restarted at once, as by systemd; ours is not, its agent starts it as a replica. member and host: server and Sentinel. switchover: SENTINEL FAILOVER, with
+clients that hear of +switch-master, and with such that follow when their session ends.`;
+
+export const explainPartition = (): string => `
+Two writers on each side take a write for written when it is answered, and two once WAIT 1 confirms it. salvaged are those of the missing that
+lie in a salvage of the old leader's, unaccounted those that the ledger has nothing of, or that are in no salvage; Sentinel has neither, so
+nothing of what it loses is accounted for. --compare sentinel takes four clusters of Sentinel's besides: as it comes and tuned, each without and with
+min-replicas-to-write 1 and min-replicas-max-lag 10. Every run has a new cluster; with all of it some ${MINUTES} minutes for each of --runs.`;
 
 export const explainOutage = (): string => `
 Faults:
@@ -27,6 +39,9 @@ notice: failedWrites are those that ended in an error, a lost session or no answ
 missing afterwards. epochsChanged and leadersChanged count runs. A run ends once all is well again and the leader's lease would have ended
 if it were not renewed. agent-crash becomes a failover once --for and the agent's own start, half a
 second of processor time and more, outlast what is left of the lease (2 s with balanced): a busy machine is enough.`;
+
+/** Five clusters, each with what it takes to start and to be well again. */
+const MINUTES = Math.ceil((5 * (PARTITION_LASTS_S + 35)) / 60);
 
 const list = (faults: readonly (readonly [string, string])[]): string => {
   const width = Math.max(...faults.map(([name]) => name.length)) + 2;

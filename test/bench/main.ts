@@ -4,20 +4,31 @@ import { PROFILES } from '#core/timings.js';
 import { benchAdopt } from '#test/bench/adopt.js';
 import { benchAgentRestart } from '#test/bench/agent-restart.js';
 import { benchComeBack, type ComeBackOptions, WAYS } from '#test/bench/come-back.js';
-import { benchFailover, DURABILITIES, type Durability, type FailoverOptions } from '#test/bench/failover.js';
+import {
+  benchFailover,
+  DURABILITIES,
+  type Durability,
+  type FailoverOptions,
+  PEERS,
+} from '#test/bench/failover.js';
 import { FAULTS } from '#test/bench/faults.js';
 import { benchHandOver } from '#test/bench/hand-over.js';
-import { explainFailover, explainOutage } from '#test/bench/help.js';
+import { explainFailover, explainOutage, explainPartition } from '#test/bench/help.js';
 import { benchIdle } from '#test/bench/idle.js';
 import { benchOutage, type OutageBenchOptions } from '#test/bench/outage.js';
 import { tell } from '#test/bench/numbers.js';
+import { benchPartition, PARTITION_LASTS_S, type PartitionBenchOptions } from '#test/bench/partition.js';
+import { whyNotCompared } from '#test/bench/sentinel.js';
 import { OUTAGE_FAULTS } from '#test/bench/outage-faults.js';
 import { engineOption } from '#test/cluster/engine-option.js';
 import { type Ability, KITS, type KitName, whyLacking } from '#test/cluster/engines.js';
+import { whyNoNetwork } from '#test/cluster/network.js';
 import { runProgram } from '#test/cluster/run-program.js';
 
 type RejoinOptions = Partial<ComeBackOptions> &
   Pick<ComeBackOptions, 'way' | 'rows' | 'megabytes'> & { readonly engine: KitName };
+
+type PartitionOptions = PartitionBenchOptions & { readonly engine: KitName };
 
 /** What is lost for longer tells nothing new. */
 const LONGEST_S = 3600;
@@ -41,15 +52,21 @@ const durability = (): Option =>
     .choices(DURABILITIES)
     .default('async');
 
+const comparison = (): Option =>
+  new Option('--compare <peer>', 'beside it, on the same machine and by the same writers: of Redis').choices(
+    PEERS,
+  );
+
 const LACKING = 2;
 
 /** Where the engine lacks what was asked for nothing is measured, and the reason told. */
 function where<Options extends { readonly engine: KitName }>(
   needs: (options: Options) => readonly Ability[],
   measure: (options: Options) => Promise<void>,
+  whyElse: (options: Options) => string | undefined = () => undefined,
 ): (options: Options) => Promise<void> {
   return async (options) => {
-    const why = whyLacking(KITS[options.engine], needs(options));
+    const why = whyLacking(KITS[options.engine], needs(options)) ?? whyElse(options);
     if (why === undefined) return measure(options);
     tell(`error: ${why}`);
     process.exitCode = LACKING;
@@ -76,14 +93,33 @@ program
   .option('--runs <n>', 'failovers', count, 10)
   .option('--writers <n>', 'one writes every 5 ms; more than one as fast as they can', count, 1)
   .option('--reader', 'readers on the replicas hold back replay', false)
+  .addOption(comparison())
   .option('--json', 'the last line is a JSON document', false)
   .addHelpText('after', explainFailover())
   .action(
     where<FailoverOptions>(
       (options) => [...confirmed(options), ...(options.reader ? (['blocksReplay'] as const) : [])],
       benchFailover,
+      ({ compare, engine, fault }) => {
+        if (compare === undefined) return undefined;
+        return engine === 'redis' ? whyNotCompared(fault) : `${compare} watches over Redis: --engine redis`;
+      },
     ),
   );
+
+program
+  .command('partition')
+  .description(
+    'cuts off the leader with the clients beside it, on hosts of their own (network namespaces): what was acknowledged on either side and is missing once healed',
+  )
+  .addOption(new Option('--engine <engine>', 'of the databases').choices(['redis']).makeOptionMandatory())
+  .option('--for <seconds>', 'how long', seconds, PARTITION_LASTS_S)
+  .addOption(profile())
+  .addOption(comparison())
+  .option('--runs <n>', 'partitions', count, 3)
+  .option('--json', 'the last line is a JSON document', false)
+  .addHelpText('after', explainPartition())
+  .action(where<PartitionOptions>(nothing, benchPartition, whyNoNetwork));
 
 program
   .command('outage')

@@ -8,9 +8,11 @@ import { holdBackReplay } from '#test/load/postgres-readers.js';
 import { type Acknowledged, type Load, longestGap, missing, startLoad } from '#test/load/writers.js';
 
 /** Writes acknowledged before the fault, and after service is back; and how long the writers are at it before the fault. */
-const STEADY = 100;
+export const STEADY = 100;
 const STEADY_MS = 1000;
 const SERVICE_WITHIN_MS = 60_000;
+/** Between two writes of one writer: several write as fast as they can. */
+export const pauseOf = (writers: number): number => (writers === 1 ? 5 : 0);
 
 export interface RunOptions {
   readonly fault: Fault;
@@ -25,6 +27,8 @@ export interface Run {
   readonly outageMs: number;
   readonly acknowledged: number;
   readonly ackedLost: number;
+  /** Attempts that came to no acknowledgement. */
+  readonly failedWrites: number;
   /** Acknowledged by the old leader when the new one had acknowledged some already. */
   readonly doublyAccepted: number;
   /** Undefined: not measured with this fault. */
@@ -43,7 +47,7 @@ export async function runOnce(cluster: AnyCluster, options: RunOptions): Promise
   const replicas = cluster.members.filter((m) => m !== old).map(({ server }) => server);
   const readers = options.reader ? await holdBackReplay(old.server, replicas) : [];
   const load = startLoad([old.server, ...replicas], name, {
-    ...{ writers, pauseMs: writers === 1 ? 5 : 0, confirmedBy: options.confirmedBy },
+    ...{ writers, pauseMs: pauseOf(writers), confirmedBy: options.confirmedBy },
     ...(fault.runsOn && { keptWith: old.server }),
   });
   let rejoin: Rejoin | undefined;
@@ -69,12 +73,13 @@ export async function runOnce(cluster: AnyCluster, options: RunOptions): Promise
     outageMs: longestGap(load.acknowledged),
     acknowledged: load.acknowledged.length,
     ackedLost: lost.length,
+    failedWrites: load.failures(),
     doublyAccepted: acceptedTwice(load.acknowledged).length,
     ...{ rejoin, prepared, epoch },
   };
 }
 
-async function writeSteadily(load: Load, leader: AnyMember): Promise<void> {
+export async function writeSteadily(load: Load, leader: { readonly name: string }): Promise<void> {
   const began = performance.now();
   const isSteady = (): boolean =>
     load.acknowledged.filter((a) => a.server === leader.name).length >= STEADY &&
