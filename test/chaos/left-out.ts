@@ -9,6 +9,7 @@ export function whyLeftOut(engine: Kit, fault: Fault, durability: DurabilityMode
   const needs: readonly (Ability | false)[] = [
     durability !== 'async' && 'confirms',
     mayDiverge(fault) && 'rejoinsDiverged',
+    fault.needsTail === true && 'logOutlivesServer',
   ];
   return whyLacking(
     engine,

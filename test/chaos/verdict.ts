@@ -3,7 +3,7 @@ import type { DurabilityMode, Fault } from '#test/chaos/faults/fault.js';
 import { confirmedOf, type Observed } from '#test/chaos/run.js';
 import type { EngineKit } from '#test/cluster/engines.js';
 
-type Kit = Pick<EngineKit, 'clientsConfirm' | 'logDiesWithServer'>;
+type Kit = Pick<EngineKit, 'clientsConfirm' | 'lacks'>;
 
 export interface Wrong {
   readonly what: string;
@@ -16,7 +16,7 @@ export function whatIsWrong(
   { measured, broken, findings, attempts }: Observed,
   fault: Fault,
   durability: DurabilityMode,
-  engine: Kit = {},
+  engine: Kit = { lacks: {} },
 ): Wrong | undefined {
   if (measured === undefined) {
     // What was found out all the same counts: one that came to no end may have lost a write on the way.
@@ -45,12 +45,9 @@ export function whatIsWrong(
 }
 
 /** Unless nobody but the old leader had a write, and it could not be asked. */
-const mustKeep = (
-  { agentAnswers, endsServer }: Fault,
-  durability: DurabilityMode,
-  { logDiesWithServer }: Kit,
-): boolean =>
-  durability !== 'async' || (agentAnswers === true && !(endsServer === true && logDiesWithServer === true));
+const mustKeep = ({ agentAnswers, endsServer }: Fault, durability: DurabilityMode, { lacks }: Kit): boolean =>
+  durability !== 'async' ||
+  (agentAnswers === true && !(endsServer === true && lacks.logOutlivesServer !== undefined));
 
 /** Where one replica that confirms is enough under `strict`, it is enough here. */
 const mustKeepConfirmed = ({ stallsUnder }: Fault, { clientsConfirm }: Kit): boolean =>

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Fault } from '#test/chaos/faults/fault.js';
 import type { Finding } from '#test/history/append-history.js';
 import type { Measured, Observed } from '#test/chaos/run.js';
+import type { Lacks } from '#test/cluster/engines/kit.js';
 import { whatIsWrong } from '#test/chaos/verdict.js';
 
 const FAULT: Fault = { what: 'none', ends: 'another leader', strike: () => () => undefined };
@@ -39,7 +40,7 @@ describe('a run', () => {
   });
 
   it('where clients confirm their own writes is wrong if one of those is missing, but for faults that two confirmations are needed for', () => {
-    const redis = { clientsConfirm: true, logDiesWithServer: true } as const;
+    const redis = { clientsConfirm: true, lacks: {} } as const;
     const told = (measured: Partial<Measured>, fault: Partial<Fault> = {}): string | undefined =>
       whatIsWrong(observed(measured), { ...FAULT, ...fault }, 'async', redis)?.what;
     expect(told({ ackedLost: 3, confirmedLost: 1 })).toContain('confirmed');
@@ -49,11 +50,13 @@ describe('a run', () => {
 
   it('may lack what a leader had in memory only, where its process ends', () => {
     const fault: Fault = { ...FAULT, agentAnswers: true, endsServer: true };
-    const told = (of: Fault, engine: object): string | undefined =>
-      whatIsWrong(observed({ ackedLost: 1 }), of, 'async', engine)?.what;
-    expect(told(fault, { logDiesWithServer: true })).toBeUndefined();
+    const told = (of: Fault, lacks: Lacks): string | undefined =>
+      whatIsWrong(observed({ ackedLost: 1 }), of, 'async', { lacks })?.what;
+    expect(told(fault, { logOutlivesServer: 'it is in memory' })).toBeUndefined();
     expect(told(fault, {})).toContain('missing');
-    expect(told({ ...FAULT, agentAnswers: true }, { logDiesWithServer: true })).toContain('missing');
+    expect(told({ ...FAULT, agentAnswers: true }, { logOutlivesServer: 'it is in memory' })).toContain(
+      'missing',
+    );
   });
 
   it('with two leaders at once is wrong under every durability', () => {

@@ -18,6 +18,8 @@ export interface Fault {
   readonly agentAnswers?: true;
   /** The leader's process ends, and with it what it has in memory only. */
   readonly endsServer?: true;
+  /** It strikes while the tail of a dead leader's log is taken. */
+  readonly needsTail?: true;
   /** Its database goes on where some clients still reach it: they stay, and try to write. */
   readonly runsOn?: true;
   /** No client may notice: not one attempt may come to anything but an acknowledgement. */

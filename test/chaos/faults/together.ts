@@ -93,7 +93,10 @@ export const TOGETHER = {
   },
   'controller-killed-once-suspected': controllerKilledOnce('"DATABASE_CRASHED"', 'it suspects the leader'),
   'controller-killed-once-sealed': controllerKilledOnce('"step":"seal"', 'a replica is sealed'),
-  'controller-killed-once-tail-taken': controllerKilledOnce('"TAIL_TAKEN"', 'the tail is taken'),
+  'controller-killed-once-tail-taken': {
+    ...controllerKilledOnce('"TAIL_TAKEN"', 'the tail is taken'),
+    needsTail: true,
+  },
   'controller-killed-once-appointed': controllerKilledOnce('"APPOINTED"', 'the heir is appointed'),
   'controller-killed-once-proved': controllerKilledOnce('"PROVED"', 'the heir has proved itself'),
 } as const satisfies Readonly<Record<string, Fault>>;

@@ -14,8 +14,6 @@ export interface EngineKit<Server extends DatabaseServer = DatabaseServer> {
   readonly lacks: Lacks;
   /** Its leader acknowledges before anybody else has a write, and a client that wants more asks for it by itself, write by write (Redis: WAIT). */
   readonly clientsConfirm?: true;
-  /** What its leader has and nobody fetched is gone with its process, whatever its agent does: its log is in memory only. */
-  readonly logDiesWithServer?: true;
   /** One leader and its replicas, streaming. */
   startServers(options: ServersOptions): Promise<readonly Server[]>;
   /** The section of the agent's file that names the engine. */
@@ -36,6 +34,7 @@ export interface EngineKit<Server extends DatabaseServer = DatabaseServer> {
 /** What a load, a fault, a scene or a figure may rest on. */
 export const ABILITIES = {
   confirms: 'write that waits for a replica',
+  logOutlivesServer: 'log that outlives its server',
   rejoinsDiverged: 'way back for a member whose log has diverged',
   salvages: 'salvage of what only such a member had',
   releases: 'release that leaves nothing behind',

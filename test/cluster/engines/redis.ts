@@ -13,12 +13,12 @@ export const REDIS: EngineKit<RedisServer> = {
   called: 'Redis',
   lacks: {
     confirms: 'Redis acknowledges a write before its replicas have it; a client may wait for them itself',
+    logOutlivesServer: 'it is in memory only, and what nobody has fetched is gone with the process',
     releases: 'tanist release is not finished',
     blocksReplay: 'log is applied as it comes, whoever reads',
     timesRejoins: 'its way back is one full synchronisation, by hand too',
   },
   clientsConfirm: true,
-  logDiesWithServer: true,
   startServers: ({ folder, size, settings, places, disks }) =>
     startRedisServers(MEMBER_NAMES.slice(0, size), (index) => ({
       ...{ dir: folder, settings, place: places[index], disk: disks[index] },
