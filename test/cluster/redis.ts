@@ -62,8 +62,6 @@ const SETTINGS = {
   // Clients on other hosts have no password, and nobody else is on this network.
   'protected-mode': 'no',
   ...{ appendonly: 'yes', appendfsync: 'everysec', save: '""' },
-  // Without a password it would hear nobody from another host.
-  'protected-mode': 'no',
   ...{ 'repl-diskless-sync-delay': '0', 'repl-backlog-size': '4mb', 'shutdown-timeout': '1' },
 } as const;
 
