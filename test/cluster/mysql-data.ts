@@ -1,7 +1,8 @@
 /** Where the data of a server comes from: made anew, or copied from one that is down. */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ACCOUNTS, give, type MysqlServer, serverEnvironment } from '#test/cluster/mysql-server.js';
+import { give } from '#test/cluster/folders.js';
+import { ACCOUNTS, type MysqlServer, serverEnvironment } from '#test/cluster/mysql-server.js';
 import { runToEnd } from '#test/cluster/processes.js';
 
 /** With the accounts, and the schema of the application. Nothing of that is in the binary log, which begins with the first start. */

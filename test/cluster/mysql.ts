@@ -7,7 +7,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Disk } from '#test/cluster/disk.js';
 import { copyData, initialize } from '#test/cluster/mysql-data.js';
-import { ACCOUNTS, describeServer, makeFolder, type MysqlServer } from '#test/cluster/mysql-server.js';
+import { makeFolder } from '#test/cluster/folders.js';
+import { ACCOUNTS, describeServer, type MysqlServer } from '#test/cluster/mysql-server.js';
 import type { Place } from '#test/cluster/place.js';
 import { serverUser } from '#test/cluster/users.js';
 
@@ -32,6 +33,7 @@ const SHARED_SETTINGS: Readonly<Record<string, string>> = {
   innodb_redo_log_capacity: '8M',
   innodb_doublewrite_files: '1',
   key_buffer_size: '1M',
+  plugin_load_add: 'semisync_source.so;semisync_replica.so',
   mysqlx: 'OFF',
   performance_schema: 'OFF',
   innodb_buffer_pool_dump_at_shutdown: 'OFF',

@@ -6,7 +6,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { asEpoch } from '#core/brand.js';
 import { comparePositions, ofEngine, type Position } from '#core/position.js';
 import { formatGtidSet } from '#core/positions/gtid-set.js';
-import { createMysqlEngine } from '#agent/engines/mysql/engine.js';
 import { type MysqlBeds, prepareMysqlBeds } from '#test/compat/mysql-bed.js';
 import { careFor, type Member, stopCaring } from '#test/compat/mysql-members.js';
 import { ACCOUNTS, cloneReplica, createPrimary, type MysqlServer } from '#test/cluster/mysql.js';
@@ -185,7 +184,6 @@ describe('a fence', { timeout: IN_CARE_MS }, () => {
 
   it('ends a leader whose commit waits for a replica, in time, though super_read_only could not be set', async () => {
     const { ann } = await createPair();
-    await ann.server.query("install plugin rpl_semi_sync_source soname 'semisync_source.so'");
     await ann.server.query('set global rpl_semi_sync_source_timeout = 4294967295');
     await ann.server.query('set global rpl_semi_sync_source_enabled = 1');
     const held = insert(ann.server, 'held').catch(() => 'ended');
@@ -218,16 +216,21 @@ describe('a check', { timeout: IN_CARE_MS }, () => {
     ['super_read_only', 'OFF', 'super_read_only and skip_replica_start'],
     ['skip_replica_start', 'OFF', 'super_read_only and skip_replica_start'],
     ['gtid_mode', 'ON_PERMISSIVE', 'gtid_mode is ON_PERMISSIVE'],
+    ['rpl_semi_sync_source_enabled', 'ON', 'no rpl_semi_sync_…_enabled'],
+    ['loose_rpl_semi_sync_replica_en', '1', 'no rpl_semi_sync_…_enabled'],
   ])('refuses %s = %s, and says so', async (name, value, text) => {
     const { ann } = await createAlone({ [name]: value });
     await expect(ann.engine.check()).rejects.toThrow(text);
   });
 
-  it('refuses what was persisted in the server against its configuration', async () => {
-    const { ann } = await createAlone();
-    await ann.server.query('set persist super_read_only = 0');
-    await expect(ann.engine.check()).rejects.toThrow('or were persisted otherwise');
-  });
+  it.each(['super_read_only = 0', 'rpl_semi_sync_replica_enabled = 1'])(
+    'refuses %s that was persisted in the server against its configuration',
+    async (setting) => {
+      const { ann } = await createAlone();
+      await ann.server.query(`set persist ${setting}`);
+      await expect(ann.engine.check()).rejects.toThrow('none of them persisted otherwise');
+    },
+  );
 
   it('refuses a channel with a name', async () => {
     const { ann } = await createAlone();
@@ -250,8 +253,7 @@ describe('the identity of the data', { timeout: IN_CARE_MS }, () => {
     expect(other?.dataId).toBe(one?.dataId);
     expect(other?.copyId).not.toBe(one?.copyId);
     await ann.server.stop();
-    const { config, deps } = ann;
-    expect(await createMysqlEngine(config, deps).check()).toEqual(one);
+    expect(await ann.another().check()).toEqual(one);
   });
 });
 

@@ -109,9 +109,7 @@ describe('the identity of the data', { timeout: 30_000 }, () => {
     expect(other?.dataId).toBe(one?.dataId);
     expect(other?.copyId).not.toBe(one?.copyId);
     await ann.server.stop();
-    const { config, deps } = ann;
-    const { createMariadbEngine } = await import('#agent/engines/mariadb/engine.js');
-    expect(await createMariadbEngine(config, deps).check()).toEqual(one);
+    expect(await ann.another().check()).toEqual(one);
   });
 });
 

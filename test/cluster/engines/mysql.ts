@@ -29,10 +29,11 @@ export const MYSQL: EngineKit<MysqlServer> = {
   name: 'mysql',
   called: 'MySQL',
   lacks: {
-    confirms: 'semi-synchronous replication is not taken into care yet',
+    confirms: 'what waits for replicas is tried in test/compat/mysql-semisync.test.ts alone',
     rejoinsDiverged: 'no copy is made yet, and MySQL knows no rewind',
     salvages: 'its binary log is not read for rows yet',
     releases: 'tanist release is not finished',
+    tracesFound: 'only settings and files of PostgreSQL are compared yet',
     blocksReplay: 'log is applied before a seal, whoever reads',
     timesRejoins: 'there is no rejoin to be measured yet',
   },
