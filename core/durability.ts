@@ -41,7 +41,8 @@ export interface Enforceable {
 export const ENFORCES: Readonly<Record<EngineName, Enforceable>> = {
   postgres: { mostAcknowledgements: Number.POSITIVE_INFINITY, replicasAreTold: false },
   mariadb: { mostAcknowledgements: 1, replicasAreTold: true },
-  mysql: { mostAcknowledgements: 0, replicasAreTold: false },
+  // As far as it counts.
+  mysql: { mostAcknowledgements: 65_535, replicasAreTold: true },
   // It acknowledges before any replica has a write.
   redis: { mostAcknowledgements: 0, replicasAreTold: false },
   exec: { mostAcknowledgements: 0, replicasAreTold: false },

@@ -35,6 +35,8 @@ const KIND: Kind = {
     endWaiting,
   },
   ...{ listFollowers: 'show slave hosts', bootsClosed, readStatus, readPosition, settleCopy },
+  // Its log is where its numbers are counted.
+  readLogEnd: readPosition,
   bootClosedBy: 'read_only and skip_slave_start, and no rpl_semi_sync_…_enabled',
 };
 

@@ -3,6 +3,7 @@
  * receives by an account of its own, which only this server locks and unlocks; by the account that all share nobody confirms (confirming.ts). Nothing
  * here is in the log: a statement that a replica would have to confirm could not take away the replica that is dead.
  */
+import { createHash } from 'node:crypto';
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { readSecret } from '#agent/engines/mysql-family/marks.js';
@@ -14,7 +15,15 @@ const LOOK_EVERY_MS = 5;
 const LOOK_WITHIN_MS = 1_000;
 const LEAVE_WITHIN_MS = 300;
 
-export const confirmerOf = (member: string): string => `${PREFIX}${member}`;
+/** MySQL's limit. */
+const LONGEST_USER = 32;
+
+/** A name that is too long for an account goes by its digest. */
+export function confirmerOf(member: string): string {
+  const user = `${PREFIX}${member}`;
+  if (user.length <= LONGEST_USER) return user;
+  return `${PREFIX}${createHash('sha256').update(member).digest('hex')}`.slice(0, LONGEST_USER);
+}
 
 /** Ends when nobody else can confirm any more: what was sent before and not read yet counts no longer either. */
 export async function admitOnly(server: Server, members: readonly string[], bounds: Bounds): Promise<void> {

@@ -21,10 +21,13 @@ export async function applyDurability(server: Server, wanted: Durability, bounds
   const { acknowledgements, synchronous } = wanted;
   requireEnforceable(server, wanted);
   await beSoleSession(server, bounds);
+  // First: who must not confirm any more may take a second to leave, and nobody is to wait for that.
+  if (acknowledgements === 0 && (await doCommitsWait(server, bounds.left())))
+    await letCommitsGo(server, bounds);
   await admitOnly(server, synchronous, bounds);
-  if (acknowledgements > 0) await makeCommitsWait(server, acknowledgements, bounds);
-  else if (await doCommitsWait(server, bounds.left())) await letCommitsGo(server, bounds);
-  if (acknowledgements > 0) await requireNobodyElse(server, synchronous, bounds);
+  if (acknowledgements === 0) return;
+  await makeCommitsWait(server, acknowledgements, bounds);
+  await requireNobodyElse(server, synchronous, bounds);
 }
 
 export function requireEnforceable({ kind }: Server, { acknowledgements }: Durability): void {

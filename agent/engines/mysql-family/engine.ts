@@ -109,7 +109,7 @@ export function createEngine(how: Steps, config: MariadbConfig | MysqlConfig, de
         throw new TanistError('REWIND_IMPOSSIBLE', `${kind.called} cannot take back what is in its log`);
       case 'setDurability':
         await applyDurability(server, action.durability, bounds);
-        return { kind: 'durabilitySet', holds: await kind.readPosition(server, bounds.left()) };
+        return { kind: 'durabilitySet', holds: await kind.readLogEnd(server, bounds.left()) };
       case 'reclone':
         recloning = true;
         try {

@@ -60,6 +60,8 @@ export interface Kind {
   readonly bootClosedBy: string;
   readStatus(server: Server, timeoutMs: number): Promise<Status>;
   readPosition(server: Server, timeoutMs: number): Promise<Position>;
+  /** Of a leader: all that is in its log, also what still waits for a replica. */
+  readLogEnd(server: Server, timeoutMs: number): Promise<Position>;
   /** Ends who waits for a replica: its commit is done then, and its client gets no answer, but for our `own` session. Undefined: only an end of the server does. */
   readonly endWaiting: ((server: Server, bounds: Bounds, own?: number) => Promise<void>) | undefined;
   /** Tells a server that was started on a fresh copy where it stands; nothing happens where there is none. */

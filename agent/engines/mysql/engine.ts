@@ -6,6 +6,7 @@ import { bootsClosed } from '#agent/engines/mysql/boot-closed.js';
 import { checkSettings } from '#agent/engines/mysql/check.js';
 import { MYSQL } from '#agent/engines/mysql/connection.js';
 import { FOLLOWING } from '#agent/engines/mysql/follow.js';
+import { readLogEnd } from '#agent/engines/mysql/log-end.js';
 import { OPENINGS } from '#agent/engines/mysql/marks.js';
 import { readPosition } from '#agent/engines/mysql/position.js';
 import { readTail } from '#agent/engines/mysql/read-tail.js';
@@ -29,7 +30,7 @@ const KIND: Kind = {
     semiSync: SEMI_SYNC,
     endWaiting: undefined,
   },
-  ...{ listFollowers: 'show replicas', bootsClosed, readStatus, readPosition },
+  ...{ listFollowers: 'show replicas', bootsClosed, readStatus, readPosition, readLogEnd },
   bootClosedBy:
     'super_read_only and skip_replica_start, and no rpl_semi_sync_…_enabled, and none of them persisted otherwise',
   // A copy brings all that tells where it stands.

@@ -32,11 +32,11 @@ export const FOLLOWING: Following = {
 
 async function requireContained(server: Server, leader: PlanMember, bounds: Bounds): Promise<void> {
   const { gtids } = await readStatus(server, bounds.left());
-  const { executed, purged } = await askLeader(server, leader, bounds.left()).catch((error: unknown) => {
+  const { written, purged } = await askLeader(server, leader, bounds.left()).catch((error: unknown) => {
     throw new TanistError('ENGINE_FAILED', `${leader.name} does not tell what it has: ${String(error)}`);
   });
   bounds.check();
-  const errant = subtractGtids(gtids, executed);
+  const errant = subtractGtids(gtids, written);
   if (errant.length > 0)
     throw new TanistError('ENGINE_FAILED', `${leader.name} lacks what is here: ${formatGtidSet(errant)}`);
   const gone = subtractGtids(purged, gtids);

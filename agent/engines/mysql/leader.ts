@@ -1,12 +1,13 @@
 /** What a leader has, asked by a member that is about to follow it, as the account that replicates. */
 import type { PlanMember } from '#core/plan.js';
-import type { GtidSet } from '#core/positions/gtid-set.js';
+import { type GtidSet, uniteGtids } from '#core/positions/gtid-set.js';
 import { openSessionThere } from '#agent/engines/mysql/connection.js';
+import { OWNED, readOwned } from '#agent/engines/mysql/log-end.js';
 import type { Server } from '#agent/engines/mysql/server.js';
 import { readSet } from '#agent/engines/mysql/status.js';
 
 export interface LeaderLog {
-  readonly executed: GtidSet;
+  readonly written: GtidSet;
   /** Not in its log any more. */
   readonly purged: GtidSet;
 }
@@ -23,11 +24,13 @@ export async function askLeader(
   const session = await openSessionThere(address, timeoutMs);
   const timer = setTimeout(() => session.cut(), timeoutMs);
   try {
+    const [owned] = await session.client.query<{ owned: string }[]>(OWNED);
     const [row] = await session.client.query<{ executed: string; purged: string }[]>(
       'select @@global.gtid_executed as executed, @@global.gtid_purged as purged',
     );
     if (row === undefined) throw new Error('no answer');
-    return { executed: readSet(row.executed), purged: readSet(row.purged) };
+    const written = uniteGtids(readSet(row.executed), readOwned(owned?.owned ?? ''));
+    return { written, purged: readSet(row.purged) };
   } finally {
     clearTimeout(timer);
     session.cut();

@@ -65,9 +65,9 @@ export function confirms(it: ContractIt, { mostAcknowledgements }: Properties): 
 
     it('more once it has been raised, and fewer once it has been lowered', async ({ bed }) => {
       needs(2);
-      const { members } = await openCluster(bed, 3);
+      const { members, history } = await openCluster(bed, 3);
       const [ann, bob, cid] = members;
-      await setDurability(ann, of(1, bob, cid));
+      await putInForce(ann, [bob, cid], of(1, bob, cid), history);
       await setDurability(ann, of(2, bob, cid));
       await writeTo(ann, 'by both');
       cid.pauseServer();
