@@ -37,6 +37,8 @@ export interface AgentPorts {
   readonly vouches: Vouches;
   /** Whether another agent answers on a new connection from here. Never rejects. */
   readonly probeAgent: (address: string, timeoutMs: DurationMs) => Promise<Answering>;
+  /** Of the agent there a tail may be asked in a moment. */
+  readonly expectTail: (agentAddress: string) => void;
   readonly log: Log;
   /** Of expiries. */
   readonly now: () => MonotonicMs;
@@ -179,9 +181,17 @@ export function createAgentLoop(
   }
 
   async function run(id: number, action: Action): Promise<void> {
+    if (action.kind === 'seal') expectTail();
     const mayOpen = (): boolean => mayStillOpen(state, { now: ports.now(), rules });
     const result = await ports.engine.run(action.kind === 'open' ? { ...action, mayOpen } : action);
     take({ kind: 'done', id, endedAt: ports.now(), result });
+  }
+
+  /** Whoever is sealed may be the heir: what it needs for the old leader's tail is made ready meanwhile. */
+  function expectTail(): void {
+    const { plan, member } = state.durable;
+    const leader = plan?.members.find(({ name }) => name === plan.leader);
+    if (leader !== undefined && leader.name !== member) ports.expectTail(leader.agentAddress);
   }
 
   async function probe(member: PlanMember): Promise<void> {

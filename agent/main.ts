@@ -94,6 +94,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       guard,
       vouches: createVouches(),
       probeAgent,
+      expectTail: (address) => tailSource.expect(address),
       log,
       now,
       waitNow: waitClock,
@@ -116,6 +117,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       log('info', 'STOPPING', { signal: await Promise.race([stopped, started.ended]) });
     } finally {
       await Promise.all([started.stop(), peers.stop()]);
+      tailSource.stop();
     }
   } finally {
     await stateFile.close();

@@ -11,12 +11,17 @@ import {
   ChannelCredentials,
   type ChannelOptions,
   type Client,
+  connectivityState,
   type experimental,
   type ServiceError,
 } from '@grpc/grpc-js';
 
 export interface Connection<C extends Client> {
   readonly client: C;
+  /** Begins to connect before there is a call. */
+  connect(): void;
+  /** An attempt to connect failed, or what was connected is no more: a call would fail at once, or wait for the next attempt. */
+  hasFailed(): boolean;
   /** Ends every call and destroys every socket, at once, in whatever state they are. Idempotent. */
   close(): void;
 }
@@ -58,12 +63,16 @@ export function openConnection<C extends Client>(
   });
   return {
     client,
+    connect: () => void client.getChannel().getConnectivityState(true),
+    hasFailed: () => GOING_ON.every((state) => client.getChannel().getConnectivityState(false) !== state),
     close() {
       client.close();
       sockets.destroy();
     },
   };
 }
+
+const GOING_ON = [connectivityState.CONNECTING, connectivityState.READY];
 
 /** What went wrong, in the other side's words or the system's, without what grpc-js puts around them. */
 export function describeFailure(error: unknown): string {

@@ -1,6 +1,7 @@
 // The tail of a log from one agent to another, over real sockets: whole or not at all, no faster than it is taken, no longer
 // than was agreed.
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { asDuration, asEpoch } from '#core/brand.js';
@@ -13,6 +14,7 @@ import {
 } from '#agent/adapters/grpc/peers.js';
 import type { CopyPiece, TailAnswer, TailChunk } from '#agent/ports/engine.js';
 import type { ReadTailResponse } from '#proto/generated/tanist/v1/ReadTailResponse.js';
+import { splitAddress } from '#proto/client.js';
 import { wire } from '#proto/load.js';
 import { NO_SALVAGES, POSITION, startFrozenServer, notAskedFor } from '#test/contract/grpc-fixtures.js';
 
@@ -30,6 +32,34 @@ async function startPeer(readTail: PeerHandler['readTail']): Promise<string> {
   });
   onTestFinished(() => peer.stop());
   return `127.0.0.1:${peer.port}`;
+}
+
+/** In front of a peer, to see who comes. */
+async function startDoor(address: string) {
+  const sockets = new Set<Socket>();
+  let came = 0;
+  const server = createServer((socket) => {
+    const onward = connect(splitAddress(address));
+    came += 1;
+    sockets.add(socket);
+    for (const [one, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
+      one.on('error', () => undefined);
+      one.on('close', () => (sockets.delete(one), other.destroy()));
+      one.pipe(other);
+    }
+  });
+  onTestFinished(() => void server.close());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    came: () => came,
+    open: () => sockets.size,
+    cut: () => sockets.forEach((socket) => socket.destroy()),
+  };
 }
 
 const tailOf = (files: AsyncIterable<TailChunk>): Promise<TailAnswer> =>
@@ -154,6 +184,34 @@ describe('a tail', () => {
     await expect(reading).rejects.toMatchObject({
       detail: `agent ${slow}: not all of it came within 200 ms`,
     });
+  });
+
+  it('that was expected comes on the connection that is there; one that has gone meanwhile is made anew', async () => {
+    const address = await startPeer(() => tailOf((async function* () {})()));
+    const door = await startDoor(address);
+    onTestFinished(() => source.stop());
+    const fetchOnce = async (): Promise<void> => {
+      const { files } = await fetchFrom(door.address);
+      for await (const chunk of files) expect(chunk).toBeUndefined();
+    };
+    await fetchOnce();
+    const each = door.came();
+    source.expect(door.address);
+    await expect.poll(() => door.came()).toBe(2 * each);
+    await fetchOnce();
+    expect(door.came()).toBe(2 * each);
+
+    source.expect(door.address);
+    await expect.poll(() => door.came()).toBe(3 * each);
+    door.cut();
+    await expect.poll(() => door.open()).toBe(0);
+    await fetchOnce();
+    source.expect('127.0.0.1:1');
+    await fetchOnce();
+    source.expect(door.address);
+    await expect.poll(() => door.open()).toBeGreaterThan(0);
+    source.stop();
+    await expect.poll(() => door.open()).toBe(0);
   });
 
   it('of an agent that is not there is an error at once', async () => {

@@ -23,6 +23,7 @@ function agentOf(durable: Durable, holds?: GuardOrder) {
   const sent: Report[] = [];
   const did: string[] = [];
   const said: string[] = [];
+  const expected: string[] = [];
   let hear: (event: ControllerEvent) => void = () => undefined;
   let look: () => void = () => undefined;
   const loop: AgentLoop = createAgentLoop({ durable, hasForgotten: false }, 'one', holds, {
@@ -83,6 +84,7 @@ function agentOf(durable: Durable, holds?: GuardOrder) {
     },
     vouches: { ask: () => Promise.resolve(undefined), stop: () => undefined },
     probeAgent: () => Promise.resolve('silent'),
+    expectTail: (address) => expected.push(address),
     log: (level, code) => said.push(`${level} ${code}`),
     now,
     waitNow: now,
@@ -98,7 +100,17 @@ function agentOf(durable: Durable, holds?: GuardOrder) {
     });
   loop.start();
   hear({ kind: 'controller-connected', controller: 'k1' });
-  return { loop, disk, sent, did, said, hear: (event: ControllerEvent) => hear(event), hearPlan, look };
+  return {
+    loop,
+    disk,
+    sent,
+    did,
+    said,
+    expected,
+    hear: (event: ControllerEvent) => hear(event),
+    hearPlan,
+    look,
+  };
 }
 
 let running: AgentLoop | undefined;
@@ -183,4 +195,21 @@ it('what is no refusal of the disk is a broken invariant: it fences, and ends', 
   await expect(agent.loop.ended).rejects.toThrow('a mistake of ours');
   expect(agent.said).toContain('error AGENT_BROKEN');
   expect(agent.did).toContain('fence');
+});
+
+it('what may take the tail makes ready for it while it is sealed, and the old leader does not', async () => {
+  const seal = { kind: 'seal', term: TERM, epoch: asEpoch(2n) } as const;
+  const sealed = async (durable: Durable): Promise<readonly string[]> => {
+    const agent = agentOf(durable);
+    agent.hear({ kind: 'directive', controller: 'k1', receivedAt: now(), directive: seal });
+    await vi.waitFor(() => expect(agent.did).toContain('seal'));
+    await agent.loop.stop();
+    return agent.expected;
+  };
+  const leader = plan().members.find(({ name }) => name === plan().leader);
+  expect(await sealed({ ...NEW, member: 'b', plan: plan(), highestEpoch: asEpoch(1n) })).toEqual([
+    leader?.agentAddress,
+  ]);
+  const closed = { ...LEADER, openedEpoch: NO_EPOCH, fencedEpoch: asEpoch(1n) };
+  expect(await sealed(closed)).toEqual([]);
 });

@@ -10,14 +10,14 @@ import { isAlive, type ProcessId, type ServerProcess, signal } from '#agent/engi
 import { type Command, type Connection, errorWord } from '#agent/engines/redis/connection.js';
 import { mainOf, serverProcesses } from '#agent/engines/redis/processes.js';
 import type { Server } from '#agent/engines/redis/server.js';
-import { FOLLOW_NOBODY, readStatus } from '#agent/engines/redis/status.js';
+import { FOLLOW_NOBODY, readStatus, statusAfter } from '#agent/engines/redis/status.js';
 
 /** The share of the time for the gentle way. */
 const GENTLY = 0.5;
 const LOOK_EVERY_MS = 2;
 
 /** What the guard has too, which has no session. */
-export type Fenced = Pick<Server, 'dataDir' | 'memos' | 'log'>;
+export type Fenced = Pick<Server, 'dataDir' | 'memos' | 'log' | 'findMain'>;
 
 /** Closes that process without ending it, if it is not closed already; false where it cannot, or not in time. */
 export type CloseGently = (process: ProcessId, withinMs: number) => boolean | Promise<boolean>;
@@ -28,10 +28,12 @@ export async function fence(
   closeGently: CloseGently,
 ): Promise<ActionResult & { readonly kind: 'fenced' }> {
   const total = bounds.left();
+  const serving = server.findMain();
+  if (serving !== undefined && !serving.paused && (await closeGently(serving, total * GENTLY)))
+    return { kind: 'fenced', clientSessions: 0, orphans: 0 };
+  // All of them are looked for only now: on a machine with many processes that takes longer than the gentle way.
   const processes = serverProcesses(server.dataDir);
   const main = mainOf(processes);
-  if (main !== undefined && !main.paused && (await closeGently(main, total * GENTLY)))
-    return { kind: 'fenced', clientSessions: 0, orphans: 0 };
   for (const process of processes) {
     if (process.pid === main?.pid) void noteFenced(server, process, bounds.left());
     signal(process, 'SIGKILL');
@@ -60,8 +62,7 @@ export function closeOnSession(server: Server): CloseGently {
     if (!memos.isNoted('promoted', process) && (await readStatus(connection, withinMs)).closed) return true;
     // An opening that was asked for on a session that was cut off since comes before this: the server has read that by the time it answers.
     await untilNotBusy(connection, withinMs);
-    await connection.transact(CLOSE, withinMs);
-    if (!(await readStatus(connection, withinMs)).closed) return false;
+    if (!(await statusAfter(connection, CLOSE, withinMs)).closed) return false;
     // The guard must not end what is closed; on a disk that hangs it does.
     await memos.drop('promoted');
     return true;

@@ -14,10 +14,10 @@ import { ensureBootClosed } from '#agent/engines/redis/boot-closed.js';
 import { type Command, type Connection, errorWord } from '#agent/engines/redis/connection.js';
 import { CANARY_KEY, unknownEnd, writeHistory } from '#agent/engines/redis/history.js';
 import { learnPlaces } from '#agent/engines/redis/places.js';
-import { positionOf, readPosition } from '#agent/engines/redis/position.js';
+import { positionOf } from '#agent/engines/redis/position.js';
 import type { Server } from '#agent/engines/redis/server.js';
 import { withStandIn } from '#agent/engines/redis/stand-in.js';
-import { FOLLOW_NOBODY, readStatus } from '#agent/engines/redis/status.js';
+import { FOLLOW_NOBODY, readStatus, statusAfter, type Status } from '#agent/engines/redis/status.js';
 import { compareLogs } from '#agent/engines/tail.js';
 
 export type OpenAction = EngineAction & { readonly kind: 'open' };
@@ -39,39 +39,41 @@ export async function open(
   const { connection } = server;
   const { epoch } = action;
   refuseConfirmations(action.durability.acknowledgements);
-  const { closed, source } = await readStatus(connection, bounds.left());
+  // In one go; nothing of it changes what the server accepts.
+  const [found, places] = await Promise.all([
+    // A leader without replicas for an hour would drop its backlog, and with it the line that all positions name.
+    statusAfter(connection, [['CONFIG', 'SET', 'repl-backlog-ttl', '0']], bounds.left()),
+    learnPlaces(server, bounds.left()),
+  ]);
+  const { closed, source } = found;
   if (source !== undefined)
     throw new TanistError(
       'ENGINE_FAILED',
       `it still receives log from ${source.host}:${source.port}: it is not sealed`,
     );
-  requireReached(await readPosition(server, bounds.left()), action);
+  requireReached(positionOf(server, found), action);
   const process = server.findMain();
   if (process === undefined) throw new TanistError('ENGINE_FAILED', 'the server is gone');
-  await ensureBootClosed(server, await learnPlaces(server, bounds.left()));
-  // A leader without replicas for an hour would drop its backlog, and with it the line that all positions name.
-  await connection.send(['CONFIG', 'SET', 'repl-backlog-ttl', '0'], bounds.left());
-  if (closed) await ensureBacklog(server, bounds);
-  const position = await readPosition(server, bounds.left());
+  await ensureBootClosed(server, places);
+  const position = positionOf(server, closed ? await ensureBacklog(server, found, bounds) : found);
   // Before the memo, too: refused here nothing was asked for, and nothing has to be fenced for it.
   requireRight(action);
-  await server.memos.note('promoted', process);
-  await server.memos.note('led', process);
+  await Promise.all([server.memos.note('promoted', process), server.memos.note('led', process)]);
   bounds.check();
   requireRight(action);
   const provedAt = server.now();
   const known = closed ? undefined : position.marks.find((each) => each.epoch === epoch);
   const mark = known?.mark ?? action.mark;
-  if (known !== undefined) await connection.send(['DEL', CANARY_KEY], bounds.left());
-  else await writeMark(connection, position, closed, { epoch, mark }, bounds);
+  const now =
+    known === undefined
+      ? await writeMark(connection, position, closed, { epoch, mark }, bounds)
+      : await statusAfter(connection, [['DEL', CANARY_KEY]], bounds.left());
   marked(provedAt);
   bounds.check();
-  const opened = await readPosition(server, bounds.left());
-  await server.memos.drop('fenced');
-  await rm(server.tailDir, { recursive: true, force: true });
+  await Promise.all([server.memos.drop('fenced'), rm(server.tailDir, { recursive: true, force: true })]);
   return {
     ...{ kind: 'opened', provedAt },
-    opened: { epoch, mark, position: opened, lineage: '', identifiers: undefined },
+    opened: { epoch, mark, position: positionOf(server, now), lineage: '', identifiers: undefined },
   };
 }
 
@@ -81,11 +83,12 @@ async function writeMark(
   closed: boolean,
   mark: Mark,
   bounds: Bounds,
-): Promise<void> {
+): Promise<Status> {
   const left: readonly LineFork[] = at === UNKNOWN ? [unknownEnd(line)] : closed ? [{ line, end: at }] : [];
   const write = writeHistory({ dataId, forks: [...forks, ...left], marks: [...marks, mark] });
-  if (closed) await connection.transact([PROMOTE, write, ...END_CLIENTS], bounds.left());
-  else await writeWithRoom(connection, write, bounds.left());
+  if (closed) return statusAfter(connection, [PROMOTE, write, ...END_CLIENTS], bounds.left());
+  await writeWithRoom(connection, write, bounds.left());
+  return readStatus(connection, bounds.left());
 }
 
 /** A leader whose memory is full still has to be one: its clients may read and delete. */
@@ -113,15 +116,15 @@ export async function writeWithRoom(
  * Without a backlog a leader counts none of its writes, and takes another line when its first replica comes. A server gets one when it goes on
  * from where it was; one that came from an append-only file has to be made to know where that is, which is a new line.
  */
-async function ensureBacklog(server: Server, bounds: Bounds): Promise<void> {
-  const status = await readStatus(server.connection, bounds.left());
-  if (status.hasBacklog) return;
+async function ensureBacklog(server: Server, status: Status, bounds: Bounds): Promise<Status> {
+  if (status.hasBacklog) return status;
   if (positionOf(server, status).at === UNKNOWN)
     await server.connection.transact([PROMOTE, FOLLOW_NOBODY], bounds.left());
   const { line } = await readStatus(server.connection, bounds.left());
   await withStandIn(server, { line, bytes: Buffer.alloc(0) }, bounds, () => Promise.resolve());
-  if (!(await readStatus(server.connection, bounds.left())).hasBacklog)
-    throw new TanistError('ENGINE_FAILED', 'it has no replication backlog, and gets none');
+  const now = await readStatus(server.connection, bounds.left());
+  if (now.hasBacklog) return now;
+  throw new TanistError('ENGINE_FAILED', 'it has no replication backlog, and gets none');
 }
 
 /** A leader that came up with nothing would have its replicas copy that. */

@@ -5,9 +5,9 @@
 import { TanistError } from '#core/errors.js';
 import type { LineagePosition } from '#core/positions/lineage.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { positionOf, readPosition } from '#agent/engines/redis/position.js';
+import { positionOf } from '#agent/engines/redis/position.js';
 import type { Server } from '#agent/engines/redis/server.js';
-import { FOLLOW_NOBODY, readStatus } from '#agent/engines/redis/status.js';
+import { FOLLOW_NOBODY, readStatus, statusAfter, type Status } from '#agent/engines/redis/status.js';
 
 /** Half a command may stay half for ever. */
 const APPLIES_WITHIN_MS = 500;
@@ -17,16 +17,18 @@ export async function seal(server: Server, bounds: Bounds): Promise<LineagePosit
   const process = server.findMain();
   if (process !== undefined && server.memos.isNoted('promoted', process))
     throw new TanistError('ENGINE_FAILED', 'it was opened, or is about to be: what it writes has no end');
-  await stopReceiving(server, bounds);
+  const sealed = await stopReceiving(server, bounds);
   bounds.check();
-  return readPosition(server, bounds.left());
+  return positionOf(server, sealed);
 }
 
-export async function stopReceiving(server: Server, bounds: Bounds): Promise<void> {
+/** How it stands when nothing arrives any more. */
+export async function stopReceiving(server: Server, bounds: Bounds): Promise<Status> {
   const { connection } = server;
-  const { closed, source } = await readStatus(connection, bounds.left());
+  const status = await readStatus(connection, bounds.left());
+  const { closed, source } = status;
   if (!closed) throw new TanistError('ENGINE_FAILED', 'the server accepts writes: it is not a replica');
-  if (source === undefined) return;
+  if (source === undefined) return status;
   if (source.backlog > 0) {
     await connection.send(['CLIENT', 'UNPAUSE'], bounds.left());
     const isApplied = async (): Promise<boolean> =>
@@ -34,7 +36,7 @@ export async function stopReceiving(server: Server, bounds: Bounds): Promise<voi
     await bounds.within(APPLIES_WITHIN_MS).until(isApplied, LOOK_EVERY_MS);
   }
   bounds.check();
-  await connection.send(FOLLOW_NOBODY, bounds.left());
+  return statusAfter(connection, [FOLLOW_NOBODY], bounds.left());
 }
 
 /** A sealed server's, while it may be asked by others than its steps; undefined: it is open, or receives. */

@@ -1,5 +1,5 @@
 /** One look at a running server: all at one moment, so that what is told of offsets and of the data belongs together. */
-import { type Connection, errorWord } from '#agent/engines/redis/connection.js';
+import { type Command, type Connection, errorWord } from '#agent/engines/redis/connection.js';
 import { type History, READ_HISTORY, readHistory } from '#agent/engines/redis/history.js';
 
 export interface Status {
@@ -40,13 +40,21 @@ export interface Receiver {
 export const NOBODY = { host: '127.0.0.1', port: 1 } as const;
 export const FOLLOW_NOBODY = ['REPLICAOF', NOBODY.host, String(NOBODY.port)] as const;
 
-export async function readStatus(connection: Connection, timeoutMs: number): Promise<Status> {
-  const [replication, keyspace, history] = await connection.transact(
-    [['INFO', 'replication'], ['INFO', 'keyspace'], READ_HISTORY],
-    timeoutMs,
-  );
+export const readStatus = (connection: Connection, timeoutMs: number): Promise<Status> =>
+  statusAfter(connection, [], timeoutMs);
+
+/** How it stands once these are done, with nobody else's command between. */
+export async function statusAfter(
+  connection: Connection,
+  commands: readonly Command[],
+  timeoutMs: number,
+): Promise<Status> {
+  const replies = await connection.transact([...commands, ...LOOK], timeoutMs);
+  const [replication, keyspace, history] = replies.slice(commands.length);
   return statusOf(String(replication), String(keyspace), readHistory(history));
 }
+
+const LOOK: readonly Command[] = [['INFO', 'replication'], ['INFO', 'keyspace'], READ_HISTORY];
 
 export function statusOf(replication: string, keyspace: string, history: History | undefined): Status {
   const fields = fieldsOf(replication);
