@@ -8,9 +8,10 @@ import type { RedisConfig } from '#agent/config.js';
 import { createRedisEngine } from '#agent/engines/redis/engine.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
 import type { EngineAction, EngineEvent, Observation } from '#agent/ports/engine.js';
-import { waitFor } from '#test/cluster/processes.js';
-import type { RedisServer } from '#test/cluster/redis.js';
+import { createRunFolder, waitFor } from '#test/cluster/processes.js';
+import { type RedisServer, startRedisServers } from '#test/cluster/redis.js';
 import { TIMINGS } from '#test/contract/engine/harness.js';
+import { newHistory, type History } from '#test/contract/engine/history.js';
 import { type Actor, type ResultOf, run } from '#test/contract/engine/steps.js';
 
 export interface Member extends Actor {
@@ -59,6 +60,35 @@ export function careFor(server: RedisServer): Member {
   engine.setTimings(TIMINGS);
   engine.start((event) => events.push(event));
   return member;
+}
+
+export type Settings = Readonly<Record<string, string>>;
+
+export interface Pair {
+  readonly ann: Member;
+  readonly bob: Member;
+  readonly history: History;
+}
+
+/** A leader opened at epoch 1, and a replica that has all of it. */
+export async function createPair(settings: Settings = {}, password?: string): Promise<Pair> {
+  const { members, history } = await createCluster(['ann', 'bob'], settings, password);
+  const [ann, bob] = members as [Member, Member];
+  return { ann, bob, history };
+}
+
+/** The first leads. */
+export async function createCluster(names: readonly string[], settings: Settings = {}, password?: string) {
+  const dir = createRunFolder('redis');
+  const servers = await startRedisServers([...names], () => ({ dir, settings, password }));
+  const members = servers.map(careFor);
+  await Promise.all(members.map(({ engine }) => engine.check()));
+  const [leader, ...replicas] = members as [Member, ...Member[]];
+  await leader.until('an open server', ({ role }) => role === 'writable');
+  const history = newHistory([...names]);
+  await history.open(leader);
+  for (const { server } of replicas) await server.waitUntilCaughtUpWith(leader.server);
+  return { members, history };
 }
 
 /** As plans name it. */

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
 import type { EngineIdentity } from '#agent/ports/engine.js';
 import { CLOSED, saysClosed } from '#agent/engines/redis/boot-closed.js';
+import { errorWord } from '#agent/engines/redis/connection.js';
 import { identityOf } from '#agent/engines/redis/identity.js';
 import { learnPlaces } from '#agent/engines/redis/places.js';
 import { serverProcesses } from '#agent/engines/redis/processes.js';
@@ -20,7 +21,7 @@ export async function check(server: Server): Promise<EngineIdentity> {
   });
   const answer = await server.connection.connect(ANSWER_WITHIN_MS);
   const where = `${config.host}:${config.port}`;
-  if (answer.kind === 'ready') await checkRunning(server);
+  if (answer.kind === 'ready') await checkRunning(server).catch(refusedBecause);
   else if (answer.kind === 'refused')
     throw new TanistError(
       'DATABASE_REFUSED',
@@ -34,6 +35,16 @@ export async function check(server: Server): Promise<EngineIdentity> {
     );
   const dataId = await identityOf(server, ANSWER_WITHIN_MS);
   return { engine: 'redis', dataId, copyId: undefined, replacedCopyId: undefined };
+}
+
+/** A command is renamed, or this user may not run it. */
+function refusedBecause(error: unknown): never {
+  if (errorWord(error) === undefined) throw error;
+  throw new TanistError(
+    'DATABASE_UNSUPPORTED',
+    `it refuses what the agent has to ask it: ${String(error)}`,
+    'let its user do everything, ACL SETUSER … ~tanist:* +@all, and take rename-command out of the configuration',
+  );
 }
 
 async function checkRunning(server: Server): Promise<void> {

@@ -1,9 +1,10 @@
 /** Redis and Valkey behind the port: which module takes which step. */
 import { assertNever } from '#core/assert.js';
-import { TanistError } from '#core/errors.js';
+import type { PlanMember } from '#core/plan.js';
+import type { Finding } from '#core/report.js';
 import { STANDS } from '#core/salvage.js';
 import type { RedisConfig } from '#agent/config.js';
-import type { Bounds } from '#agent/engines/bounds.js';
+import { type Bounds, boundBy } from '#agent/engines/bounds.js';
 import { refuseCopy } from '#agent/engines/no-copy.js';
 import { createObserver, type Observer } from '#agent/engines/observer.js';
 import { check } from '#agent/engines/redis/check.js';
@@ -12,11 +13,13 @@ import { closeOnSession, fence } from '#agent/engines/redis/fence.js';
 import { createFencer } from '#agent/engines/redis/fencer.js';
 import { follow } from '#agent/engines/redis/follow.js';
 import { createEyes, observedServer } from '#agent/engines/redis/observe.js';
+import { inspect } from '#agent/engines/redis/inspect.js';
 import { open, refuseConfirmations } from '#agent/engines/redis/open.js';
 import { readPosition } from '#agent/engines/redis/position.js';
 import { probeDatabase } from '#agent/engines/redis/probe.js';
 import { readTail } from '#agent/engines/redis/read-tail.js';
 import { replaceData } from '#agent/engines/redis/rewind.js';
+import { release } from '#agent/engines/redis/release.js';
 import { seal } from '#agent/engines/redis/seal.js';
 import { describeServer } from '#agent/engines/redis/server.js';
 import { start } from '#agent/engines/redis/start.js';
@@ -26,6 +29,7 @@ import { createSteps } from '#agent/engines/steps.js';
 import { dropSalvages } from '#agent/engines/tidy.js';
 import type { ActionResult, Engine, EngineAction, EngineTimings } from '#agent/ports/engine.js';
 
+const INSPECT_WITHIN_MS = 5_000;
 const TIDY_EVERY_MS = 3_600_000;
 /** A start goes on by itself, and is asked for again. */
 const WITHIN_MS = { start: 30_000, seal: 5_000, follow: 6_500, keepSlots: 5_000 } as const;
@@ -85,9 +89,19 @@ export function createRedisEngine(config: RedisConfig, deps: ServerDeps): Engine
         await replaceData(server, action, bounds);
         return { kind: 'recloned', copyId: undefined };
       case 'release':
-        throw new TanistError('ENGINE_FAILED', `this engine does not know the step ${action.kind} yet`);
+        await release(server, bounds);
+        return { kind: 'released' };
       default:
         return assertNever(action);
+    }
+  }
+
+  async function findings(peers: readonly PlanMember[]): Promise<readonly Finding[]> {
+    try {
+      return await inspect(server, peers, boundBy(server.now, INSPECT_WITHIN_MS, steps.signal()));
+    } catch (error) {
+      const remedy = 'look into the log of the server and of the agent, then run adopt --dry-run again';
+      return [{ severity: 'blocks', code: 'not-inspected', text: String(error), remedy }];
     }
   }
 
@@ -116,7 +130,7 @@ export function createRedisEngine(config: RedisConfig, deps: ServerDeps): Engine
     async *compare(rows) {
       for await (const row of rows) yield { ...row, stands: STANDS[3], now: null };
     },
-    inspect: () => Promise.resolve([]),
+    inspect: findings,
     setRetention({ salvageMs }) {
       clearInterval(tidying);
       const tidyUp = (): void =>

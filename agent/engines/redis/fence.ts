@@ -10,6 +10,7 @@ import { isAlive, type ProcessId, type ServerProcess, signal } from '#agent/engi
 import { type Command, type Connection, errorWord } from '#agent/engines/redis/connection.js';
 import { mainOf, serverProcesses } from '#agent/engines/redis/processes.js';
 import type { Server } from '#agent/engines/redis/server.js';
+import { READ_ONLY } from '#agent/engines/redis/settings.js';
 import { FOLLOW_NOBODY, readStatus, statusAfter } from '#agent/engines/redis/status.js';
 
 /** The share of the time for the gentle way. */
@@ -74,7 +75,7 @@ export function closeOnSession(server: Server): CloseGently {
 }
 
 const CLOSE: readonly Command[] = [
-  ['CONFIG', 'SET', 'replica-read-only', 'yes'],
+  READ_ONLY,
   FOLLOW_NOBODY,
   ['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'],
   ['CLIENT', 'KILL', 'TYPE', 'pubsub'],

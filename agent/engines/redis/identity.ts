@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, asDuration } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
-import { writeDurably } from '#agent/engines/durable-files.js';
+import { removeDurably, writeDurably } from '#agent/engines/durable-files.js';
 import { writeHistory } from '#agent/engines/redis/history.js';
 import type { Server } from '#agent/engines/redis/server.js';
 import { readStatus } from '#agent/engines/redis/status.js';
@@ -58,6 +58,9 @@ async function askIdentity(server: Server, timeoutMs: number): Promise<string | 
     await writeDurably(join(server.dataDir, FILE), `${found}\n`, await server.owner());
   return found;
 }
+
+export const forgetIdentity = ({ dataDir }: Pick<Server, 'dataDir'>): Promise<void> =>
+  removeDurably(join(dataDir, FILE));
 
 export async function keptIdentity({ dataDir }: Pick<Server, 'dataDir'>): Promise<string | undefined> {
   const text = await readFile(join(dataDir, FILE), 'utf8').catch(() => '');

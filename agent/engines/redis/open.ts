@@ -16,6 +16,7 @@ import { CANARY_KEY, unknownEnd, writeHistory } from '#agent/engines/redis/histo
 import { learnPlaces } from '#agent/engines/redis/places.js';
 import { positionOf } from '#agent/engines/redis/position.js';
 import type { Server } from '#agent/engines/redis/server.js';
+import { KEEP_BACKLOG } from '#agent/engines/redis/settings.js';
 import { withStandIn } from '#agent/engines/redis/stand-in.js';
 import { FOLLOW_NOBODY, readStatus, statusAfter, type Status } from '#agent/engines/redis/status.js';
 import { compareLogs } from '#agent/engines/tail.js';
@@ -41,8 +42,7 @@ export async function open(
   refuseConfirmations(action.durability.acknowledgements);
   // In one go; nothing of it changes what the server accepts.
   const [found, places] = await Promise.all([
-    // A leader without replicas for an hour would drop its backlog, and with it the line that all positions name.
-    statusAfter(connection, [['CONFIG', 'SET', 'repl-backlog-ttl', '0']], bounds.left()),
+    statusAfter(connection, [KEEP_BACKLOG], bounds.left()),
     learnPlaces(server, bounds.left()),
   ]);
   const { closed, source } = found;

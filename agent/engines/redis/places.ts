@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { writeDurably } from '#agent/engines/durable-files.js';
+import { removeDurably, writeDurably } from '#agent/engines/durable-files.js';
+import { ASK_SETTINGS, noteSettings } from '#agent/engines/redis/settings.js';
 import { fieldsOf } from '#agent/engines/redis/status.js';
 import type { Connection } from '#agent/engines/redis/connection.js';
 
@@ -22,6 +23,7 @@ export interface Places {
 }
 
 const FILE = 'places.json';
+const ASKED = ['logfile', 'dbfilename', 'appenddirname', 'appendfilename'] as const;
 
 const turns = new WeakMap<Asked, Promise<unknown>>();
 
@@ -37,13 +39,8 @@ export function learnPlaces(server: Asked, timeoutMs: number): Promise<Places> {
 
 async function learnNow(server: Asked, timeoutMs: number): Promise<Places> {
   const { connection, dataDir } = server;
-  const [info, ...settings] = await connection.transact(
-    [
-      ['INFO', 'server'],
-      ...['logfile', 'dbfilename', 'appenddirname', 'appendfilename'].map(
-        (name) => ['CONFIG', 'GET', name] as const,
-      ),
-    ],
+  const [info, ...replies] = await connection.transact(
+    [['INFO', 'server'], ...ASKED.map((name) => ['CONFIG', 'GET', name] as const), ...ASK_SETTINGS],
     timeoutMs,
   );
   const config = fieldsOf(String(info)).get('config_file') ?? '';
@@ -53,7 +50,10 @@ async function learnNow(server: Asked, timeoutMs: number): Promise<Places> {
       'the server was started without a configuration file: nothing tells how it will come up',
       'start it with one, whose last line is: replicaof 127.0.0.1 1',
     );
-  const [log, ...data] = settings.map((reply) => (Array.isArray(reply) ? String(reply[1] ?? '') : ''));
+  await noteSettings(server, replies.slice(ASKED.length));
+  const [log, ...data] = replies
+    .slice(0, ASKED.length)
+    .map((reply) => (Array.isArray(reply) ? String(reply[1] ?? '') : ''));
   const places = {
     config: resolve(dataDir, config),
     log: log === undefined || log === '' ? undefined : resolve(dataDir, log),
@@ -65,6 +65,9 @@ async function learnNow(server: Asked, timeoutMs: number): Promise<Places> {
   }
   return places;
 }
+
+export const forgetPlaces = ({ stateDir }: Pick<Asked, 'stateDir'>): Promise<void> =>
+  removeDurably(join(stateDir, FILE));
 
 /** Undefined: no agent has asked this server yet. */
 export function knownPlaces({ stateDir }: Pick<Asked, 'stateDir'>): Places | undefined {

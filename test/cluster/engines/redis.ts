@@ -13,8 +13,8 @@ export const REDIS: EngineKit<RedisServer> = {
   called: 'Redis',
   lacks: {
     confirms: 'Redis acknowledges a write before its replicas have it; a client may wait for them itself',
+    tracesFound: 'only settings and files of PostgreSQL are compared yet',
     logOutlivesServer: 'it is in memory only, and what nobody has fetched is gone with the process',
-    releases: 'tanist release is not finished',
     blocksReplay: 'log is applied as it comes, whoever reads',
     timesRejoins: 'its way back is one full synchronisation, by hand too',
   },

@@ -1,5 +1,6 @@
 /** A cluster in care, and what the cases do to it again and again. */
 import { expect } from '#test/contract/engine/expect.js';
+import { asDuration, type DurationMs } from '#core/brand.js';
 import { type Position, comparePositions } from '#core/position.js';
 import type { DatabaseState } from '#core/report.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
@@ -48,8 +49,11 @@ export async function writeTo(member: BedMember, ...values: readonly string[]): 
   for (const value of values) expect(await member.write(value), `${value} to ${member.name}`).toBe('ok');
 }
 
+/** An agent gives a stop that was asked for this long. */
+const IN_ORDER_MS = asDuration(2000);
+
 /** F2: nothing is left that could commit. */
-export async function expectFenced(member: Actor, withinMs = FENCE_MS): Promise<void> {
+export async function expectFenced(member: Actor, withinMs: DurationMs = FENCE_MS): Promise<void> {
   expect(await fence(member, withinMs)).toEqual({ kind: 'fenced', clientSessions: 0, orphans: 0 });
 }
 
@@ -69,7 +73,7 @@ export async function crash(bed: EngineBed, member: BedMember): Promise<void> {
 /** A leader ends, confirmed fenced, in a way that leaves its log to be read. */
 export async function endWithLog(bed: EngineBed, member: BedMember): Promise<void> {
   if (bed.properties.logOutlivesServer) await crash(bed, member);
-  else await expectFenced(member);
+  else await expectFenced(member, IN_ORDER_MS);
 }
 
 /** What INV-7 asks for before a member that was down may follow, and then that it does. */
