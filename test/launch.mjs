@@ -7,7 +7,7 @@
 //   node test/launch.mjs demo|bench|sim|chaos [arguments of the program]
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { bringCompatServers } from './compat/servers.mjs';
+import { bringCompatServers, isLaidOut } from './compat/servers.mjs';
 import { PROJECT_ROOT, build, isServer, run, say, setUp } from './setup.mjs';
 
 /** Where each lies in dist/, and what it needs on this machine; `engine`: besides, the server of the one that is asked for; `commands`: what one of them needs more. */
@@ -37,7 +37,7 @@ const servers = [
   ...(program.commands?.[args[0]] ?? []),
 ];
 await setUp({ servers, quiet: true });
-if (program.engine && engine === 'mysql') bringMysql();
+if (program.engine && isLaidOut(engine)) bringNewerServers();
 if (!(await build())) process.exit(1);
 
 const main = join(PROJECT_ROOT, 'dist', 'test', program.folder, 'main.js');
@@ -54,12 +54,11 @@ function engineIn(args) {
   return args[at] === '--engine' ? args[at + 1] : args[at].slice('--engine='.length);
 }
 
-/** Debian's stable has none. */
-function bringMysql() {
+function bringNewerServers() {
   try {
     process.env.TANIST_COMPAT_DIR = bringCompatServers({ say });
   } catch (error) {
-    say(`mysql: ${error.message}`);
+    say(`${engine}: ${error.message}`);
     process.exit(1);
   }
 }

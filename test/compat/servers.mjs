@@ -38,6 +38,9 @@ export function compatFolder(env = process.env) {
   return join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tanist-compat');
 }
 
+/** Engines that Debian's stable has no server of: whoever wants one needs the folder. */
+export const isLaidOut = (engine) => engine === 'mysql';
+
 /** Brings the folder up unless it is there; answers its path. `say` hears what is done. */
 export function bringCompatServers({ anew = false, say }) {
   const folder = compatFolder();
