@@ -143,7 +143,8 @@ export async function startCluster<Server extends DatabaseServer>(
 
   const policyFile = join(folder, 'policy.yaml');
   // One leader after another is taken away here, faster than damping lets anybody follow; whoever tests damping gives a window.
-  writeFileSync(policyFile, stringify({ failoverWindow: '0ms', ...options.policy }));
+  const confirmed = synchronous ? engine.synchronousPolicy : undefined;
+  writeFileSync(policyFile, stringify({ failoverWindow: '0ms', ...confirmed, ...options.policy }));
   const cluster = describeCluster({
     ...{ name, engine, folder, home, policyFile, etcd, controllers, members, controllerAddresses, onHosts },
     places: [...places, ...clocksAt],

@@ -14,6 +14,8 @@ export interface EngineKit<Server extends DatabaseServer = DatabaseServer> {
   readonly lacks: Lacks;
   /** Its leader acknowledges before anybody else has a write, and a client that wants more asks for it by itself, write by write (Redis: WAIT). */
   readonly clientsConfirm?: true;
+  /** What the policy says where one replica is to confirm every write; default: nothing, since it is a setting of the servers, which `startServers` sees to. */
+  readonly synchronousPolicy?: Readonly<Record<string, unknown>>;
   /** One leader and its replicas, streaming. */
   startServers(options: ServersOptions): Promise<readonly Server[]>;
   /** The section of the agent's file that names the engine. */

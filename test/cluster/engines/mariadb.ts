@@ -9,11 +9,12 @@ export const MARIADB: EngineKit<MariadbServer> = {
   name: 'mariadb',
   called: 'MariaDB',
   lacks: {
-    confirms: 'what waits for replicas is tried in test/long/mariadb-strict.test.ts alone',
     blocksReplay: 'log is applied before a seal, whoever reads',
     tracesFound: 'only settings and files of PostgreSQL are compared yet',
     timesRejoins: 'a rejoin by hand is not part of the harness yet',
   },
+  // Commits wait for what the agents have put in force, and under `async` for nobody.
+  synchronousPolicy: { durability: 'strict', acknowledgements: 1 },
   startServers,
   section: (server) => ({
     mariadb: {
