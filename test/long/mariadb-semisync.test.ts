@@ -93,6 +93,22 @@ async function beginHeldWrite(server: MariadbServer, value: string): Promise<Wri
   return write;
 }
 
+/** Where a first one waits: the second holds the log from then on, and the others get into it together, so that one of them waits for all. */
+async function beginInOneGroup(server: MariadbServer, from: number): Promise<readonly Write[]> {
+  const writes: Write[] = [];
+  for (let n = from; n < from + 5; n += 1) writes.push(await beginWrite(server, `write ${n}`));
+  const ids = writes.map(({ client }) => idOf(client));
+  const areThere = async (): Promise<boolean> =>
+    (
+      await server.query(
+        "select 1 from information_schema.processlist where id in (?) and state = 'Commit'",
+        [ids],
+      )
+    ).length === ids.length;
+  await waitFor(areThere, { timeoutMs: 10_000, what: 'all of them to commit' });
+  return writes;
+}
+
 async function untilAcknowledged(write: Write): Promise<void> {
   await waitFor(() => write.answer() !== undefined, { timeoutMs: 10_000, what: 'an answer' });
   expect(write.answer()).toBe('ok');
@@ -189,18 +205,20 @@ describe('a leader that waits for replicas', { timeout: 60_000 }, () => {
     await untilAcknowledged(write);
   });
 
-  it('ends the first wait where two writes are there unconfirmed, since no further one gets into the log', async () => {
+  it('ends all waits where two writes are there unconfirmed, since no further one gets into the log, and tells nobody that all is well', async () => {
     const { ann, bob, history } = await createCluster();
     await setDurability(ann, one(bob));
     const first = await beginHeldWrite(ann.server, 'first');
-    const second = await beginWrite(ann.server, 'second');
-    const hasBoth = async (): Promise<boolean> => (await values(bob.server)).length === 2;
-    await waitFor(hasBoth, { timeoutMs: 10_000, what: 'bob to have both' });
+    const others = await beginInOneGroup(ann.server, 2);
+    const hasTwo = async (): Promise<boolean> => (await values(bob.server)).length === 2;
+    await waitFor(hasTwo, { timeoutMs: 10_000, what: 'bob to have two' });
     await follow(bob, ann, history.openings, true);
-    await untilAcknowledged(second);
-    expect(first.answer()).not.toBe('ok');
-    expect(await values(ann.server)).toEqual(['first', 'second']);
-    await untilAcknowledged(await beginWrite(ann.server, 'third'));
+    for (const write of [first, ...others]) {
+      await write.ended;
+      expect(write.answer()).not.toBe('ok');
+    }
+    await untilAcknowledged(await beginWrite(ann.server, 'then'));
+    expect(await values(ann.server)).toHaveLength(others.length + 2);
   });
 
   it('makes whatever is in the log wait, and nothing else', async () => {
@@ -291,14 +309,13 @@ describe('an opening where commits wait for replicas', { timeout: 60_000 }, () =
     const { ann, bob, cid, history } = cluster;
     await putInForce(cluster, bob);
     await Promise.all([seal(bob), seal(cid)]);
-    const [first, second] = [
-      await beginHeldWrite(ann.server, 'first'),
-      await beginWrite(ann.server, 'second'),
-    ];
+    const first = await beginHeldWrite(ann.server, 'first');
+    const others = await beginInOneGroup(ann.server, 2);
     await history.open(ann, { durability: one(bob) });
-    await first.ended;
-    expect(first.answer()).not.toBe('ok');
-    expect(second.answer()).not.toBe('ok');
+    for (const write of [first, ...others]) {
+      await write.ended;
+      expect(write.answer()).not.toBe('ok');
+    }
     await beginHeldWrite(ann.server, 'third');
     await follow(bob, ann, history.openings, true);
     await bob.server.waitUntilCaughtUpWith(ann.server);
@@ -407,6 +424,45 @@ describe('a replica that confirms', { timeout: 60_000 }, () => {
     await follow(bob, ann, history.openings);
     expect(await late).toBe('ended');
     expect(await variable(bob.server, 'rpl_semi_sync_slave_enabled')).toBe('0');
+  });
+});
+
+describe('a leader that is copied while its commits wait', { timeout: 60_000 }, () => {
+  async function copied(ann: Member): Promise<number> {
+    const answer = await ann.engine.giveCopy(new AbortController().signal);
+    if (answer.kind === 'refused') throw new Error(answer.text);
+    let bytes = 0;
+    for await (const piece of answer.pieces) bytes += piece.kind === 'data' ? piece.data.length : 0;
+    return bytes;
+  }
+  const expectNeverHung = ({ events }: Member): void =>
+    expect(events.filter(({ observation }) => observation.state === 'hung')).toEqual([]);
+
+  it('gives its copy though they wait for the very replica that is to have it, and tells nobody that all is well', async () => {
+    const cluster = await createCluster();
+    const { ann, bob } = cluster;
+    await putInForce(cluster, bob);
+    bob.server.kill('SIGKILL');
+    const first = await beginHeldWrite(ann.server, 'first');
+    const others = await beginInOneGroup(ann.server, 2);
+    expect(await copied(ann)).toBeGreaterThan(1_000_000);
+    for (const write of [first, ...others]) {
+      await write.ended;
+      expect(write.answer()).not.toBe('ok');
+    }
+    expectNeverHung(ann);
+  });
+
+  it('gives it up where they wait for one that stands still, rather than be late itself', async () => {
+    const cluster = await createCluster();
+    const { ann, bob } = cluster;
+    await putInForce(cluster, bob);
+    bob.server.pause();
+    const write = await beginHeldWrite(ann.server, 'waits');
+    await expect(copied(ann)).rejects.toThrow('it would stop writes for longer than');
+    expectNeverHung(ann);
+    bob.server.resume();
+    await untilAcknowledged(write);
   });
 });
 

@@ -58,7 +58,7 @@ function backlogOf(received: readonly Gtid[], gtids: readonly Gtid[]): number {
 }
 
 /** A number before version 12, a word from then on. */
-const isOn = (value: unknown): boolean => !['0', 'OFF', 'false'].includes(String(value));
+export const isOn = (value: unknown): boolean => !['0', 'OFF', 'false'].includes(String(value));
 
 function sourceOf(row: SourceRow): Source {
   return {

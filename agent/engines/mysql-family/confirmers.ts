@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
+import type { OwnSession } from '#agent/engines/mysql-family/connection.js';
 import { readSecret } from '#agent/engines/mysql-family/marks.js';
 import { wakeReceiver } from '#agent/engines/mysql-family/wake-receiver.js';
 import type { Server } from '#agent/engines/mysql-family/server.js';
@@ -104,6 +105,16 @@ export async function readConfirmers({ connection, kind }: Server, timeoutMs: nu
     id: Number(id),
     hasAll: state?.startsWith(kind.semiSync.sentAllState) === true,
   }));
+}
+
+/** A commit waits, and nobody receives log who could confirm it. */
+export async function isConfirmedByNobody({ kind }: Server, { client }: OwnSession): Promise<boolean> {
+  const [row] = await client.query<{ waiting: bigint | number; confirming: bigint | number }[]>(
+    `select (select count(*) from information_schema.processlist where state = ?) as waiting,
+       (select count(*) from information_schema.processlist where left(user, ?) = ? and command like 'Binlog Dump%') as confirming`,
+    [kind.semiSync.waitingState, PREFIX.length, PREFIX],
+  );
+  return Number(row?.waiting) > 0 && Number(row?.confirming) === 0;
 }
 
 /** As if none had ever been. */

@@ -38,7 +38,8 @@ export interface Steps extends Opening {
   ): Promise<{ readonly copyId: string | undefined }>;
   release(server: Server, peers: readonly PlanMember[], bounds: Bounds): Promise<void>;
   readTail(server: Server, ...request: Parameters<Engine['readTail']>): ReturnType<Engine['readTail']>;
-  createCopyGiver(server: Server): Engine['giveCopy'];
+  /** `blockMs`: how long it may stop writes. */
+  createCopyGiver(server: Server, blockMs: () => number): Engine['giveCopy'];
   compare(server: Server, ...rows: Parameters<Engine['compare']>): ReturnType<Engine['compare']>;
   inspect(server: Server, peers: readonly PlanMember[], bounds: Bounds): Promise<readonly Finding[]>;
 }
@@ -48,6 +49,9 @@ const WITHIN_MS = { start: 30_000, seal: 5_000, follow: 6_500, keepSlots: 5_000 
 const INSPECT_WITHIN_MS = 7_000;
 const TIDY_EVERY_MS = 60_000;
 const ASK_WITHIN_MS = 1_000;
+/** The share of what a canary may take for which the end of a copy may stop writes; and that time, as long as nobody has told it. */
+const COPY_MAY_BLOCK = 0.7;
+const CANARY_WITHIN_MS = 1_000;
 const NEED_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
   'seal',
   'takeTail',
@@ -66,7 +70,10 @@ export function createEngine(how: Steps, config: MariadbConfig | MysqlConfig, de
   let tidying: NodeJS.Timeout | undefined;
   const connection = createConnection(kind.dialect, config, () => observer?.sessionLost());
   const server = describeServer(kind, config, deps, connection);
-  const giveCopy = how.createCopyGiver(server);
+  const giveCopy = how.createCopyGiver(
+    server,
+    () => (timings?.canaryTimeoutMs ?? CANARY_WITHIN_MS) * COPY_MAY_BLOCK,
+  );
   const steps = createSteps({
     ...{ now: deps.now, connection, withinMs: WITHIN_MS, needSession: NEED_SESSION, take },
     // A copy that is being made takes long.

@@ -2,7 +2,7 @@
  * A replica that connects anew confirms what it is sent from then on, and not what it has already: so a commit may wait for ever though it is
  * where it should be (reproduced). A further write, once confirmed, lets go all before it; but on MariaDB, where two wait already, none gets into the
  * log any more, for the second holds it up. So once for each new connection behind which somebody still waits: a write that changes nothing; and where that does not
- * help, an end of the session that waits first, whose client gets no answer, and one more. And one who cannot leave is helped out (wake-receiver.ts).
+ * help, an end of those that wait, whose clients get no answer. And one who cannot leave is helped out (wake-receiver.ts).
  */
 import { LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import { boundBy } from '#agent/engines/bounds.js';
@@ -17,6 +17,8 @@ const LOGIN_WITHIN_MS = 2_000;
 /** Each waits itself until it is confirmed. */
 const MOST_UNDER_WAY = 8;
 const HELPS_WITHIN_MS = 1_000;
+/** Commits are held up for as long, the canary's too. */
+const END_WITHIN_MS = 500;
 
 export interface Nudge {
   /** With each look at an open server. */
@@ -34,6 +36,7 @@ export function createNudge(server: Server): Nudge {
   /** Connections for which all has been done. */
   let settled: readonly number[] = [];
   let underWay = 0;
+  let isEnding = false;
 
   async function write(): Promise<void> {
     if (underWay >= MOST_UNDER_WAY) return;
@@ -45,6 +48,23 @@ export function createNudge(server: Server): Nudge {
       server.log('warn', 'NUDGE_FAILED', { because: String(error) });
     } finally {
       underWay -= 1;
+    }
+  }
+
+  async function end(
+    endWaiting: NonNullable<typeof kind.endWaiting>,
+    connections: readonly number[],
+  ): Promise<void> {
+    if (isEnding) return;
+    isEnding = true;
+    try {
+      await endWaiting(server, boundBy(server.now, END_WITHIN_MS, new AbortController().signal));
+      server.log('warn', 'WAITS_ENDED', {});
+      settled = connections;
+    } catch (error) {
+      server.log('warn', 'NUDGE_FAILED', { because: String(error) });
+    } finally {
+      isEnding = false;
     }
   }
 
@@ -80,9 +100,10 @@ export function createNudge(server: Server): Nudge {
         [nudgedFor, nudgedAt] = [anew, server.now()];
         void write();
       } else if (kind.endWaiting !== undefined && since(nudgedAt, server.now()) >= HELPS_WITHIN_MS) {
-        settled = connected.map(({ id }) => id);
-        await kind.endWaiting(server, boundBy(server.now, timeoutMs, new AbortController().signal));
-        void write();
+        void end(
+          kind.endWaiting,
+          connected.map(({ id }) => id),
+        );
       }
     },
   };

@@ -6,7 +6,8 @@ import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import type { Server } from '#agent/engines/mysql-family/server.js';
 
-const LOCK = 'tanist-session';
+/** Held by the session that the engine's steps speak on. */
+export const LOCK = 'tanist-session';
 const LOOK_EVERY_MS = 5;
 const LOOK_WITHIN_MS = 1_000;
 
