@@ -1,6 +1,7 @@
 /** What the agent sees of a server's inside, and its canary; when it looks is the same for all engines (observer.ts). */
 import { NOBODY_LOWERED } from '#core/report.js';
 import { identityOf } from '#agent/engines/mysql-family/identity.js';
+import { createLogDisk } from '#agent/engines/mysql-family/log-disk.js';
 import { filesOf, wasClosedInOrder } from '#agent/engines/mysql-family/log-files.js';
 import { knownLogPlaces, learnLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import { flyCanary } from '#agent/engines/mysql-family/marks.js';
@@ -27,6 +28,7 @@ export function observedServer(server: Server): ObservedServer {
 export function createEyes(server: Server): Eyes {
   const { connection, kind } = server;
   const nudge = createNudge(server);
+  const logDisk = createLogDisk(server);
   let isBootClosed = false;
 
   return {
@@ -34,11 +36,15 @@ export function createEyes(server: Server): Eyes {
       const { closed, source, backlog } = await kind.readStatus(server, GIVE_UP_MS);
       cameBack({ wrote: closed });
       if (!closed && mayWrite) {
-        await flyCanary(connection, GIVE_UP_MS).then(
-          () => cameBack({ wrote: true }),
+        const [wrote, hasRoom] = await Promise.all([
           // The table comes with the first opening; what is refused is no silence.
-          () => undefined,
-        );
+          flyCanary(connection, GIVE_UP_MS).then(
+            () => true,
+            () => false,
+          ),
+          logDisk.takesMore(GIVE_UP_MS),
+        ]);
+        if (wrote && hasRoom) cameBack({ wrote: true });
       }
       const position = await kind.readPosition(server, GIVE_UP_MS);
       const followers = await readFollowers(server, GIVE_UP_MS);
