@@ -131,6 +131,13 @@ const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve,
 const receives = async ({ server }: Member): Promise<boolean> =>
   (await server.query<{ Slave_IO_Running: string }>('show all slaves status'))[0]?.Slave_IO_Running === 'Yes';
 
+const hasSentAll = async ({ server }: Member, replicas: number): Promise<boolean> =>
+  (
+    await server.query(
+      "select 1 from information_schema.processlist where command = 'Binlog Dump' and state like 'Master has sent all%'",
+    )
+  ).length === replicas;
+
 describe('a leader that waits for replicas', { timeout: 60_000 }, () => {
   it('waits without end where nobody is there to confirm, out of sight of every reader, and its canary does not', async () => {
     const cluster = await createCluster();
@@ -166,7 +173,13 @@ describe('a leader that waits for replicas', { timeout: 60_000 }, () => {
     await putInForce(cluster, bob, cid);
     bob.server.pause();
     cid.server.pause();
+    const asked = async (): Promise<number> =>
+      Number(await statusOf(ann.server, 'Rpl_semi_sync_master_request_ack'));
+    const before = await asked();
     const write = await beginHeldWrite(ann.server, 'sent to both');
+    // It waits as soon as the write is in the log. Each session that sends it asks for a confirmation.
+    const isSent = async (): Promise<boolean> => (await asked()) >= before + 2 && (await hasSentAll(ann, 2));
+    await waitFor(isSent, { timeoutMs: 10_000, what: 'it to be sent to both' });
     await setDurability(ann, one(cid));
     bob.server.resume();
     // It has read what lay in its socket, and would have confirmed it.
