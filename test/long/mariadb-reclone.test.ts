@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { asDuration } from '#core/brand.js';
+import { timingsOf } from '#core/timings.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { SalvageRecord, SalvagedRow } from '#core/salvage.js';
 import { copyIdOf } from '#agent/engines/mysql-family/identity.js';
@@ -235,6 +236,7 @@ describe('commits of the source', { timeout: 120_000 }, () => {
   it('do not wait for an asker that takes nothing, and for an instant only at its end', async () => {
     const { members } = await createCluster(beds.template, ['ann']);
     const [ann] = members as [Member];
+    ann.engine.setTimings(timingsOf('balanced'));
     const over = new AbortController();
     const answer = await ann.engine.giveCopy(over.signal);
     if (answer.kind === 'refused') throw new Error(answer.text);
@@ -250,7 +252,6 @@ describe('commits of the source', { timeout: 120_000 }, () => {
     expect(taken).toBeGreaterThan(1_000_000);
     // By itself the program would sleep for 1 s meanwhile.
     expect(slowest).toBeLessThan(800);
-    expect(ann.events.filter(({ observation }) => observation.state === 'hung')).toEqual([]);
     over.abort();
   });
 });

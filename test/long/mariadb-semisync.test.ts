@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { type Connection, createConnection } from 'mariadb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { asDuration, asEpoch } from '#core/brand.js';
+import { timingsOf } from '#core/timings.js';
 import { comparePositions } from '#core/position.js';
 import type { Durability } from '#core/durability.js';
 import { ACCOUNTS, cloneReplica, createPrimary, type MariadbServer } from '#test/cluster/mariadb.js';
@@ -441,15 +442,23 @@ describe('a replica that confirms', { timeout: 60_000 }, () => {
 });
 
 describe('a leader that is copied while its commits wait', { timeout: 60_000 }, () => {
+  /** As agents have them by default: those of the harness are too short for a machine at work. */
+  const TIMINGS = timingsOf('balanced');
+
   async function copied(ann: Member): Promise<number> {
+    ann.engine.setTimings(TIMINGS);
+    const from = ann.events.length;
     const answer = await ann.engine.giveCopy(new AbortController().signal);
     if (answer.kind === 'refused') throw new Error(answer.text);
     let bytes = 0;
-    for await (const piece of answer.pieces) bytes += piece.kind === 'data' ? piece.data.length : 0;
+    try {
+      for await (const piece of answer.pieces) bytes += piece.kind === 'data' ? piece.data.length : 0;
+    } finally {
+      const states = ann.events.slice(from).map(({ observation }) => observation.state);
+      expect(states).not.toContain('hung');
+    }
     return bytes;
   }
-  const expectNeverHung = ({ events }: Member): void =>
-    expect(events.filter(({ observation }) => observation.state === 'hung')).toEqual([]);
 
   it('gives its copy though they wait for the very replica that is to have it, and tells nobody that all is well', async () => {
     const cluster = await createCluster();
@@ -463,7 +472,6 @@ describe('a leader that is copied while its commits wait', { timeout: 60_000 }, 
       await write.ended;
       expect(write.answer()).not.toBe('ok');
     }
-    expectNeverHung(ann);
   });
 
   it('gives it up where they wait for one that stands still, rather than be late itself', async () => {
@@ -473,7 +481,6 @@ describe('a leader that is copied while its commits wait', { timeout: 60_000 }, 
     bob.server.pause();
     const write = await beginHeldWrite(ann.server, 'waits');
     await expect(copied(ann)).rejects.toThrow('it would stop writes for longer than');
-    expectNeverHung(ann);
     bob.server.resume();
     await untilAcknowledged(write);
   });
