@@ -42,7 +42,7 @@ export function createEyes(server: Server): Eyes {
             () => true,
             () => false,
           ),
-          logDisk.takesMore(GIVE_UP_MS),
+          logDisk.hasRoom(GIVE_UP_MS),
         ]);
         if (wrote && hasRoom) cameBack({ wrote: true });
       }
