@@ -1,82 +1,69 @@
-/**
- * What would hurt this member at a failover, or keep it from being cared for: asked before a cluster is adopted, when all can still be put
- * right at leisure. It changes nothing and restarts nothing.
- */
-import { TanistError } from '#core/errors.js';
-import type { PlanMember } from '#core/plan.js';
+/** What adopt finds on MariaDB alone, and how it asks for the rest. */
 import type { Finding } from '#core/report.js';
-import { awaitWithin, type Bounds } from '#agent/engines/bounds.js';
+import type { Bounds } from '#agent/engines/bounds.js';
 import { checkSettings } from '#agent/engines/mariadb/check.js';
-import { check } from '#agent/engines/mysql-family/check.js';
-import { readFacts } from '#agent/engines/mariadb/inspect-facts.js';
-import { inspectPeers } from '#agent/engines/mariadb/inspect-peers.js';
-import { inspectSettings } from '#agent/engines/mariadb/inspect-settings.js';
 import { requireClonable } from '#agent/engines/mariadb/reclone.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
+import type { Inspecting } from '#agent/engines/mysql-family/inspect.js';
+import { type Asking, readFacts } from '#agent/engines/mysql-family/inspect-facts.js';
+import { inspectSettings, named, type Words } from '#agent/engines/mysql-family/inspect-settings.js';
 
-/** Of the time, for others to answer; what is left is for telling. */
-const ASK = 0.8;
+const ASKING: Asking = {
+  source: 'show all slaves status',
+  sourceServerId: 'Master_Server_Id',
+  written: ['show master status'],
+};
 
-export async function inspect(
-  server: Server,
-  peers: readonly PlanMember[],
-  bounds: Bounds,
-): Promise<readonly Finding[]> {
-  const refusal = await awaitWithin(bounds, refusalOf(server));
-  if (refusal !== undefined) return [refusal];
-  const others = peers.filter(({ name }) => name !== server.member);
-  const asked = Promise.all([
-    readFacts(server, bounds).then((facts) => inspectSettings(facts, server.member)),
-    inspectPeers(server, others, Math.round(bounds.left() * ASK)),
-  ]);
-  const found = await awaitWithin(bounds, asked);
-  return [...found.flat(), ...unclonable(server), ...withoutTools(server)];
-}
+const WORDS: Words = {
+  disabled: 'SLAVESIDE_DISABLED',
+  disableEvent: 'alter event … disable on slave',
+  untransactional: 'their numbers do not jump after a failover',
+};
 
-/** What keeps an agent from starting beside a server may have come about since. */
-async function refusalOf(server: Server): Promise<Finding | undefined> {
-  try {
-    await check(server, checkSettings);
-    if (server.connection.isReady()) return undefined;
-    throw new TanistError('DATABASE_UNREACHABLE', 'the server does not run', 'start it');
-  } catch (error) {
-    if (!(error instanceof TanistError)) throw error;
-    return {
-      ...{ severity: 'blocks', code: error.code.toLowerCase().replaceAll('_', '-') },
-      text: error.detail,
-      remedy: error.next ?? 'change the setting that is named, then restart the server',
-    };
-  }
-}
+export const INSPECTING: Inspecting = {
+  checkSettings,
+  async inspectSettings(server, bounds) {
+    const facts = await readFacts(server, ASKING, bounds);
+    return [...inspectSettings(facts, server.member, WORDS), ...(await unbound(server, bounds))];
+  },
+  peering: { identifiers: ['server_id'], encrypted: /master_ssl\s*=\s*1/i, toCopy: undefined },
+  requireClonable,
+  tools: ['mariadb', 'mariadb-binlog'],
+};
 
-/** A log that has diverged cannot be taken back: without a copy such a member stays out. */
-function unclonable(server: Server): readonly Finding[] {
-  try {
-    requireClonable(server);
-    return [];
-  } catch (error) {
-    if (!(error instanceof TanistError)) throw error;
-    return [
-      {
-        ...{ severity: 'hurts', code: 'cannot-be-copied' },
-        text: `once its log has diverged, this member will stay out: ${error.detail}`,
-        remedy: error.next ?? 'put that right',
-      },
-    ];
-  }
-}
+/** SUPER until version 11, READ ONLY ADMIN from 10.5.2 on. */
+const SUPER = 1n << 15n;
+const READ_ONLY_ADMIN = 1n << 33n;
 
-const TOOLS = ['mariadb', 'mariadb-binlog'];
+const ACCOUNTS = `
+  select user, host, cast(coalesce(json_value(priv, '$.access'), 0) as unsigned) as access,
+    coalesce(json_value(priv, '$.account_locked'), 'false') as locked, @@version as version
+  from mysql.global_priv order by user, host`;
 
-/** By them a tail is given and taken, and received log is applied after a restart. */
-function withoutTools(server: Server): readonly Finding[] {
-  const missing = TOOLS.filter((name) => server.findTool(name) === undefined);
-  if (missing.length === 0) return [];
+/** Whom read_only does not bind, but for the agent. */
+async function unbound({ connection, config }: Server, bounds: Bounds): Promise<readonly Finding[]> {
+  const rows = await connection.query<{
+    user: string;
+    host: string;
+    access: number | bigint;
+    locked: string;
+    version: string;
+  }>(ACCOUNTS, { timeoutMs: bounds.left() + 1 });
+  const isUnbound = ({ access, version }: (typeof rows)[number]): boolean => {
+    const bits = Number(version.split('.')[0]) < 11 ? SUPER | READ_ONLY_ADMIN : READ_ONLY_ADMIN;
+    return (BigInt(access) & bits) !== 0n;
+  };
+  const accounts = rows
+    .filter((row) => row.user !== config.user && isUnbound(row))
+    .filter(({ locked }) => locked !== 'true' && locked !== '1')
+    .map(({ user, host }) => (host === '' ? `role ${user}` : `${user}@${host}`));
+  if (accounts.length === 0) return [];
   return [
     {
-      ...{ severity: 'blocks', code: 'no-client-programs' },
-      text: `there is no program ${missing.join(', nor ')}: the rest of a dead leader's log could neither be read nor applied`,
-      remedy: 'install the client programs of MariaDB, or set engine.binDir',
+      ...{ severity: 'hurts', code: 'writes-past-read-only' },
+      text: `read_only does not bind ${named(accounts)}: what they write on a closed member makes it diverge`,
+      remedy:
+        'let no application use them; revoke SUPER and READ ONLY ADMIN from accounts that need neither: revoke super, read_only admin on *.* from …',
     },
   ];
 }

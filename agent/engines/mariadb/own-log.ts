@@ -5,46 +5,33 @@
 import { basename } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import { formatGtids, type Gtid } from '#core/positions/mariadb.js';
-import type { Bounds } from '#agent/engines/bounds.js';
-import { inflated } from '#agent/engines/mariadb/bytes.js';
+import { inflated } from '#agent/engines/mysql-family/bytes.js';
 import { eventsOf, isEnd, isOfFile, readGtid, readList, TYPE } from '#agent/engines/mariadb/binary-log.js';
 import {
+  checksumBytes,
+  type OwnChange,
+  type OwnLog,
+  type OwnTransaction,
+  readQuery,
+} from '#agent/engines/mysql-family/own-log.js';
+import {
   isRowsEvent,
-  type RowsEvent,
   readRowsEvent,
   readTableMap,
   type TableMap,
-} from '#agent/engines/mariadb/row-events.js';
+} from '#agent/engines/mysql-family/row-events.js';
 
-export interface OwnTransaction {
+interface Transaction extends OwnTransaction {
   readonly gtid: Gtid;
-  /** When it was begun, UTC. */
-  readonly at: string;
-  readonly file: string;
-  /** Of log. */
-  readonly bytes: number;
-  readonly changes: readonly OwnChange[];
-}
-
-/** Rows; or a statement, as whoever changes a schema gives one. */
-export type OwnChange =
-  | ({ readonly kind: 'rows' } & RowsEvent)
-  | { readonly kind: 'statement'; readonly database: string; readonly text: string };
-
-export interface OwnLog {
-  /** Those that hold something of it, oldest first. */
-  readonly files: readonly string[];
-  transactions(): AsyncGenerator<OwnTransaction>;
-  /** Reads them for `shared` alone. */
-  skim(bounds: Bounds): Promise<void>;
-  /** Once all transactions were read: the newest of each domain that is not this member's alone. */
-  shared(): readonly Gtid[];
 }
 
 type IsShared = (gtid: Gtid) => boolean;
 
 /** `all`: the files of the log, oldest first. Throws SALVAGE_FAILED where they do not reach back far enough. */
-export async function findOwnLog(all: readonly string[], isShared: IsShared): Promise<OwnLog> {
+export async function findOwnLog(
+  all: readonly string[],
+  isShared: IsShared,
+): Promise<OwnLog<readonly Gtid[]>> {
   const { files, before } = await filesFrom(all, isShared);
   const newest = new Map(before.map((gtid) => [gtid.domain, gtid]));
   async function* transactions(): AsyncGenerator<OwnTransaction> {
@@ -90,9 +77,9 @@ const isWanted = (type: number): boolean =>
   ).includes(type);
 
 /** What is shared is not read any further, and has no changes. */
-async function* transactionsOf(files: readonly string[], isShared: IsShared): AsyncGenerator<OwnTransaction> {
+async function* transactionsOf(files: readonly string[], isShared: IsShared): AsyncGenerator<Transaction> {
   let begun:
-    (Omit<OwnTransaction, 'changes'> & { changes: OwnChange[]; readonly isShared: boolean }) | undefined;
+    (Omit<Transaction, 'changes'> & { changes: OwnChange[]; readonly isShared: boolean }) | undefined;
   let isStandalone = false;
   const maps = new Map<bigint, TableMap>();
   for (const file of files) {
@@ -109,7 +96,15 @@ async function* transactionsOf(files: readonly string[], isShared: IsShared): As
         isStandalone = alone;
         maps.clear();
         const at = new Date(event.at * 1000).toISOString();
-        begun = { gtid, at, file, bytes: end - begin, changes: [], isShared: isShared(gtid) };
+        begun = {
+          gtid,
+          number: gtid.sequence,
+          at,
+          file,
+          bytes: end - begin,
+          changes: [],
+          isShared: isShared(gtid),
+        };
         continue;
       }
       if (begun === undefined) continue;
@@ -140,24 +135,7 @@ function changeIn(
   }
   if (isRowsEvent(type)) return { kind: 'rows', ...readRowsEvent(type, Buffer.from(body), place, maps) };
   if (type !== TYPE.query && type !== TYPE.queryCompressed) return undefined;
-  const { database, text } = readQuery(body, type === TYPE.queryCompressed);
+  const { database, text: plain } = readQuery(body);
+  const text = (type === TYPE.queryCompressed ? inflated(plain) : plain).toString('utf8');
   return /^(BEGIN|START TRANSACTION)$/i.test(text) ? undefined : { kind: 'statement', database, text };
-}
-
-/** Behind every event of a file, as its first one says. */
-const checksumBytes = (body: Buffer): number => (body.at(-5) === 1 ? 4 : 0);
-
-const QUERY_HEAD = 13;
-
-function readQuery(
-  body: Buffer,
-  isCompressed: boolean,
-): { readonly database: string; readonly text: string } {
-  const database = QUERY_HEAD + body.readUInt16LE(11);
-  const end = database + body.readUInt8(8);
-  const text = body.subarray(end + 1);
-  return {
-    database: body.subarray(database, end).toString('utf8'),
-    text: (isCompressed ? inflated(text) : text).toString('utf8'),
-  };
 }

@@ -1,119 +1,27 @@
-/**
- * Salvage comes before anything is replaced (DESIGN 8): the writes that nobody else has are in this member's binary log. The files are copied, and
- * what they did to rows is written as rows an operator can read (`rows.jsonl`) and as statements that he can run (one file for each schema).
- * `salvage.json` is written last, durably: a folder without one was interrupted, and is made again.
- */
-import { existsSync } from 'node:fs';
-import { constants, copyFile, mkdir, open, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { TanistError } from '#core/errors.js';
+/** What only this member has, of MariaDB: which of its transactions are not on the line of the leader's openings. */
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
-import { formatPosition, ofEngine } from '#core/position.js';
+import { ofEngine } from '#core/position.js';
 import { formatGtids, type Gtid, isShared, type MariadbPosition } from '#core/positions/mariadb.js';
-import { RECORD_FILE, type SalvageRecord } from '#core/salvage.js';
-import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
-import { syncFolder, writeDurably } from '#agent/engines/durable-files.js';
-import { filesOf } from '#agent/engines/mysql-family/log-files.js';
-import { lastIdentifiers } from '#agent/engines/mariadb/identifiers.js';
-import { knownLogPlaces } from '#agent/engines/mysql-family/log-places.js';
-import { findOwnLog, type OwnLog } from '#agent/engines/mariadb/own-log.js';
-import { salvageRows } from '#agent/engines/mariadb/salvage-rows.js';
-import { sqlHead } from '#agent/engines/mariadb/salvage-sql.js';
+import type { Bounds } from '#agent/engines/bounds.js';
+import { lastIdentifiers } from '#agent/engines/mysql-family/identifiers.js';
+import { findOwnLog } from '#agent/engines/mariadb/own-log.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
-import { newestSalvage, summaryOf } from '#agent/engines/newest-salvage.js';
-import { openFiles, sqlFile } from '#agent/engines/salvage-files.js';
+import * as family from '#agent/engines/mysql-family/salvage.js';
 
-/**
- * Answers which transactions of the leader's history the log has. Named by the end of the log: a log that has grown since is another one. The
- * server runs, closed, and receives nothing.
- */
-export async function salvage(
+export function salvage(
   server: Server,
   leader: PlanMember,
   own: MariadbPosition,
   opening: ProvedOpening,
   bounds: Bounds,
 ): Promise<readonly Gtid[]> {
-  const name = `${opening.epoch}-${formatGtids(own.gtids).replaceAll(',', '_')}`;
-  const folder = join(server.stateDir, 'salvage', name);
-  const log = await ownLog(server, own, opening);
-  if (existsSync(join(folder, RECORD_FILE))) {
-    server.salvaged = newestSalvage(server.stateDir);
-    await log.skim(bounds);
-    return log.shared();
-  }
-  try {
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const record = await save(server, leader, own, opening, log, folder, bounds);
-    for (const each of [folder, dirname(folder), server.stateDir]) await syncFolder(each);
-    const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-    await writeDurably(join(folder, RECORD_FILE), `${JSON.stringify(record, undefined, 2)}\n`, owner);
-    server.salvaged = summaryOf(record);
-    const { bytes, from, to, transactions } = record;
-    server.log('warn', 'LOG_SALVAGED', { folder, bytes, from, to, transactions: transactions.count });
-    return log.shared();
-  } catch (error) {
-    if (error instanceof TanistError || error instanceof Interrupted) throw error;
-    throw new TanistError(
-      'SALVAGE_FAILED',
-      `its own writes could not be saved in ${folder}: ${String(error)}`,
-    );
-  }
-}
-
-async function ownLog(server: Server, own: MariadbPosition, opening: ProvedOpening): Promise<OwnLog> {
-  const places = knownLogPlaces(server);
-  if (places === undefined)
-    throw new TanistError('SALVAGE_FAILED', 'nothing tells where its binary log lies');
   const { lines } = ofEngine(opening.position, 'mariadb');
-  return findOwnLog(await filesOf(places.written), (gtid) => isShared(gtid, own.lines, lines));
-}
-
-async function save(
-  server: Server,
-  leader: PlanMember,
-  own: MariadbPosition,
-  opening: ProvedOpening,
-  log: OwnLog,
-  folder: string,
-  bounds: Bounds,
-): Promise<SalvageRecord> {
-  for (const file of log.files) {
-    await copyDurably(file, join(folder, basename(file)));
-    bounds.check();
-  }
-  const identifiers = await lastIdentifiers(server, bounds);
-  const about = [
-    `Rows that ${server.member} had committed and ${leader.name} lacks, as of epoch ${opening.epoch}.`,
-  ];
-  const out = await openFiles(folder, sqlHead(about));
-  try {
-    const { transactions, tables, notes, bytes } = await salvageRows(server, log, out, bounds);
-    return {
-      ...{ name: basename(folder), member: server.member, dataId: own.dataId },
-      ...{ epoch: Number(opening.epoch), leader: opening.leader },
-      from: formatPosition({ ...own, gtids: log.shared() }),
-      to: formatPosition(own),
-      ...{ bytes, transactions, tables, notes },
-      identifiers: Object.fromEntries([...identifiers].map(([each, last]) => [each, last.toString()])),
-      statements: Object.fromEntries(
-        [...new Set(tables.map(({ database }) => database))].map((each) => [each, sqlFile(each)]),
-      ),
-      files: log.files.map((file) => basename(file)),
-    };
-  } finally {
-    await out.close();
-  }
-}
-
-async function copyDurably(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_FICLONE);
-  const file = await open(to, 'r+');
-  try {
-    await file.chmod(0o600);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  const of: family.Salvaging<MariadbPosition> = {
+    own,
+    name: formatGtids(own.gtids).replaceAll(',', '_'),
+    findLog: (files) => findOwnLog(files, (gtid) => isShared(gtid, own.lines, lines)),
+    lastIdentifiers: (within) => lastIdentifiers(server, within),
+    client: 'mariadb',
+  };
+  return family.salvage(server, leader, of, opening, bounds);
 }

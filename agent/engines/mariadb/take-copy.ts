@@ -2,7 +2,7 @@
  * Another member's data, as its agent gives it, is unpacked beside whatever lies here already and made ready to be started on. It may be ended
  * at any moment: what it leaves is worth nothing, and is never taken for a copy.
  */
-import { mkdir, mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { since } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
@@ -12,31 +12,24 @@ import type { MariadbPosition } from '#core/positions/mariadb.js';
 import { type Running, runAsOwner } from '#agent/engines/as-owner.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { give } from '#agent/engines/durable-files.js';
+import { requireRoom } from '#agent/engines/mysql-family/copy-place.js';
+import type { Copy, Told } from '#agent/engines/mysql-family/reclone.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import type { CopyPiece } from '#agent/ports/engine.js';
 
 const LOOK_EVERY_MS = 50;
 /** Nothing comes, or nothing is said, for so long. A large transaction that is rolled back makes no sound. */
 const STALLED_AFTER_MS = 30 * 60_000;
-/** What is written there meanwhile comes on top of what it says that it will copy. */
-const ROOM_FOR_LOG = 256 << 20;
-const ROOM_SHARE = 1.1;
 /** Of the program that made it. */
 const LEFT_OVER = /^((xtrabackup|mariadb_backup)_\w+|backup-my\.cnf)$/;
 
-export interface Copy {
-  readonly folder: string;
-  /** Where its log stands. */
-  readonly at: MariadbPosition;
-}
-
-/** `told` hears how far it is, bytes. Throws RECLONE_IMPOSSIBLE where another try would end the same, and others where it may not. */
+/** Throws RECLONE_IMPOSSIBLE where another try would end the same, and others where it may not. */
 export async function takeCopy(
   server: Server,
   source: PlanMember,
-  told: (doneBytes: number, totalBytes: number) => void,
+  told: Told,
   bounds: Bounds,
-): Promise<Copy> {
+): Promise<Copy<MariadbPosition>> {
   // A folder of its own for each attempt: an agent that was killed may have left a program that still writes.
   await rm(server.copyDir, { recursive: true, force: true, maxRetries: 3 });
   await mkdir(server.copyDir, { recursive: true, mode: 0o700 });
@@ -54,7 +47,7 @@ async function receive(
   server: Server,
   source: PlanMember,
   folder: string,
-  told: (doneBytes: number, totalBytes: number) => void,
+  told: Told,
   bounds: Bounds,
 ): Promise<MariadbPosition> {
   const over = new AbortController();
@@ -69,7 +62,7 @@ async function receive(
     const answer = await server.copySource.fetch(source.agentAddress, over.signal);
     if (answer.kind === 'refused')
       throw new TanistError('COPY_UNAVAILABLE', `agent of ${source.name}: ${answer.text}`);
-    await requireRoom(server, source, answer.bytes);
+    await requireRoom(server.copyDir, source, answer.bytes);
     at = await writeAll(answer.pieces, {
       total: answer.bytes,
       write: async (data) => {
@@ -103,7 +96,7 @@ async function writeAll(
   to: {
     readonly total: number;
     readonly write: (data: Buffer) => Promise<void>;
-    readonly told: (doneBytes: number, totalBytes: number) => void;
+    readonly told: Told;
   },
 ): Promise<MariadbPosition> {
   let done = 0;
@@ -125,18 +118,6 @@ async function prepare(server: Server, folder: string, bounds: Bounds): Promise<
   const { code, complaints } = await runAsOwner(server, command, {}, wait);
   if (code !== 0)
     throw new TanistError('ENGINE_FAILED', `mariadb-backup could not prepare the copy: ${brief(complaints)}`);
-}
-
-async function requireRoom(server: Server, source: PlanMember, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(server.copyDir);
-  const [needed, free] = [bytes * ROOM_SHARE + ROOM_FOR_LOG, bavail * bsize];
-  if (needed <= free) return;
-  const inMegabytes = (size: number): string => `${Math.ceil(size / 2 ** 20)} MiB`;
-  throw new TanistError(
-    'RECLONE_IMPOSSIBLE',
-    `a copy of ${source.name} needs ${inMegabytes(needed)} beside the old data, and ${server.copyDir} has ${inMegabytes(free)} free`,
-    'make room there; it is tried again by itself',
-  );
 }
 
 function isEnded(bounds: Bounds): boolean {

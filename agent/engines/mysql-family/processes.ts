@@ -51,6 +51,8 @@ const FOLDERS = ['/usr/bin', '/usr/sbin', '/usr/local/mysql/bin', '/opt/mariadb/
 /** Where one of the server's tools lies: beside the server, or where distributions put it. Undefined: nowhere there. */
 export function findTool(name: string, binDir: string | undefined, server?: ProcessId): string | undefined {
   const beside = server === undefined ? undefined : programOf(server);
-  const folders = [binDir, beside && dirname(beside), ...FOLDERS].filter((folder) => folder !== undefined);
+  // Servers lie in `sbin` where their programs lie in `bin`.
+  const given = binDir === undefined ? [] : [binDir, join(dirname(binDir), 'sbin')];
+  const folders = [...given, beside && dirname(beside), ...FOLDERS].filter((folder) => folder !== undefined);
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }

@@ -1,14 +1,45 @@
 /** What a member's own settings, accounts and tables would do to it in care, and to the cluster at a failover. One function per finding, each of values only. */
 import type { Finding } from '#core/report.js';
-import type { Facts } from '#agent/engines/mariadb/inspect-facts.js';
 
-type Check = (facts: Facts, self: string) => Finding | undefined;
+/** What a server says of itself. */
+export interface Facts {
+  readonly closed: boolean;
+  readonly reportHost: string;
+  /** Of its own settings, of its replication, and of what it writes. */
+  readonly filters: readonly string[];
+  readonly serverId: number;
+  /** Of the server that it follows, and of those that follow it; 0: none. */
+  readonly otherServerIds: readonly number[];
+  readonly eventsOn: boolean;
+  /** Enabled ones. */
+  readonly events: readonly string[];
+  /** With their engines. */
+  readonly untransactional: readonly NamedTable[];
+  readonly keyless: readonly NamedTable[];
+  /** 0: for good. */
+  readonly logKeptSeconds: number;
+}
+
+export interface NamedTable {
+  readonly name: string;
+  readonly engine: string;
+}
+
+type Check = (facts: Facts, self: string, words: Words) => Finding | undefined;
+
+/** Where each of the two has a word of its own. */
+export interface Words {
+  /** Of an event that a replica has received. */
+  readonly disabled: string;
+  readonly disableEvent: string;
+  /** What else is lost with tables that know no transactions. */
+  readonly untransactional: string;
+}
 
 const CHECKS: readonly Check[] = [
   filters,
   serverId,
   reportHost,
-  unbound,
   eventsOfLeader,
   eventsOfReplica,
   memoryTables,
@@ -17,11 +48,11 @@ const CHECKS: readonly Check[] = [
   logExpiry,
 ];
 
-export const inspectSettings = (facts: Facts, self: string): readonly Finding[] =>
-  CHECKS.flatMap((check) => check(facts, self) ?? []);
+export const inspectSettings = (facts: Facts, self: string, words: Words): readonly Finding[] =>
+  CHECKS.flatMap((check) => check(facts, self, words) ?? []);
 
 const MOST_NAMED = 5;
-const named = (names: readonly string[]): string =>
+export const named = (names: readonly string[]): string =>
   names.length <= MOST_NAMED
     ? names.join(', ')
     : `${names.slice(0, MOST_NAMED).join(', ')} and ${names.length - MOST_NAMED} more`;
@@ -55,31 +86,29 @@ function reportHost({ reportHost: found }: Facts, self: string): Finding | undef
   };
 }
 
-function unbound({ unbound: accounts }: Facts): Finding | undefined {
-  if (accounts.length === 0) return undefined;
-  return {
-    ...{ severity: 'hurts', code: 'writes-past-read-only' },
-    text: `read_only does not bind ${named(accounts)}: what they write on a closed member makes it diverge`,
-    remedy:
-      'let no application use them; revoke SUPER and READ ONLY ADMIN from accounts that need neither: revoke super, read_only admin on *.* from …',
-  };
-}
-
-function eventsOfLeader({ closed, eventsOn, events }: Facts): Finding | undefined {
+function eventsOfLeader(
+  { closed, eventsOn, events }: Facts,
+  _self: string,
+  { disabled }: Words,
+): Finding | undefined {
   if (closed || !eventsOn || events.length === 0) return undefined;
   return {
     ...{ severity: 'hurts', code: 'events-stop' },
-    text: `${named(events)} run here by the event scheduler; on an heir they are disabled (SLAVESIDE_DISABLED), and stop with a failover`,
+    text: `${named(events)} run here by the event scheduler; on an heir they are disabled (${disabled}), and stop with a failover`,
     remedy: 'run them from outside, or enable them on each new leader: alter event … enable',
   };
 }
 
-function eventsOfReplica({ closed, eventsOn, events }: Facts): Finding | undefined {
+function eventsOfReplica(
+  { closed, eventsOn, events }: Facts,
+  _self: string,
+  { disableEvent }: Words,
+): Finding | undefined {
   if (!closed || !eventsOn || events.length === 0) return undefined;
   return {
     ...{ severity: 'blocks', code: 'events-on-replica' },
     text: `${named(events)} are enabled on this replica, where they may write by themselves: it would diverge`,
-    remedy: 'here: alter event … disable on slave; or set event_scheduler = OFF',
+    remedy: `here: ${disableEvent}; or set event_scheduler = OFF`,
   };
 }
 
@@ -93,12 +122,16 @@ function memoryTables({ untransactional: tables }: Facts): Finding | undefined {
   };
 }
 
-function untransactional({ untransactional: tables }: Facts): Finding | undefined {
+function untransactional(
+  { untransactional: tables }: Facts,
+  _self: string,
+  words: Words,
+): Finding | undefined {
   const found = tables.filter(({ engine }) => engine !== 'MEMORY');
   if (found.length === 0) return undefined;
   return {
     ...{ severity: 'hurts', code: 'tables-without-transactions' },
-    text: `${named(found.map(({ name, engine }) => `${name} (${engine})`))} know no transactions: a crash may leave other rows than the log says, and their numbers do not jump after a failover`,
+    text: `${named(found.map(({ name, engine }) => `${name} (${engine})`))} know no transactions: a crash may leave other rows than the log says, and ${words.untransactional}`,
     remedy: 'alter table … engine = InnoDB',
   };
 }

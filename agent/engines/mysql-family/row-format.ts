@@ -1,6 +1,8 @@
 /** How a column's values lie in a row event. What the numbers and letters mean is told by the table, not here. */
 import { inflateRawSync, inflateSync } from 'node:zlib';
-import type { Bytes } from '#agent/engines/mariadb/bytes.js';
+import type { Bytes } from '#agent/engines/mysql-family/bytes.js';
+import { readDecimal } from '#agent/engines/mysql-family/decimal.js';
+import { type Json, readJson } from '#agent/engines/mysql-family/json.js';
 
 /** With what the table map says besides. */
 export type RowFormat =
@@ -11,6 +13,7 @@ export type RowFormat =
   | { readonly kind: 'timestamp' | 'datetime' | 'time'; readonly decimals: number }
   /** `prefix`: bytes that tell the length. */
   | { readonly kind: 'text'; readonly prefix: number; readonly isCompressed: boolean }
+  | { readonly kind: 'json'; readonly prefix: number }
   | { readonly kind: 'choice' | 'choices'; readonly bytes: number }
   | { readonly kind: 'unknown'; readonly type: number };
 
@@ -19,7 +22,8 @@ export type RawValue =
   | { readonly kind: 'float' | 'double'; readonly value: number }
   /** As the server writes it; times in UTC. */
   | { readonly kind: 'plain'; readonly text: string }
-  | { readonly kind: 'bytes'; readonly data: Buffer };
+  | { readonly kind: 'bytes'; readonly data: Buffer }
+  | { readonly kind: 'json'; readonly value: Json };
 
 const INTEGER_BYTES: Readonly<Record<number, number>> = { 1: 1, 2: 2, 3: 4, 8: 8, 9: 3 };
 
@@ -58,6 +62,9 @@ export function metadataOf(type: number, metadata: Bytes): RowFormat {
     }
     case 140:
       return { kind: 'text', prefix: one(), isCompressed: true };
+    case 245:
+      return { kind: 'json', prefix: one() };
+    case 242: // a vector, of MySQL
     case 249:
     case 250:
     case 251:
@@ -113,6 +120,8 @@ export function readValue(format: RowFormat, bytes: Bytes): RawValue {
       const data = bytes.take(Number(bytes.unsigned(format.prefix)));
       return { kind: 'bytes', data: format.isCompressed ? uncompressed(data) : data };
     }
+    case 'json':
+      return { kind: 'json', value: readJson(bytes.take(Number(bytes.unsigned(format.prefix)))) };
     case 'unknown':
       throw new Error(`type ${format.type} of the binary log is not known`);
   }
@@ -156,35 +165,6 @@ function readTime(decimals: number, bytes: Bytes): string {
   const [time, part] = [Number(size >> BigInt(width * 8)), Number(size & ((1n << BigInt(width * 8)) - 1n))];
   const clock = [(time >> 12) & 1023, (time >> 6) & 63, time & 63].map((each) => padded(each, 2)).join(':');
   return `${packed < 0n ? '-' : ''}${clock}${fractionText(part, decimals)}`;
-}
-
-const DIGITS = 9;
-const BYTES_OF_DIGITS = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
-
-/** Nine digits in four bytes each, the greatest first; the first bit is the sign, and a negative one has all bits turned over. */
-function readDecimal(precision: number, scale: number, bytes: Bytes): string {
-  const whole = precision - scale;
-  const parts = [
-    ...(whole % DIGITS > 0 ? [whole % DIGITS] : []),
-    ...Array.from({ length: Math.floor(whole / DIGITS) }, () => DIGITS),
-    ...Array.from({ length: Math.floor(scale / DIGITS) }, () => DIGITS),
-    ...(scale % DIGITS > 0 ? [scale % DIGITS] : []),
-  ];
-  const length = parts.reduce((sum, digits) => sum + (BYTES_OF_DIGITS[digits] ?? 0), 0);
-  const data = Buffer.from(bytes.take(length));
-  const isNegative = (data.readUInt8(0) & 0x80) === 0;
-  data.writeUInt8(data.readUInt8(0) ^ 0x80, 0);
-  if (isNegative) data.forEach((byte, index) => (data[index] = byte ^ 0xff));
-  let at = 0;
-  const digits = parts.map((count) => {
-    const size = BYTES_OF_DIGITS[count] ?? 0;
-    const value = data.readUIntBE(at, size);
-    at += size;
-    return padded(value, count);
-  });
-  const text = digits.join('');
-  const [before, after] = [text.slice(0, whole).replace(/^0+(?=\d)/, '') || '0', text.slice(whole)];
-  return `${isNegative ? '-' : ''}${before}${after === '' ? '' : `.${after}`}`;
 }
 
 const RAW = 0x8;

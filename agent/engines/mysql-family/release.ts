@@ -10,19 +10,22 @@ import type { Bounds } from '#agent/engines/bounds.js';
 import { outputFile } from '#agent/engines/launch.js';
 import { confirmerOf } from '#agent/engines/mysql-family/confirmers.js';
 import { releaseDurability } from '#agent/engines/mysql-family/durability.js';
-import { FOLLOWING } from '#agent/engines/mariadb/follow.js';
-import { follow, isAt } from '#agent/engines/mysql-family/follow.js';
+import { follow, type Following, isAt } from '#agent/engines/mysql-family/follow.js';
 import { forgetIdentity } from '#agent/engines/mysql-family/identity.js';
 import { dropMarks } from '#agent/engines/mysql-family/marks.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
-import { readStatus, type Source } from '#agent/engines/mariadb/status.js';
+import type { Server, Source } from '#agent/engines/mysql-family/server.js';
 
 const LOOK_EVERY_MS = 20;
 
-export async function release(server: Server, peers: readonly PlanMember[], bounds: Bounds): Promise<void> {
-  const { closed, source } = await readStatus(server, bounds.left());
+export async function release(
+  server: Server,
+  following: Following,
+  peers: readonly PlanMember[],
+  bounds: Bounds,
+): Promise<void> {
+  const { closed, source } = await server.kind.readStatus(server, bounds.left());
   if (closed) {
-    await followAsOthers(server, source, peers, bounds);
+    await followAsOthers(server, following, source, peers, bounds);
     await requireFollowing(server, bounds);
   } else {
     // First: what goes into the log waits for nobody then.
@@ -41,19 +44,20 @@ export async function release(server: Server, peers: readonly PlanMember[], boun
 /** By the account that it had before it confirmed writes: its own goes with its leader's release. */
 async function followAsOthers(
   server: Server,
+  following: Following,
   source: Source | undefined,
   peers: readonly PlanMember[],
   bounds: Bounds,
 ): Promise<void> {
   if (source?.user !== confirmerOf(server.member)) return;
   const leader = peers.find((peer) => isAt(source, peer));
-  if (leader !== undefined) await follow(FOLLOWING, server, leader, false, bounds);
+  if (leader !== undefined) await follow(following, server, leader, false, bounds);
 }
 
 async function requireFollowing(server: Server, bounds: Bounds): Promise<void> {
   let trouble = '';
   const isFollowing = async (): Promise<boolean> => {
-    const { source } = await readStatus(server, bounds.left() + 1_000);
+    const { source } = await server.kind.readStatus(server, bounds.left() + 1_000);
     if (source === undefined)
       throw new TanistError(
         'ENGINE_FAILED',

@@ -3,7 +3,7 @@
  * order in which the rows were first touched. So much at a time as fits into memory.
  */
 import type { RowValues, SalvagedRow } from '#core/salvage.js';
-import type { Table } from '#agent/engines/mariadb/tables.js';
+import type { Table } from '#agent/engines/mysql-family/tables.js';
 
 /** A row of a salvage, with its table. */
 export interface NetChange {

@@ -35,6 +35,11 @@ export class Bytes {
     return this.take(length).reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
   }
 
+  /** Of at most six bytes. */
+  unsignedNumber(length: number): number {
+    return this.take(length).readUIntLE(0, length);
+  }
+
   /** Greatest byte first. */
   unsignedBig(length: number): bigint {
     return this.take(length).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);

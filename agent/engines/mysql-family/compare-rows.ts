@@ -3,27 +3,27 @@
  * itself. A row is found by its primary key; where there is none, by all of its values.
  */
 import type { ComparedRow, RowValues, SalvagedRow } from '#core/salvage.js';
-import { openSession, type OwnSession } from '#agent/engines/mariadb/connection.js';
-import { columnOf, keyOf } from '#agent/engines/mariadb/salvage-sql.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
-import { readStatus } from '#agent/engines/mariadb/status.js';
-import { type Column, describeTable, nameOf, type Table } from '#agent/engines/mariadb/tables.js';
-import { askFor, isSameValue, literalOf } from '#agent/engines/mariadb/values.js';
+import { openSession, type OwnSession } from '#agent/engines/mysql-family/connection.js';
+import { columnOf, keyOf } from '#agent/engines/mysql-family/salvage-sql.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
+import { type Column, describeTable, nameOf, type Table } from '#agent/engines/mysql-family/tables.js';
+import { askFor, isSameValue, literalOf } from '#agent/engines/mysql-family/values.js';
 
 const WITHIN_MS = 10_000;
 
-/** Rejects where the database does not follow, and where it cannot be asked. */
+/** `limitedTo10s`: the setting by which a session's statements last no longer. Rejects where the database does not follow, and where it cannot be asked. */
 export async function* compareRows(
   server: Server,
   rows: AsyncIterable<SalvagedRow>,
+  limitedTo10s: string,
 ): AsyncGenerator<ComparedRow> {
-  const { closed, source } = await readStatus(server, WITHIN_MS);
+  const { closed, source } = await server.kind.readStatus(server, WITHIN_MS);
   if (closed && source?.streaming !== true)
     throw new Error('this member does not follow the leader at present: what that has now is not known here');
-  const session = await openSession(server.config, WITHIN_MS);
+  const session = await openSession(server.kind.dialect, server.config, WITHIN_MS);
   const tables = new Map<string, Table>();
   try {
-    await session.client.query("set session time_zone = '+00:00', max_statement_time = 10");
+    await session.client.query(`set session time_zone = '+00:00', ${limitedTo10s}`);
     for await (const row of rows) {
       const key = JSON.stringify([row.database, row.table]);
       const table =

@@ -1,7 +1,7 @@
 /** Stops a closed server in order, so that what it leaves is whole. Nobody waits for it, unlike for a fence, so it gets the time that it takes. */
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
 import { isAlive, signal } from '#agent/engines/process-table.js';
 
 const STOPS_WITHIN_MS = 300_000;

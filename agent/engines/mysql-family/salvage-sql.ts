@@ -3,13 +3,14 @@
  * its primary key; what cannot be said safely stands there as a comment.
  */
 import type { RowValues, SalvagedRow } from '#core/salvage.js';
-import { type Column, nameOf, quoted, type Table } from '#agent/engines/mariadb/tables.js';
-import { literalOf } from '#agent/engines/mariadb/values.js';
+import { type Column, nameOf, quoted, type Table } from '#agent/engines/mysql-family/tables.js';
+import { literalOf } from '#agent/engines/mysql-family/values.js';
 
-export const sqlHead = (about: readonly string[]): string =>
+/** `client`: the program that runs it. */
+export const sqlHead = (about: readonly string[], client: string): string =>
   [
     ...about.map((line) => `-- ${line}`),
-    '-- Read it first; then run it in one transaction: mariadb -e "start transaction; source FILE; commit"',
+    `-- Read it first; then run it in one transaction: ${client} -e "start transaction; source FILE; commit"`,
     "set names utf8mb4; set time_zone = '+00:00'; set sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';",
     '',
   ].join('\n');

@@ -3,8 +3,9 @@
  * rare encodings, as 0x…, bits as 0 and 1. And such texts as SQL: as a literal, and as what asks the server for one.
  */
 import { isUtf8 } from 'node:buffer';
-import { type Column, labelsOf, quoted } from '#agent/engines/mariadb/tables.js';
-import type { RawValue } from '#agent/engines/mariadb/row-format.js';
+import { type Column, labelsOf, quoted } from '#agent/engines/mysql-family/tables.js';
+import { formatJson, isSameJson } from '#agent/engines/mysql-family/json.js';
+import type { RawValue } from '#agent/engines/mysql-family/row-format.js';
 
 const UTF8 = /^(utf8|ascii)/;
 /** It is written by other programs as Windows has it, and so MariaDB takes it. */
@@ -36,6 +37,8 @@ export function textOf(value: RawValue, column: Column): string {
       return value.text;
     case 'bytes':
       return textOfBytes(value.data, column);
+    case 'json':
+      return formatJson(value.value);
   }
 }
 
@@ -55,7 +58,7 @@ const hexOf = (data: Buffer): string => `0x${data.toString('hex')}`;
 /** Told as bytes: it is no text, or one that is not told for certain. */
 function isHex({ type, charset }: Column): boolean {
   if (INTEGERS.has(type) || TIMES.has(type) || ADDRESSES.has(type)) return false;
-  if (['decimal', 'float', 'double', 'bit', 'enum', 'set'].includes(type)) return false;
+  if (['decimal', 'float', 'double', 'bit', 'enum', 'set', 'json'].includes(type)) return false;
   return charset === null || !(UTF8.test(charset) || charset === LATIN1);
 }
 
@@ -111,9 +114,10 @@ export function askFor(column: Column): string {
   return `cast(${name} as char character set utf8mb4)`;
 }
 
-/** Whether two texts are one value: numbers with a fraction may be told in more than one way. */
+/** Whether two texts are one value: numbers with a fraction may be told in more than one way, and so may those in a JSON value. */
 export function isSameValue({ type }: Column, a: string | null, b: string | null): boolean {
   if (a === b || a === null || b === null) return a === b;
   if (type === 'float') return Math.fround(Number(a)) === Math.fround(Number(b));
+  if (type === 'json') return isSameJson(a, b);
   return type === 'double' && Number(a) === Number(b);
 }

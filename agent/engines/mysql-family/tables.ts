@@ -1,5 +1,5 @@
 /** Tables as the server knows them now: what the bytes of a log, and the texts of a salvage, mean. */
-import type { Connection } from '#agent/engines/mariadb/connection.js';
+import type { Connection } from '#agent/engines/mysql-family/connection.js';
 
 export interface Column {
   readonly name: string;
@@ -27,7 +27,7 @@ export interface Table {
 const READ = `
   select column_name as name, data_type as type, column_type as fullType, character_set_name as charset,
     coalesce(character_octet_length, 0) as bytes, column_key = 'PRI' as isKey,
-    generation_expression is not null or is_generated <> 'NEVER' as isGenerated
+    coalesce(generation_expression, '') <> '' as isGenerated
   from information_schema.columns where table_schema = ? and table_name = ? order by ordinal_position`;
 
 type Row = Omit<Column, 'isKey' | 'isGenerated' | 'bytes'> &

@@ -11,9 +11,10 @@ import {
   MOST_NAMED,
 } from '#core/identifiers.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { openSession, type OwnSession } from '#agent/engines/mariadb/connection.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
-import { quoted } from '#agent/engines/mariadb/tables.js';
+import { openSession, type OwnSession } from '#agent/engines/mysql-family/connection.js';
+import type { Jump } from '#agent/engines/mysql-family/open.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
+import { quoted } from '#agent/engines/mysql-family/tables.js';
 
 /** Clients wait for it. The canary flies meanwhile. */
 const JUMP_WITHIN_MS = 2_000;
@@ -35,20 +36,21 @@ interface Counter {
   readonly cycles: boolean;
 }
 
-export interface Jump {
-  /** While clients are still kept out. What cannot be done in its time is told, and keeps nobody from writing. */
-  run(): Promise<IdentifierReport>;
-  /** Whether it was run or not. */
-  end(): void;
-}
+/** How a counter is changed without rewriting its table. */
+export type Algorithm = 'instant' | 'inplace';
 
 /** Reading thousands of tables takes its time, and so do logins: before the first write of the opening. */
-export async function prepareJump(server: Server, gap: IdentifierGap, bounds: Bounds): Promise<Jump> {
+export async function prepareJump(
+  server: Server,
+  algorithm: Algorithm,
+  gap: IdentifierGap,
+  bounds: Bounds,
+): Promise<Jump> {
   const counters = await readCounters(server, bounds);
   const jumps = counters.map((counter) => ({ counter, jump: jumpFor(counter, gap) }));
   const moving = jumps.filter(({ jump }) => jump.left === undefined);
   const sessions = await Promise.all(
-    moving.slice(0, AT_ONCE).map(() => openSession(server.config, bounds.left())),
+    moving.slice(0, AT_ONCE).map(() => openSession(server.kind.dialect, server.config, bounds.left())),
   );
   // With a reason: without one the driver never answers for what it was about.
   const end = (): void => sessions.forEach((session) => session.cut(new Error('time is up')));
@@ -66,7 +68,8 @@ export async function prepareJump(server: Server, gap: IdentifierGap, bounds: Bo
           const { counter, jump } = next;
           // Until it has come back nothing tells that it went through.
           done.set(counter, 'there was no time for it');
-          done.set(counter, await client.query(statementOf(counter, jump)).then(() => undefined, reasonOf));
+          const statement = statementOf(counter, jump, algorithm);
+          done.set(counter, await client.query(statement).then(() => undefined, reasonOf));
         }
       };
       try {
@@ -95,10 +98,10 @@ export async function lastIdentifiers(server: Server, bounds: Bounds): Promise<R
 }
 
 /** A table is not rewritten for it: with some engines it would be. */
-const statementOf = ({ kind, of }: Counter, { to }: IdentifierJump): string =>
+const statementOf = ({ kind, of }: Counter, { to }: IdentifierJump, algorithm: Algorithm): string =>
   kind === 'sequence'
     ? `do setval(${of}, ${to})`
-    : `alter table ${of} auto_increment = ${to + 1n}, algorithm = instant`;
+    : `alter table ${of} auto_increment = ${to + 1n}, algorithm = ${algorithm}`;
 
 const REWRITES = 1845;
 
@@ -142,8 +145,11 @@ const COLUMNS = `
 /** Written to since the server was started: the newest first. */
 const TABLES = `
   select table_schema as db, table_name as tbl, table_type as kind, auto_increment as next
-  from information_schema.tables where (auto_increment is not null or table_type = 'SEQUENCE') and table_schema not in ${OURS}
+  from information_schema.tables where (auto_increment is not null or table_type in ('BASE TABLE', 'SEQUENCE')) and table_schema not in ${OURS}
   order by update_time is null, update_time desc`;
+
+/** What MySQL tells of a table that nothing was written to here is nothing: another one may have given out numbers all the same. */
+const FIRST = 1n;
 
 async function readCounters(server: Server, bounds: Bounds): Promise<readonly Counter[]> {
   const ask = <Row>(sql: string): Promise<Row[]> =>
@@ -157,10 +163,10 @@ async function readCounters(server: Server, bounds: Bounds): Promise<readonly Co
     const column = byTable.get(`${db}.${tbl}`);
     const of = `${quoted(db)}.${quoted(tbl)}`;
     if (kind === 'SEQUENCE') counters.push(await readSequence(ask, of, `${db}.${tbl}`));
-    else if (column !== undefined && next !== null)
+    else if (column !== undefined)
       counters.push({
         ...{ of, name: `${db}.${tbl}.${column.col}`, kind: 'column', type: column.type, cycles: false },
-        ...{ step: 1n, last: BigInt(next) - 1n, limit: limitOf(column.type) },
+        ...{ step: 1n, last: BigInt(next ?? FIRST) - 1n, limit: limitOf(column.type) },
       });
   }
   return counters;

@@ -6,16 +6,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import type { LogPlaces } from '#agent/engines/mysql-family/log-places.js';
 
-/** What belongs to the data, or to one run of a server on it. */
-const DATA =
-  /^(ibdata\d+|ib_logfile\d+|ib_buffer_pool|ibtmp\d+|undo\d+|aria_log.*|ddl_recovery.*|tc\.log|.*\.(ibd|frm|MY[DI]|MA[DI]|CS[MV]|pid|sock|info)|(xtrabackup|mariadb_backup)_\w+|backup-my\.cnf)$/;
-
-/** A folder is a schema. `logs`: undefined where nothing tells of them. */
-export function ownFiles(dataDir: string, logs: LogPlaces | undefined): readonly string[] {
+/** A folder is a schema. `dataFiles`: names of what belongs to the data, or to one run of a server on it. `logs`: undefined where nothing tells of them. */
+export function ownFiles(dataDir: string, dataFiles: RegExp, logs: LogPlaces | undefined): readonly string[] {
   const indexes = logs === undefined ? [] : [logs.written, logs.received];
   const ofLogs = new Set(indexes.flatMap((index) => logFiles(index, dataDir)));
   return readdirSync(dataDir, { withFileTypes: true })
-    .filter((entry) => !entry.isDirectory() && !DATA.test(entry.name) && !ofLogs.has(entry.name))
+    .filter((entry) => !entry.isDirectory() && !dataFiles.test(entry.name) && !ofLogs.has(entry.name))
     .map(({ name }) => name);
 }
 

@@ -1,13 +1,15 @@
 /** Transaction by transaction: what a log did to rows goes into the files of a salvage, and is counted. */
 import type { RowValues, SalvageRecord, TableSalvage } from '#core/salvage.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { createNetChanges, type NetChange } from '#agent/engines/mariadb/net-changes.js';
-import type { OwnChange, OwnLog, OwnTransaction } from '#agent/engines/mariadb/own-log.js';
-import { type RawRow, rowsOf } from '#agent/engines/mariadb/row-events.js';
-import { sqlOf } from '#agent/engines/mariadb/salvage-sql.js';
-import type { Server } from '#agent/engines/mariadb/server.js';
-import { describeTable, type Table } from '#agent/engines/mariadb/tables.js';
-import { textOf } from '#agent/engines/mariadb/values.js';
+import { formatJson } from '#agent/engines/mysql-family/json.js';
+import { createNetChanges, type NetChange } from '#agent/engines/mysql-family/net-changes.js';
+import type { OwnChange, OwnLog, OwnTransaction } from '#agent/engines/mysql-family/own-log.js';
+import { type RawRow, rowsOf } from '#agent/engines/mysql-family/row-events.js';
+import type { RawValue } from '#agent/engines/mysql-family/row-format.js';
+import { sqlOf } from '#agent/engines/mysql-family/salvage-sql.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
+import { describeTable, type Table } from '#agent/engines/mysql-family/tables.js';
+import { textOf } from '#agent/engines/mysql-family/values.js';
 import type { SalvageFiles } from '#agent/engines/salvage-files.js';
 
 const ASK_WITHIN_MS = 10_000;
@@ -21,7 +23,7 @@ export type RowsSalvage = Pick<SalvageRecord, 'transactions' | 'tables' | 'notes
 
 export async function salvageRows(
   server: Server,
-  log: OwnLog,
+  log: OwnLog<unknown>,
   out: SalvageFiles,
   bounds: Bounds,
 ): Promise<RowsSalvage> {
@@ -58,14 +60,14 @@ export async function salvageRows(
     }
   }
 
-  async function take(change: OwnChange, { gtid, at }: OwnTransaction): Promise<void> {
+  async function take(change: OwnChange, { number, at }: OwnTransaction): Promise<void> {
     if (change.kind === 'statement') {
       note(`${at} in ${change.database || 'no schema'}: ${change.text}`);
       return;
     }
     const { map, what, place } = change;
     const table = asItWas(await tableOf(map.database, map.table), map.columns.length);
-    const where = { place, transaction: Number(gtid.sequence), committed: at };
+    const where = { place, transaction: Number(number), committed: at };
     try {
       for (const [first, second] of rowsOf(change)) {
         const [before, after] = [valuesOf(table, first), valuesOf(table, second)];
@@ -118,9 +120,15 @@ function valuesOf({ columns }: Table, row: RawRow): RowValues {
   return Object.fromEntries(values);
 }
 
-const roughly = (value: NonNullable<RawRow extends ReadonlyMap<number, infer V> ? V : never>): string =>
-  value.kind === 'plain'
-    ? value.text
-    : value.kind === 'bytes'
-      ? `0x${value.data.toString('hex')}`
-      : String(value.value);
+function roughly(value: RawValue): string {
+  switch (value.kind) {
+    case 'plain':
+      return value.text;
+    case 'bytes':
+      return `0x${value.data.toString('hex')}`;
+    case 'json':
+      return formatJson(value.value);
+    default:
+      return String(value.value);
+  }
+}
