@@ -38,6 +38,9 @@ export function subtractGtids(a: GtidSet, b: GtidSet): GtidSet {
   });
 }
 
+/** What both have. */
+export const intersectGtids = (a: GtidSet, b: GtidSet): GtidSet => subtractGtids(a, subtractGtids(a, b));
+
 export const uniteGtids = (a: GtidSet, b: GtidSet): GtidSet => normalize([...a, ...b]);
 
 export function countGtids(set: GtidSet): bigint {

@@ -3,7 +3,13 @@
  * server; but a server whose data was put back to an earlier state counts from there anew, while some replica still has
  * what it had written first. So a position carries where each opening began, too (lines.ts).
  */
-import { compareGtidSets, type GtidSet, subtractGtids } from '#core/positions/gtid-set.js';
+import {
+  compareGtidSets,
+  type GtidSet,
+  intersectGtids,
+  subtractGtids,
+  uniteGtids,
+} from '#core/positions/gtid-set.js';
 import { compareLines, type Line } from '#core/positions/lines.js';
 import { type Comparison, type Mark, marksAgree } from '#core/positions/marks.js';
 
@@ -41,3 +47,23 @@ export function hasErrant(a: MysqlPosition, b: MysqlPosition): boolean {
   const alone = subtractGtids(subtractGtids(a.gtids, line.from), b.gtids);
   return alone.some(({ server }) => server !== line.server);
 }
+
+/**
+ * What a member that stands at `own` has of the history that goes along `theirs`; the rest is its alone. The number does not tell: a server whose data
+ * was put back gives one a second time. So where the two left each other, all that came after is counted as what it was there.
+ */
+export function sharedGtids(own: MysqlPosition, theirs: MysqlPosition): GtidSet {
+  const isCommon = (line: MysqlLine): boolean => theirs.lines.some((other) => isSameLine(line, other));
+  const common = own.lines.findLast(isCommon);
+  const isLater = ({ epoch }: MysqlLine): boolean => epoch > (common?.epoch ?? 0n);
+  const [leftAt, went] = [theirs.lines.find(isLater), own.lines.find(isLater)];
+  const until = leftAt?.from ?? uniteGtids(theirs.gtids, writtenBy(own.gtids, common?.server));
+  const shared = intersectGtids(own.gtids, until);
+  return went === undefined ? shared : intersectGtids(shared, went.from);
+}
+
+const isSameLine = (a: MysqlLine, b: MysqlLine): boolean =>
+  a.epoch === b.epoch && a.server === b.server && compareGtidSets(a.from, b.from) === 'equal';
+
+const writtenBy = (gtids: GtidSet, writer: string | undefined): GtidSet =>
+  gtids.filter(({ server }) => server === writer);

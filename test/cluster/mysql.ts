@@ -24,6 +24,8 @@ const SHARED_SETTINGS: Readonly<Record<string, string>> = {
   skip_replica_start: 'ON',
   super_read_only: 'ON',
   relay_log_recovery: 'OFF',
+  // A member's data may be copied for another one.
+  plugin_load_add: 'mysql_clone.so',
   skip_name_resolve: 'ON',
   max_connections: '60',
   // It would not start where the folder for it, which packages make, is not.

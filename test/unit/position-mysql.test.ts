@@ -12,10 +12,18 @@ import {
   uniteGtids,
 } from '#core/positions/gtid-set.js';
 import { MOST_LINES } from '#core/positions/lines.js';
-import type { MysqlPosition } from '#core/positions/mysql.js';
+import { type MysqlPosition, sharedGtids } from '#core/positions/mysql.js';
 import { DATA_ID, mariadbPosition, mysqlPosition, serverOf } from '#test/scenarios/build.js';
 import { gtidSets } from '#test/unit/arbitraries.js';
-import { deeds, type Log, logsAfter, type Numbering, openingsOf, truth } from '#test/unit/histories.js';
+import {
+  deeds,
+  type Log,
+  logsAfter,
+  type Numbering,
+  openingsOf,
+  startsWith,
+  truth,
+} from '#test/unit/histories.js';
 
 const OPPOSITE = { ahead: 'behind', behind: 'ahead', equal: 'equal', diverged: 'diverged' } as const;
 const [A, B] = [serverOf('a'), serverOf('b')];
@@ -182,6 +190,55 @@ describe('positions of MySQL', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  it('tell what is shared with the history of the newest opening, whatever numbers were given twice', () => {
+    fc.assert(
+      fc.property(deeds, (done) => {
+        const logs = logsAfter(done, NUMBERS);
+        for (const own of logs)
+          for (const leader of logs) {
+            const opened = leader.findLastIndex(({ opening }) => opening !== undefined);
+            if (opened === -1) continue;
+            const theirs = leader.slice(0, opened + 1);
+            const left = own.findIndex(({ opening }, index) =>
+              // On the line of the opening all is its leader's, up to the next one.
+              index > opened && startsWith(own, theirs)
+                ? opening !== undefined
+                : theirs[index] !== own[index],
+            );
+            const shared = own.slice(0, left === -1 ? own.length : left);
+            expect(sharedGtids(positionOf(own), positionOf(theirs))).toEqual(setOfLog(shared));
+          }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it.each([
+    [
+      'an old leader has what was there when its heir was opened',
+      'a:1-10 1@',
+      'a:1-8,b:1 1@ 2:b@a:1-8',
+      'a:1-8',
+    ],
+    ['a replica that wrote by itself has all of its leader', 'a:1-12,c:1 1@', 'a:1 1@', 'a:1-12'],
+    [
+      'one that was opened, and never proved, has what was there before',
+      'a:1-9,b:1-5 1@ 2:b@a:1-9',
+      'a:1-9,c:1 1@ 3:c@a:1-9',
+      'a:1-9',
+    ],
+    ['a number that was given twice is not the same', 'a:1-9 1@ 2@a:1-5', 'a:1-8 1@ 3@a:1-6', 'a:1-5'],
+    [
+      'one that follows has all that it has',
+      'a:1-9,b:1-3 1@ 2:b@a:1-9',
+      'a:1-9,b:1 1@ 2:b@a:1-9',
+      'a:1-9,b:1-3',
+    ],
+    ['nothing was opened before', 'a:1-4,b:1', 'a:1-3 1@a:1-2', 'a:1-2'],
+  ])('tell what is shared with another history: %s', (_, own, theirs, shared) => {
+    expect(sharedGtids(at(own), at(theirs))).toEqual(at(shared).gtids);
   });
 
   it('are on one line where neither has an opening that the other lacks, and shown as MySQL writes them', () => {

@@ -6,7 +6,17 @@ import { open } from 'node:fs/promises';
 import { type GtidSet, type Origin, uniteGtids } from '#core/positions/gtid-set.js';
 import { FLAGS_AT, HEAD_BYTES, IN_USE, MAGIC, windowOn } from '#agent/engines/mysql-family/log-files.js';
 
-const TYPE = { format: 15, gtid: 33, anonymous: 34, previous: 35, tagged: 42 } as const;
+export const TYPE = {
+  query: 2,
+  format: 15,
+  tableMap: 19,
+  gtid: 33,
+  anonymous: 34,
+  previous: 35,
+  xaPrepare: 38,
+  payload: 40,
+  tagged: 42,
+} as const;
 const LONGEST_EVENT = 2 ** 31;
 /** Much more than any such event needs, but for `previous`, which is read whole. */
 const BEGIN_BYTES = 512;
@@ -41,8 +51,7 @@ export async function readLogFile(path: string, known: GtidSet): Promise<LogFile
     if (type === TYPE.format) format = withoutUse(event.head, body);
     if (type === TYPE.previous) [before, previous] = [readSet(body), Buffer.concat([event.head, body])];
     if (type === TYPE.anonymous) throw new Error(`${path} holds transactions without a number`);
-    if (type === TYPE.gtid || type === TYPE.tagged)
-      begun = type === TYPE.gtid ? readGtid(event) : readTagged(event);
+    begun = gtidOf(event) ?? begun;
     if (begun === undefined || event.end < begun.end) continue;
     // Whole, for its last event is.
     if (begin === undefined && !contains(known, begun)) ({ begin } = begun);
@@ -53,7 +62,7 @@ export async function readLogFile(path: string, known: GtidSet): Promise<LogFile
   return { path, format, previous, gtids: uniteGtids(before, seen.all()), begin, end };
 }
 
-function contains(set: GtidSet, { server, tag, number }: Numbered): boolean {
+export function contains(set: GtidSet, { server, tag, number }: Numbered): boolean {
   const origin = set.find((each) => each.server === server && each.tag === tag);
   return origin?.intervals.some(({ first, last }) => first <= number && number <= last) ?? false;
 }
@@ -77,7 +86,7 @@ function collectGtids(): { add(gtid: Numbered): void; all(): GtidSet } {
   };
 }
 
-interface Event {
+export interface Event {
   readonly type: number;
   readonly begin: number;
   /** Behind it. */
@@ -87,8 +96,8 @@ interface Event {
   readonly body: Buffer;
 }
 
-/** Up to the first that is not whole. */
-async function* eventsOf(path: string): AsyncGenerator<Event> {
+/** Up to the first that is not whole. `needed`: how much of each, behind its head. */
+export async function* eventsOf(path: string, needed = bytesNeeded): AsyncGenerator<Event> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
@@ -102,7 +111,7 @@ async function* eventsOf(path: string): AsyncGenerator<Event> {
       const end = begin + length;
       if (length < HEAD_BYTES || length > LONGEST_EVENT || end > size) return;
       const kept = Buffer.from(head);
-      const body = await read(begin + HEAD_BYTES, bytesNeeded(type, length - HEAD_BYTES));
+      const body = await read(begin + HEAD_BYTES, needed(type, length - HEAD_BYTES));
       if (body === undefined) return;
       yield { type, begin, end, head: kept, body };
       begin = end;
@@ -128,13 +137,19 @@ function withoutUse(head: Buffer, body: Buffer): Buffer {
 
 // --- how events say what they are about
 
-interface Numbered {
+export interface Numbered {
   readonly server: string;
   readonly tag: string;
   readonly number: bigint;
   /** Of the whole transaction, in the file. */
   readonly begin: number;
   readonly end: number;
+}
+
+/** With which a transaction begins; undefined: that is another event. */
+export function gtidOf(event: Event): Numbered | undefined {
+  if (event.type === TYPE.gtid) return readGtid(event);
+  return event.type === TYPE.tagged ? readTagged(event) : undefined;
 }
 
 /** flags 1, server 16, number 8, kind of clock 1, clock 16, committed 7 or 14, length: as in the server's own format. */

@@ -10,13 +10,16 @@ import { readLogEnd } from '#agent/engines/mysql/log-end.js';
 import { OPENINGS } from '#agent/engines/mysql/marks.js';
 import { readPosition } from '#agent/engines/mysql/position.js';
 import { readTail } from '#agent/engines/mysql/read-tail.js';
+import { cloning } from '#agent/engines/mysql/reclone.js';
 import { seal } from '#agent/engines/mysql/seal.js';
 import { SEMI_SYNC } from '#agent/engines/mysql/semi-sync.js';
 import { readStatus } from '#agent/engines/mysql/status.js';
+import { settleCopy } from '#agent/engines/mysql/swap.js';
 import { takeTail } from '#agent/engines/mysql/take-tail.js';
+import { compareRows } from '#agent/engines/mysql-family/compare-rows.js';
 import { createEngine, type Steps } from '#agent/engines/mysql-family/engine.js';
+import { reclone } from '#agent/engines/mysql-family/reclone.js';
 import type { Kind } from '#agent/engines/mysql-family/server.js';
-import { settleSwap } from '#agent/engines/mysql-family/swap.js';
 import { refuseCopy } from '#agent/engines/no-copy.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
 import type { Engine } from '#agent/ports/engine.js';
@@ -30,11 +33,9 @@ const KIND: Kind = {
     semiSync: SEMI_SYNC,
     endWaiting: undefined,
   },
-  ...{ listFollowers: 'show replicas', bootsClosed, readStatus, readPosition, readLogEnd },
+  ...{ listFollowers: 'show replicas', bootsClosed, readStatus, readPosition, readLogEnd, settleCopy },
   bootClosedBy:
     'super_read_only and skip_replica_start, and no rpl_semi_sync_…_enabled, and none of them persisted otherwise',
-  // A copy brings all that tells where it stands.
-  settleCopy: (server) => settleSwap(server, () => Promise.resolve()),
 };
 
 const notYet = (step: string) => (): Promise<never> =>
@@ -42,12 +43,11 @@ const notYet = (step: string) => (): Promise<never> =>
 
 const STEPS: Steps = {
   ...{ kind: KIND, checkSettings, seal, takeTail, readTail, following: FOLLOWING },
-  ...{ reclone: notYet('reclone'), release: notYet('release'), createCopyGiver: () => refuseCopy('MySQL') },
-  // Nothing is salvaged yet, so there is nothing to compare.
-  async *compare() {
-    // no rows
-  },
+  createCopyGiver: () => refuseCopy('MySQL'),
+  reclone: (server, action, bounds) => reclone(server, cloning(server), action, bounds),
+  release: notYet('release'),
   inspect: () => Promise.resolve([]),
+  compare: (server, rows) => compareRows(server, rows, 'max_execution_time = 10000'),
   // The opening.
   prepareJump: () => Promise.resolve(undefined),
   readLog: async (server, timeoutMs) => formatGtidSet((await readStatus(server, timeoutMs)).gtids),

@@ -38,7 +38,7 @@ async function requireContained(server: Server, leader: PlanMember, bounds: Boun
   bounds.check();
   const errant = subtractGtids(gtids, written);
   if (errant.length > 0)
-    throw new TanistError('ENGINE_FAILED', `${leader.name} lacks what is here: ${formatGtidSet(errant)}`);
+    throw new TanistError('REWIND_IMPOSSIBLE', `${leader.name} lacks what is here: ${formatGtidSet(errant)}`);
   const gone = subtractGtids(purged, gtids);
   if (gone.length > 0)
     throw new TanistError(

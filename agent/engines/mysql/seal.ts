@@ -4,12 +4,13 @@
  * applied, and then the server is made to follow nobody, which a restart does not change.
  */
 import { TanistError } from '#core/errors.js';
-import { formatGtidSet, subtractGtids } from '#core/positions/gtid-set.js';
-import type { MysqlPosition } from '#core/positions/mysql.js';
+import { formatGtidSet, subtractGtids, uniteGtids } from '#core/positions/gtid-set.js';
+import { hasErrant, type MysqlPosition } from '#core/positions/mysql.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { readPosition } from '#agent/engines/mysql/position.js';
 import type { Server } from '#agent/engines/mysql/server.js';
-import { hasAll, readStatus, type Status } from '#agent/engines/mysql/status.js';
+import { hasAll, readStatus, type Source, type Status } from '#agent/engines/mysql/status.js';
+import { settleCopy } from '#agent/engines/mysql/swap.js';
 import { endConfirming } from '#agent/engines/mysql-family/confirming.js';
 import { beSoleSession } from '#agent/engines/mysql-family/sole-session.js';
 import { dropTail } from '#agent/engines/mysql/tail-channel.js';
@@ -21,6 +22,7 @@ export async function seal(server: Server, bounds: Bounds): Promise<MysqlPositio
   const process = server.findMain();
   if (process !== undefined && server.memos.isNoted('promoted', process))
     throw new TanistError('ENGINE_FAILED', 'it was opened, or is about to be: what it writes has no end');
+  await settleCopy(server, bounds); // somebody else may have started it
   await stopReceiving(server, bounds);
   bounds.check();
   return readPosition(server, bounds.left());
@@ -44,7 +46,7 @@ export async function stopReceiving(server: Server, bounds: Bounds): Promise<voi
   await bounds.until(isOver, LOOK_EVERY_MS);
   if (last?.source !== undefined && !hasAll(last.gtids, last.source.received))
     throw new TanistError(
-      'ENGINE_FAILED',
+      (await isStuck(server, last.source)) ? 'REWIND_IMPOSSIBLE' : 'ENGINE_FAILED',
       `it has received ${formatGtidSet(subtractGtids(last.source.received, last.gtids))} and not applied it: ${last.source.applyError.text || 'it is still applying'}`,
     );
   bounds.check();
@@ -54,4 +56,25 @@ export async function stopReceiving(server: Server, bounds: Bounds): Promise<voi
   const left = (await readStatus(server, bounds.left())).source;
   if (left !== undefined)
     throw new TanistError('ENGINE_FAILED', `it is still set to receive from ${left.host}:${left.port}`);
+}
+
+/** Its applier has met what the server wrote by itself, and goes no further: never. */
+async function isStuck(server: Server, { applies, applyError, received }: Source): Promise<boolean> {
+  if (applies || applyError.code === 0) return false;
+  const position = await readPosition(server, LOOK_WITHIN_MS);
+  return hasErrant(position, { ...position, gtids: received });
+}
+
+/**
+ * Where the log stands of a member whose data is about to be replaced: with all that it has received, whether it can be applied or not. It receives
+ * nothing any more.
+ */
+export async function sealForCopy(server: Server, bounds: Bounds): Promise<MysqlPosition> {
+  return seal(server, bounds).catch(async (error: unknown) => {
+    if (!(error instanceof TanistError) || error.code !== 'REWIND_IMPOSSIBLE') throw error;
+    await server.connection.query("stop replica for channel ''", { timeoutMs: bounds.left() });
+    const { source } = await readStatus(server, bounds.left());
+    const position = await readPosition(server, bounds.left());
+    return { ...position, gtids: uniteGtids(position.gtids, source?.received ?? []) };
+  });
 }
