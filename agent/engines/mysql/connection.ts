@@ -15,6 +15,8 @@ export const MYSQL: Dialect = {
     "set session sql_mode = 'STRICT_TRANS_TABLES', autocommit = 1, sql_log_bin = 0",
     'set session transaction read write',
     'set session wait_timeout = 31536000',
+    // Else it tells how tables were up to a day ago.
+    'set session information_schema_stats_expiry = 0',
   ],
   // Passwords are sent encrypted, by a key that the server gives (caching_sha2_password).
   dial: { allowPublicKeyRetrieval: true },

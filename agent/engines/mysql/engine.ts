@@ -18,6 +18,7 @@ import { settleCopy } from '#agent/engines/mysql/swap.js';
 import { takeTail } from '#agent/engines/mysql/take-tail.js';
 import { compareRows } from '#agent/engines/mysql-family/compare-rows.js';
 import { createEngine, type Steps } from '#agent/engines/mysql-family/engine.js';
+import { prepareJump } from '#agent/engines/mysql-family/identifiers.js';
 import { reclone } from '#agent/engines/mysql-family/reclone.js';
 import type { Kind } from '#agent/engines/mysql-family/server.js';
 import { refuseCopy } from '#agent/engines/no-copy.js';
@@ -49,7 +50,7 @@ const STEPS: Steps = {
   inspect: () => Promise.resolve([]),
   compare: (server, rows) => compareRows(server, rows, 'max_execution_time = 10000'),
   // The opening.
-  prepareJump: () => Promise.resolve(undefined),
+  prepareJump: (server, gap, bounds) => prepareJump(server, 'inplace', gap, bounds),
   readLog: async (server, timeoutMs) => formatGtidSet((await readStatus(server, timeoutMs)).gtids),
   letMarkIn: async ({ connection }, bounds) => {
     await connection.query('set global super_read_only = 0', { timeoutMs: bounds.left() });
