@@ -6,7 +6,7 @@ import { bootsClosed } from '#agent/engines/mysql/boot-closed.js';
 import { checkSettings } from '#agent/engines/mysql/check.js';
 import { MYSQL } from '#agent/engines/mysql/connection.js';
 import { FOLLOWING } from '#agent/engines/mysql/follow.js';
-import { readLogEnd } from '#agent/engines/mysql/log-end.js';
+import { INSPECTING } from '#agent/engines/mysql/inspect.js';
 import { OPENINGS } from '#agent/engines/mysql/marks.js';
 import { readPosition } from '#agent/engines/mysql/position.js';
 import { readTail } from '#agent/engines/mysql/read-tail.js';
@@ -19,6 +19,7 @@ import { takeTail } from '#agent/engines/mysql/take-tail.js';
 import { compareRows } from '#agent/engines/mysql-family/compare-rows.js';
 import { createEngine, type Steps } from '#agent/engines/mysql-family/engine.js';
 import { prepareJump } from '#agent/engines/mysql-family/identifiers.js';
+import { inspect } from '#agent/engines/mysql-family/inspect.js';
 import { reclone } from '#agent/engines/mysql-family/reclone.js';
 import type { Kind } from '#agent/engines/mysql-family/server.js';
 import { refuseCopy } from '#agent/engines/no-copy.js';
@@ -47,7 +48,7 @@ const STEPS: Steps = {
   createCopyGiver: () => refuseCopy('MySQL'),
   reclone: (server, action, bounds) => reclone(server, cloning(server), action, bounds),
   release: notYet('release'),
-  inspect: () => Promise.resolve([]),
+  inspect: (server, peers, bounds) => inspect(INSPECTING, server, peers, bounds),
   compare: (server, rows) => compareRows(server, rows, 'max_execution_time = 10000'),
   // The opening.
   prepareJump: (server, gap, bounds) => prepareJump(server, 'inplace', gap, bounds),
