@@ -1,5 +1,4 @@
 /** MySQL behind the port: which module takes which step. */
-import { TanistError } from '#core/errors.js';
 import { formatGtidSet } from '#core/positions/gtid-set.js';
 import type { MysqlConfig } from '#agent/config.js';
 import { bootsClosed } from '#agent/engines/mysql/boot-closed.js';
@@ -21,6 +20,7 @@ import { createEngine, type Steps } from '#agent/engines/mysql-family/engine.js'
 import { prepareJump } from '#agent/engines/mysql-family/identifiers.js';
 import { inspect } from '#agent/engines/mysql-family/inspect.js';
 import { reclone } from '#agent/engines/mysql-family/reclone.js';
+import { release } from '#agent/engines/mysql-family/release.js';
 import type { Kind } from '#agent/engines/mysql-family/server.js';
 import { refuseCopy } from '#agent/engines/no-copy.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
@@ -40,14 +40,11 @@ const KIND: Kind = {
     'super_read_only and skip_replica_start, and no rpl_semi_sync_…_enabled, and none of them persisted otherwise',
 };
 
-const notYet = (step: string) => (): Promise<never> =>
-  Promise.reject(new TanistError('ENGINE_FAILED', `this engine does not know the step ${step} yet`));
-
 const STEPS: Steps = {
   ...{ kind: KIND, checkSettings, seal, takeTail, readTail, following: FOLLOWING },
   createCopyGiver: () => refuseCopy('MySQL'),
   reclone: (server, action, bounds) => reclone(server, cloning(server), action, bounds),
-  release: notYet('release'),
+  release: (server, peers, bounds) => release(server, FOLLOWING, peers, bounds),
   inspect: (server, peers, bounds) => inspect(INSPECTING, server, peers, bounds),
   compare: (server, rows) => compareRows(server, rows, 'max_execution_time = 10000'),
   // The opening.
