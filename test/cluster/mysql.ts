@@ -24,8 +24,6 @@ const SHARED_SETTINGS: Readonly<Record<string, string>> = {
   skip_replica_start: 'ON',
   super_read_only: 'ON',
   relay_log_recovery: 'OFF',
-  // A member's data may be copied for another one.
-  plugin_load_add: 'mysql_clone.so',
   skip_name_resolve: 'ON',
   max_connections: '60',
   // It would not start where the folder for it, which packages make, is not.
@@ -35,7 +33,8 @@ const SHARED_SETTINGS: Readonly<Record<string, string>> = {
   innodb_redo_log_capacity: '8M',
   innodb_doublewrite_files: '1',
   key_buffer_size: '1M',
-  plugin_load_add: 'semisync_source.so;semisync_replica.so',
+  // And a member's data may be copied for another one.
+  plugin_load_add: 'semisync_source.so;semisync_replica.so;mysql_clone.so',
   mysqlx: 'OFF',
   performance_schema: 'OFF',
   innodb_buffer_pool_dump_at_shutdown: 'OFF',

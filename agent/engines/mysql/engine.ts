@@ -6,6 +6,7 @@ import { checkSettings } from '#agent/engines/mysql/check.js';
 import { MYSQL } from '#agent/engines/mysql/connection.js';
 import { FOLLOWING } from '#agent/engines/mysql/follow.js';
 import { INSPECTING } from '#agent/engines/mysql/inspect.js';
+import { readLogEnd } from '#agent/engines/mysql/log-end.js';
 import { OPENINGS } from '#agent/engines/mysql/marks.js';
 import { readPosition } from '#agent/engines/mysql/position.js';
 import { readTail } from '#agent/engines/mysql/read-tail.js';
