@@ -298,7 +298,7 @@ describe('an agent that does not do its part', () => {
   it.each<[string, AgentMessage[], string]>([
     [
       'reports before it says hello',
-      [{ report: { incarnation: 'i', database: { state: 'running', role: 'replica' } } }],
+      [{ report: { incarnation: 'i', database: { state: 'running', role: 'replica', ownTail: 'awaited' } } }],
       'report: expected hello first',
     ],
     ['says hello twice', [hello(), hello()], 'hello: expected only once'],
