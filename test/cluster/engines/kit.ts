@@ -10,6 +10,8 @@ export interface EngineKit<Server extends DatabaseServer = DatabaseServer> {
   readonly name: EngineName;
   /** By people. */
   readonly called: string;
+  /** Debian's stable has no server of it: it comes from the folder of newer ones (test/compat/servers.mjs). */
+  readonly isLaidOut?: boolean;
   /** What it cannot do here, each with the reason. Whatever rests on it is left out, and says so; nothing asks for an engine by name. */
   readonly lacks: Lacks;
   /** Its leader acknowledges before anybody else has a write, and a client that wants more asks for it by itself, write by write (Redis: WAIT). */

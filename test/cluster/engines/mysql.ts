@@ -28,6 +28,7 @@ async function startServers(options: ServersOptions): Promise<readonly MysqlServ
 export const MYSQL: EngineKit<MysqlServer> = {
   name: 'mysql',
   called: 'MySQL',
+  isLaidOut: true,
   lacks: {
     confirms: 'what waits for replicas is tried in test/compat/mysql-semisync.test.ts alone',
     rejoinsDiverged: 'no copy is made yet, and MySQL knows no rewind',

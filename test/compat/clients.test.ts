@@ -1,0 +1,3 @@
+import { describeClients } from '#test/integration/clients.js';
+
+describeClients('mysql');
