@@ -81,11 +81,11 @@ describe('a fence of Redis', { timeout: 30_000 }, () => {
     expect(await keys(ann.server)).toEqual([]);
   });
 
-  it('ends a script that runs on and on, and kills a server whose script has written', async () => {
+  it('ends scripts that run on and on, one after the other, and kills a server whose script has written', async () => {
     const { ann } = await createPair({ 'busy-reply-threshold': '10' });
-    const runOn = async (script: string): Promise<void> => {
+    const runOn = async (...scripts: readonly string[]): Promise<void> => {
       const client = await openClient(ann.server);
-      client.sendCommand(['EVAL', script, '0']).catch(() => undefined);
+      for (const script of scripts) client.sendCommand(['EVAL', script, '0']).catch(() => undefined);
       const isBusy = (): Promise<boolean> =>
         ann.server.send('GET', 'any').then(
           () => false,
@@ -93,8 +93,10 @@ describe('a fence of Redis', { timeout: 30_000 }, () => {
         );
       await waitFor(isBusy, { timeoutMs: 5_000, what: 'a busy server' });
     };
-    await runOn('while true do end');
-    await fence(ann, asDuration(1_000));
+    const pid = ann.server.pid();
+    await runOn('while true do end', 'while true do end', 'while true do end');
+    await fence(ann, asDuration(2_000));
+    expect(ann.server.pid()).toBe(pid);
     expect(await isClosed(ann.server)).toBe(true);
     await ann.server.open();
     await ann.until('an open server', ({ role }) => role === 'writable');

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionResult } from '#agent/ports/engine.js';
-import type { Bounds } from '#agent/engines/bounds.js';
+import { type Bounds, boundBy } from '#agent/engines/bounds.js';
 import { isAlive, type ProcessId, type ServerProcess, signal } from '#agent/engines/process-table.js';
 import { type Command, type Connection, errorWord } from '#agent/engines/redis/connection.js';
 import { mainOf, serverProcesses } from '#agent/engines/redis/processes.js';
@@ -60,9 +60,9 @@ export function closeOnSession(server: Server): CloseGently {
   const { connection, memos } = server;
   const close = async (process: ProcessId, withinMs: number): Promise<boolean> => {
     await connection.connect(withinMs);
-    if (!memos.isNoted('promoted', process) && (await readStatus(connection, withinMs)).closed) return true;
     // An opening that was asked for on a session that was cut off since comes before this: the server has read that by the time it answers.
-    await untilNotBusy(connection, withinMs);
+    await untilNotBusy(server, withinMs);
+    if (!memos.isNoted('promoted', process) && (await readStatus(connection, withinMs)).closed) return true;
     if (!(await statusAfter(connection, CLOSE, withinMs)).closed) return false;
     // The guard must not end what is closed; on a disk that hangs it does.
     await memos.drop('promoted');
@@ -81,21 +81,34 @@ const CLOSE: readonly Command[] = [
   ['CLIENT', 'KILL', 'TYPE', 'pubsub'],
 ];
 
-/** Ends a script or a function that runs on and on, if it has written nothing. */
-async function untilNotBusy(connection: Connection, withinMs: number): Promise<void> {
-  for (const kill of [
-    ['SCRIPT', 'KILL'],
-    ['FUNCTION', 'KILL'],
-  ] as const) {
-    try {
-      await connection.send(['PING'], withinMs);
-      return;
-    } catch (error) {
-      if (errorWord(error) !== 'BUSY') throw error;
-      await connection.send(kill, withinMs).catch((refused: unknown) => {
-        if (errorWord(refused) === undefined) throw refused;
-      });
-    }
+/**
+ * Ends scripts and functions that run on and on, one after the other: behind one that is ended its client may have the next, and the server is busy
+ * for a moment longer. Rejects when time is up, and at once where one has written.
+ */
+async function untilNotBusy({ connection, now }: Server, withinMs: number): Promise<void> {
+  const bounds = boundBy(now, withinMs, new AbortController().signal);
+  const answers = async (): Promise<boolean> => {
+    if ((await wordOf(connection, ['PING'], bounds)) !== 'BUSY') return true;
+    for (const kill of KILL_SCRIPT)
+      if ((await wordOf(connection, kill, bounds)) === 'UNKILLABLE') throw new Error('a script has written');
+    return false;
+  };
+  if (!(await bounds.until(answers, LOOK_EVERY_MS))) throw new Error('the server is busy with a script');
+}
+
+const KILL_SCRIPT: readonly Command[] = [
+  ['SCRIPT', 'KILL'],
+  ['FUNCTION', 'KILL'],
+];
+
+/** By which the server refuses it; undefined: it does it. Rejects where it does not answer. */
+async function wordOf(connection: Connection, command: Command, bounds: Bounds): Promise<string | undefined> {
+  try {
+    await connection.send(command, bounds.left());
+    return undefined;
+  } catch (error) {
+    const word = errorWord(error);
+    if (word === undefined) throw error;
+    return word;
   }
-  await connection.send(['PING'], withinMs);
 }
