@@ -16,9 +16,10 @@ import { FOLLOW_NOBODY, readStatus, statusAfter } from '#agent/engines/redis/sta
 /** The share of the time for the gentle way. */
 const GENTLY = 0.5;
 const LOOK_EVERY_MS = 2;
+const GENTLY_FENCED = { kind: 'fenced', clientSessions: 0, orphans: 0 } as const;
 
 /** What the guard has too, which has no session. */
-export type Fenced = Pick<Server, 'dataDir' | 'memos' | 'log' | 'findMain'>;
+export type Fenced = Pick<Server, 'dataDir' | 'memos' | 'log' | 'lastMain'>;
 
 /** Closes that process without ending it, if it is not closed already; false where it cannot, or not in time. */
 export type CloseGently = (process: ProcessId, withinMs: number) => boolean | Promise<boolean>;
@@ -28,13 +29,15 @@ export async function fence(
   bounds: Bounds,
   closeGently: CloseGently,
 ): Promise<ActionResult & { readonly kind: 'fenced' }> {
-  const total = bounds.left();
-  const serving = server.findMain();
-  if (serving !== undefined && !serving.paused && (await closeGently(serving, total * GENTLY)))
-    return { kind: 'fenced', clientSessions: 0, orphans: 0 };
-  // All of them are looked for only now: on a machine with many processes that takes longer than the gentle way.
+  const killAt = bounds.left() * (1 - GENTLY);
+  const isClosed = async (main: ServerProcess | undefined): Promise<boolean> =>
+    main !== undefined && !main.paused && closeGently(main, Math.max(0, bounds.left() - killAt));
+  // To look for all processes takes longer than the gentle way, on a machine with many of them.
+  const last = server.lastMain();
+  if (await isClosed(last)) return GENTLY_FENCED;
   const processes = serverProcesses(server.dataDir);
   const main = mainOf(processes);
+  if (main?.pid !== last?.pid && (await isClosed(main))) return GENTLY_FENCED;
   for (const process of processes) {
     if (process.pid === main?.pid) void noteFenced(server, process, bounds.left());
     signal(process, 'SIGKILL');

@@ -7,7 +7,7 @@ import { boundBy } from '#agent/engines/bounds.js';
 import { createMemos } from '#agent/engines/memos.js';
 import type { ProcessId } from '#agent/engines/process-table.js';
 import { fence, type Fenced } from '#agent/engines/redis/fence.js';
-import { createSearch, serverProcesses } from '#agent/engines/redis/processes.js';
+import { serverProcesses } from '#agent/engines/redis/processes.js';
 import type { Fencer } from '#agent/ports/fencer.js';
 import type { Log } from '#agent/ports/log.js';
 
@@ -18,8 +18,7 @@ export interface FencerDeps {
 }
 
 export function createFencer(dataDir: string, { stateDir, now, log }: FencerDeps): Fencer {
-  const findMain = createSearch(dataDir);
-  const server: Fenced = { dataDir, memos: createMemos(stateDir), log, findMain };
+  const server: Fenced = { dataDir, memos: createMemos(stateDir), log, lastMain: () => undefined };
   const isClosed = (process: ProcessId): boolean => !server.memos.isNoted('promoted', process);
   return {
     isGone: () => serverProcesses(dataDir).length === 0,

@@ -17,16 +17,28 @@ export const serverProcesses = (dataDir: string): ServerProcess[] => processesIn
 export const mainOf = (processes: readonly ServerProcess[]): ServerProcess | undefined =>
   processes.find(({ parent }) => !processes.some(({ pid }) => pid === parent));
 
+export interface Search {
+  findMain(): ServerProcess | undefined;
+  /** The one that was found last, as long as it is there: costs nothing, whatever else runs on this machine. */
+  lastMain(): ServerProcess | undefined;
+}
+
 /** One search for many looks: as long as the process found last is there, it is the server. */
-export function createSearch(dataDir: string): () => ServerProcess | undefined {
+export function createSearch(dataDir: string): Search {
   let last: ProcessId | undefined;
-  return () => {
-    if (last !== undefined && runsIn(last.pid, dataDir, PROGRAM)) {
-      const known = readProcess(last.pid);
-      if (known?.startedAt === last.startedAt) return known;
-    }
-    const found = mainOf(serverProcesses(dataDir));
-    last = found;
-    return found;
+  const lastMain = (): ServerProcess | undefined => {
+    if (last === undefined || !runsIn(last.pid, dataDir, PROGRAM)) return undefined;
+    const known = readProcess(last.pid);
+    return known?.startedAt === last.startedAt ? known : undefined;
+  };
+  return {
+    lastMain,
+    findMain() {
+      const known = lastMain();
+      if (known !== undefined) return known;
+      const found = mainOf(serverProcesses(dataDir));
+      last = found;
+      return found;
+    },
   };
 }

@@ -5,15 +5,14 @@ import type { Salvaged } from '#core/report.js';
 import type { RedisConfig } from '#agent/config.js';
 import type { Owner } from '#agent/engines/durable-files.js';
 import { createMemos, type Memos } from '#agent/engines/memos.js';
-import type { ServerProcess } from '#agent/engines/process-table.js';
 import type { Connection } from '#agent/engines/redis/connection.js';
 import { createMembers, type Members } from '#agent/engines/redis/followers.js';
 import type { History } from '#agent/engines/redis/history.js';
 import { knownPlaces } from '#agent/engines/redis/places.js';
-import { createSearch } from '#agent/engines/redis/processes.js';
+import { createSearch, type Search } from '#agent/engines/redis/processes.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
 
-export interface Server extends ServerDeps {
+export interface Server extends ServerDeps, Search {
   readonly config: RedisConfig;
   readonly dataDir: string;
   /** What is taken from, or given to, another member. */
@@ -27,7 +26,6 @@ export interface Server extends ServerDeps {
   readonly logFile: string | undefined;
   /** In short, what the newest salvage that lies here holds. */
   salvaged: Salvaged | undefined;
-  findMain(): ServerProcess | undefined;
   owner(): Promise<Owner>;
   /** One at a time: whoever changes whom this server follows. */
   alone<T>(work: () => Promise<T>): Promise<T>;
@@ -40,7 +38,7 @@ export function describeServer(config: RedisConfig, deps: ServerDeps, connection
     ...deps,
     ...{ config, dataDir, connection },
     ...{ known: { history: undefined }, members: createMembers(), salvaged: undefined },
-    findMain: createSearch(dataDir),
+    ...createSearch(dataDir),
     tailDir: join(deps.stateDir, 'tail'),
     memos: createMemos(deps.stateDir),
     get logFile() {
