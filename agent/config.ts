@@ -85,6 +85,16 @@ export interface RedisConfig {
   /** Address of the local server. */
   readonly host: string;
   readonly port: number;
+  /** How the agent talks to it, and other members' with it. Undefined: not encrypted. */
+  readonly tls:
+    | {
+        readonly ca: string;
+        readonly cert: string | undefined;
+        readonly key: string | undefined;
+        /** In the server's certificate. Undefined: whoever the authority has signed. */
+        readonly serverName: string | undefined;
+      }
+    | undefined;
   /** May do everything, but no keys other than `tanist:*` are ever touched. Undefined: the default user. */
   readonly user: string | undefined;
   readonly password: string | undefined;

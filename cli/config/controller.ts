@@ -1,12 +1,12 @@
 /** The controller's file. Every key is explained in docs/configuration.md, and deploy/controller.yaml is an example. */
-import { accessSync, constants } from 'node:fs';
 import { type ControllerConfig, type EtcdConfig, LOG_LEVELS } from '#controller/config.js';
 import { PORTS } from '#cli/config/address.js';
-import { type ConfigFile, codeOf, readConfigFile } from '#cli/config/read.js';
+import { type ConfigFile, readConfigFile } from '#cli/config/read.js';
 import { list, listen, name, oneOf, path, section, text, url } from '#cli/config/schema.js';
 import { readSecret, SECRET_VARIABLES } from '#cli/config/secret.js';
 import type { Surroundings } from '#cli/config/surroundings.js';
 import { checkTimings } from '#cli/config/timings.js';
+import { certificates } from '#cli/config/tls.js';
 import type { z } from 'zod';
 
 export const controllerSchema = section({
@@ -69,23 +69,7 @@ function tls({ value, absolute, refuse }: ControllerFile): EtcdConfig['tls'] {
     return undefined;
   }
   if (plain >= 0) refuse(['etcd', 'endpoints', plain], 'with etcd.tls every endpoint begins with https://');
-  if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    refuse(['etcd', 'tls'], 'cert and key belong together: give both, or neither');
-  }
-  const readable = (key: 'ca' | 'cert' | 'key', name: string): string => {
-    const found = absolute(name);
-    try {
-      accessSync(found, constants.R_OK);
-    } catch (error) {
-      refuse(['etcd', 'tls', key], `${found} cannot be read: ${codeOf(error)}`);
-    }
-    return found;
-  };
-  return {
-    ca: readable('ca', tls.ca),
-    cert: tls.cert === undefined ? undefined : readable('cert', tls.cert),
-    key: tls.key === undefined ? undefined : readable('key', tls.key),
-  };
+  return certificates(tls, ['etcd', 'tls'], { absolute, refuse });
 }
 
 function etcdUser(read: ControllerFile, user: string, surroundings: Surroundings): EtcdConfig['user'] {

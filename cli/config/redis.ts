@@ -6,6 +6,7 @@ import type { ConfigFile } from '#cli/config/read.js';
 import { path, port, section, text } from '#cli/config/schema.js';
 import { readSecret, SECRET_VARIABLES } from '#cli/config/secret.js';
 import type { Surroundings } from '#cli/config/surroundings.js';
+import { certificates } from '#cli/config/tls.js';
 
 const SERVER_KINDS = ['systemd', 'commands'] as const;
 
@@ -22,6 +23,12 @@ export const redisSchema = section({
   dataDir: path(),
   host: text().prefault('127.0.0.1'),
   port: port().prefault(PORTS.redis),
+  tls: section({
+    ca: path(),
+    cert: path().optional(),
+    key: path().optional(),
+    serverName: text().optional(),
+  }).optional(),
   user: text().optional(),
   passwordFile: path().optional(),
   replication: section({
@@ -38,7 +45,7 @@ export function redisConfig(
   file: RedisFile,
   surroundings: Surroundings,
 ): RedisConfig {
-  const { dataDir, host, port, replication, server, user } = value;
+  const { dataDir, host, port, replication, server, tls, user } = value;
   const own = { path: ['redis', 'passwordFile'], passwordFile: value.passwordFile };
   const password = readSecret({ ...own, variable: SECRET_VARIABLES.redis }, file, surroundings);
   const another = {
@@ -49,6 +56,7 @@ export function redisConfig(
   const secret = readSecret({ ...another, variable: SECRET_VARIABLES.replication }, file, surroundings);
   return {
     ...{ kind: 'redis', dataDir: file.absolute(dataDir), host, port, user, password, server },
+    tls: tls && { ...certificates(tls, ['redis', 'tls'], file), serverName: tls.serverName },
     replication: {
       user: replication.user ?? user,
       password: secret ?? (sameUser ? password : undefined),

@@ -106,7 +106,12 @@ describe('a peer', { timeout: 60_000 }, () => {
     const port = await freePort();
     writeFileSync(config, `port ${port}\ndir ${dir}\nsentinel monitor x 127.0.0.1 ${ann.server.port} 2\n`);
     startProcess({
-      ...{ name: 'sentinel', command: 'redis-server', args: [config, '--sentinel'], cwd: dir },
+      ...{
+        name: 'sentinel',
+        command: ann.server.startCommand[0] ?? '',
+        args: [config, '--sentinel'],
+        cwd: dir,
+      },
       logFile: join(dir, 'sentinel.log'),
     });
     const isSeen = async (): Promise<boolean> =>

@@ -30,11 +30,14 @@ export interface Member extends Actor {
 
 const members = new Map<string, Member>();
 
-export function careFor(server: RedisServer): Member {
+/** How the agent reaches the server, where not as everybody does. */
+export type Reached = Partial<Pick<RedisConfig, 'port' | 'tls' | 'replication'>>;
+
+export function careFor(server: RedisServer, reached: Reached = {}): Member {
   const events: EngineEvent[] = [];
   const logged: Member['logged'] = [];
   const deps = depsFor(server, logged);
-  const engine = createRedisEngine(configFor(server), deps);
+  const engine = createRedisEngine({ ...configFor(server), ...reached }, deps);
   const latest = (): Observation => {
     const event = events.at(-1);
     if (event === undefined) throw new Error(`${server.name}: nothing observed yet`);
@@ -42,7 +45,7 @@ export function careFor(server: RedisServer): Member {
   };
   const member: Member = {
     ...{ name: server.name, server, engine, events, logged, latest, stateDir: deps.stateDir },
-    planned: plannedAs(server),
+    planned: plannedAs({ ...server, port: reached.port ?? server.port }),
     async until(what, condition) {
       const from = events.length;
       const found = (): Observation | undefined => {
@@ -81,7 +84,7 @@ export async function createPair(settings: Settings = {}, password?: string): Pr
 export async function createCluster(names: readonly string[], settings: Settings = {}, password?: string) {
   const dir = createRunFolder('redis');
   const servers = await startRedisServers([...names], () => ({ dir, settings, password }));
-  const members = servers.map(careFor);
+  const members = servers.map((server) => careFor(server));
   await Promise.all(members.map(({ engine }) => engine.check()));
   const [leader, ...replicas] = members as [Member, ...Member[]];
   await leader.until('an open server', ({ role }) => role === 'writable');
@@ -92,14 +95,14 @@ export async function createCluster(names: readonly string[], settings: Settings
 }
 
 /** As plans name it. */
-export const plannedAs = ({ name, dir, port }: RedisServer): PlanMember => ({
+export const plannedAs = ({ name, dir, port }: Pick<RedisServer, 'name' | 'dir' | 'port'>): PlanMember => ({
   ...{ name, identity: name, agentAddress: dir, databaseHost: '127.0.0.1', databasePort: port },
 });
 
 function configFor(server: RedisServer): RedisConfig {
   const { dir, port, password } = server;
   return {
-    ...{ kind: 'redis', dataDir: dir, host: '127.0.0.1', port, user: undefined, password },
+    ...{ kind: 'redis', dataDir: dir, host: '127.0.0.1', port, user: undefined, password, tls: undefined },
     replication: { user: undefined, password },
     server: { kind: 'commands', start: startedByShell(server) },
   };

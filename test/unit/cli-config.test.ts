@@ -326,6 +326,18 @@ describe("the agent's file", () => {
       });
     });
 
+    it('talks to it encrypted with certificates that can be read, as a name that it is told', () => {
+      const secured = (tls: string): string =>
+        SMALLEST.replace('dataDir: data', `dataDir: data\n  tls: ${tls}`);
+      writeFileSync(join(folder, 'ca.pem'), '');
+      expect(agent(secured('{ ca: ca.pem, serverName: db }')).engine).toMatchObject({
+        tls: { ca: join(folder, 'ca.pem'), cert: undefined, key: undefined, serverName: 'db' },
+      });
+      expect(agent(SMALLEST).engine).toMatchObject({ tls: undefined });
+      expect(() => agent(secured('{ ca: ca.pem, cert: ca.pem }'))).toThrow('cert and key belong together');
+      expect(() => agent(secured('{ ca: nowhere.pem }'))).toThrow('nowhere.pem cannot be read');
+    });
+
     it('takes its password from the environment, and replicates with it unless told otherwise', () => {
       surroundings = { ...surroundings, env: { TANIST_REDIS_PASSWORD: 'p1' } };
       const { engine } = agent(SMALLEST);

@@ -9,6 +9,7 @@ import { identityOf } from '#agent/engines/redis/identity.js';
 import { learnPlaces } from '#agent/engines/redis/places.js';
 import { serverProcesses } from '#agent/engines/redis/processes.js';
 import type { Server } from '#agent/engines/redis/server.js';
+import { standInTls } from '#agent/engines/redis/stand-in-tls.js';
 import { fieldsOf } from '#agent/engines/redis/status.js';
 
 const OLDEST = [6, 2] as const;
@@ -48,7 +49,7 @@ function refusedBecause(error: unknown): never {
 }
 
 async function checkRunning(server: Server): Promise<void> {
-  const { connection, dataDir } = server;
+  const { config, connection, dataDir } = server;
   const setting = async (name: string): Promise<string> => {
     const reply = await connection.send(['CONFIG', 'GET', name], ANSWER_WITHIN_MS);
     return Array.isArray(reply) ? String(reply[1] ?? '') : '';
@@ -85,9 +86,14 @@ async function checkRunning(server: Server): Promise<void> {
     throw unsupported(`another server, process ${String(family[0]?.pid)}, runs in ${dataDir}`);
   if ((await setting('replica-serve-stale-data')) !== 'yes')
     throw unsupported('replica-serve-stale-data is no: a server that follows nobody would answer nothing');
-  if ((await setting('tls-replication')) === 'yes')
+  const secured = await standInTls(connection, ANSWER_WITHIN_MS).catch((error: unknown) => {
     throw unsupported(
-      'tls-replication is on: a closed leader could not be made to give its last writes to its heir',
+      `tls-replication is on, and what the agent needs for it cannot be read; a closed leader could not be made to give its last writes to its heir: ${String(error)}`,
+    );
+  });
+  if (secured !== undefined && config.tls === undefined)
+    throw unsupported(
+      'tls-replication is on, and there is no redis.tls: other members replicate from redis.port, which has to be the tls-port',
     );
   const places = await learnPlaces(server, ANSWER_WITHIN_MS);
   const text = await readFile(places.config, 'utf8').catch((error: unknown) => {

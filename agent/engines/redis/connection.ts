@@ -4,6 +4,7 @@
  */
 import { createClient, ErrorReply } from '@redis/client';
 import type { RedisConfig } from '#agent/config.js';
+import { type Tls, tlsOptions } from '#agent/engines/redis/dial.js';
 import type { Answer, Sessions } from '#agent/engines/session.js';
 
 /** As the server says it, in the older protocol: texts, numbers and lists. */
@@ -31,6 +32,7 @@ const TEMPLATE = createClient({ RESP: 2, disableOfflineQueue: true, disableClien
 export interface Address {
   readonly host: string;
   readonly port: number;
+  readonly tls: Tls;
   readonly user: string | undefined;
   readonly password: string | undefined;
 }
@@ -43,12 +45,16 @@ export interface OwnSession {
 
 /** One more session, which the server has let in; rejects when there is none in time. `lost`: it has ended. */
 export async function openSession(
-  { host, port, user, password }: Address,
+  { host, port, tls, user, password }: Address,
   timeoutMs: number,
   lost: () => void = () => undefined,
 ): Promise<OwnSession> {
+  const secured = tlsOptions(tls);
   const client = TEMPLATE.duplicate({
-    socket: { host, port, connectTimeout: Math.ceil(timeoutMs), reconnectStrategy: false, noDelay: true },
+    socket: {
+      ...{ host, port, connectTimeout: Math.ceil(timeoutMs), reconnectStrategy: false, noDelay: true },
+      ...(secured !== undefined && { ...secured, tls: true }),
+    },
     ...(user !== undefined && { username: user }),
     ...(password !== undefined && { password }),
   });

@@ -125,7 +125,7 @@ export function createRedisEngine(config: RedisConfig, deps: ServerDeps): Engine
       readTail(server, request).catch((error: unknown) => ({ kind: 'refused', text: String(error) })),
     giveCopy: refuseCopy('Redis'),
     probe: ({ databaseHost, databasePort }, timeoutMs) =>
-      probeDatabase(databaseHost, databasePort, timeoutMs),
+      probeDatabase(databaseHost, databasePort, config.tls, timeoutMs),
     // A command tells what was done, not what there was to be seen: how that stands now nobody can say.
     async *compare(rows) {
       for await (const row of rows) yield { ...row, stands: STANDS[3], now: null };

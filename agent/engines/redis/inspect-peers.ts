@@ -5,6 +5,7 @@
 import type { PlanMember } from '#core/plan.js';
 import type { Finding } from '#core/report.js';
 import { type Address, openSession } from '#agent/engines/redis/connection.js';
+import { unnamed } from '#agent/engines/redis/dial.js';
 import type { Server } from '#agent/engines/redis/server.js';
 
 export async function inspectPeers(
@@ -17,7 +18,7 @@ export async function inspectPeers(
   return found.flatMap((finding) => finding ?? []);
 }
 
-type Login = Pick<Address, 'user' | 'password'>;
+type Login = Pick<Address, 'user' | 'password' | 'tls'>;
 
 /** As it would log in once it is pointed there. */
 async function loginOf({ config, connection }: Server, timeoutMs: number): Promise<Login> {
@@ -27,7 +28,12 @@ async function loginOf({ config, connection }: Server, timeoutMs: number): Promi
     return value === '' ? undefined : value;
   };
   const { user, password } = config.replication;
-  return { user: user ?? (await set('masteruser')), password: password ?? (await set('masterauth')) };
+  const isSecured = (await set('tls-replication')) === 'yes';
+  return {
+    user: user ?? (await set('masteruser')),
+    password: password ?? (await set('masterauth')),
+    tls: isSecured ? unnamed(config.tls) : undefined,
+  };
 }
 
 async function findingOn(peer: PlanMember, login: Login, timeoutMs: number): Promise<Finding | undefined> {
@@ -44,7 +50,19 @@ async function findingOn(peer: PlanMember, login: Login, timeoutMs: number): Pro
     return {
       ...{ severity: 'blocks', code: 'cannot-replicate' },
       text: `cannot replicate from ${name} (${host}:${port}): ${error instanceof Error ? error.message : String(error)}`,
-      remedy: `find out here: redis-cli -h ${host} -p ${port}${login.user === undefined ? '' : ` --user ${login.user}`} --askpass REPLCONF capa psync2`,
+      remedy: `find out here: redis-cli -h ${host} -p ${port}${wordsOf(login)} --askpass REPLCONF capa psync2`,
     };
   }
+}
+
+/** As redis-cli is told of them. */
+function wordsOf({ user, tls }: Login): string {
+  const words = {
+    ...(tls && { tls: '', cacert: tls.ca }),
+    ...(tls?.cert !== undefined && { cert: tls.cert, key: tls.key }),
+    ...(user !== undefined && { user }),
+  };
+  return Object.entries(words)
+    .map(([name, value]) => ` --${name} ${value ?? ''}`.trimEnd())
+    .join('');
 }

@@ -1,9 +1,9 @@
 /** What a server's backlog holds between two places of its history, read as a replica would. */
-import { connect } from 'node:net';
 import type { RedisConfig } from '#agent/config.js';
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { encodeCommand } from '#agent/engines/redis/commands.js';
+import { dial } from '#agent/engines/redis/dial.js';
 
 export interface Stretch {
   /** The line on which `after` was reached. */
@@ -16,12 +16,12 @@ const LOOK_EVERY_MS = 2;
 
 /** Rejects with TAIL_UNAVAILABLE where the backlog does not go back so far, or the line is not one of its history. */
 export async function readLog(
-  { host, port, user, password }: RedisConfig,
+  { host, port, tls, user, password }: RedisConfig,
   { line, after, upTo }: Stretch,
   bounds: Bounds,
 ): Promise<Buffer> {
   const wanted = Number(upTo - after);
-  const socket = connect({ host, port, noDelay: true });
+  const socket = dial(host, port, tls);
   const request = encodeCommand(['PSYNC', line, String(after + 1n)]);
   const said: string[] = [];
   const expected = password === undefined ? 1 : 2;

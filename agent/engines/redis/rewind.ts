@@ -31,7 +31,7 @@ export interface Replaced {
 
 export async function replaceData(server: Server, by: Replaced, bounds: Bounds): Promise<void> {
   const { name, databaseHost, databasePort } = by.source;
-  if ((await probeDatabase(databaseHost, databasePort, ANSWERS_WITHIN_MS)) !== 'answers')
+  if ((await probeDatabase(databaseHost, databasePort, server.config.tls, ANSWERS_WITHIN_MS)) !== 'answers')
     throw new TanistError('ENGINE_FAILED', `${name} does not answer: nothing was changed`);
   const own = await seal(server, bounds);
   if (own.dataId !== '' && !by.salvageWaived) await salvage(server, own, by.openings, bounds);

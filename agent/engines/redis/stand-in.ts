@@ -5,10 +5,12 @@
  * asks for one, because it does not know where it is, is let go.
  */
 import { createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { commandsIn } from '#agent/engines/redis/commands.js';
 import type { Server } from '#agent/engines/redis/server.js';
+import { standInTls } from '#agent/engines/redis/stand-in-tls.js';
 import { FOLLOW_NOBODY, NOBODY, readStatus } from '#agent/engines/redis/status.js';
 
 const LOOK_EVERY_MS = 2;
@@ -29,7 +31,8 @@ export async function withStandIn<T>(
 ): Promise<T> {
   const sockets = new Set<Socket>();
   let asked = '';
-  const listener = createServer((socket) => {
+  const secured = await standInTls(server.connection, bounds.left());
+  const serve = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
@@ -61,7 +64,8 @@ export async function withStandIn<T>(
       }
       unread = unread.subarray(read);
     });
-  });
+  };
+  const listener = secured === undefined ? createServer(serve) : createTlsServer(secured, serve);
   const port = await new Promise<number>((resolve, reject) => {
     listener.once('error', reject);
     listener.listen(0, NOBODY.host, () => {
