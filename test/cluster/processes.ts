@@ -24,6 +24,7 @@ const STOP_SIGNALS: Readonly<Record<string, NodeJS.Signals>> = {
   mariadbd: 'SIGKILL',
   mysqld: 'SIGKILL',
   'redis-server': 'SIGKILL',
+  'valkey-server': 'SIGKILL',
   nbdkit: 'SIGKILL',
 };
 

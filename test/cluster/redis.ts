@@ -57,6 +57,8 @@ export interface RedisOptions {
   readonly bootsClosed?: boolean;
 }
 
+/** Valkey's is called otherwise: a test on that says so. */
+const programNow = (): string => process.env['TANIST_REDIS_SERVER'] ?? 'redis-server';
 /** What a process that ends loses nothing by, and no test waits for. */
 const SETTINGS = {
   // Clients on other hosts have no password, and nobody else is on this network.
@@ -85,12 +87,13 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
   writeFileSync(configFile, `${lines.join('')}${bootsClosed ? 'replicaof 127.0.0.1 1\n' : ''}`);
   appendFileSync(logFile, '');
   for (const path of [configFile, logFile]) give(path, { uid, gid });
-  const startCommand = ['redis-server', configFile];
+  const serverProgram = programNow();
+  const startCommand = [serverProgram, configFile];
 
   const pid = (): number | undefined =>
     // A child that writes a snapshot has the same name, and a later number but for once in a long while.
     allProcesses()
-      .filter(({ program, cwd }) => program === 'redis-server' && isWithin(cwd, dataDir))
+      .filter(({ program, cwd }) => program === serverProgram && isWithin(cwd, dataDir))
       .map((found) => found.pid)
       .sort((a, b) => a - b)[0];
   const kill = (signal: NodeJS.Signals): void => {

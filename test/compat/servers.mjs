@@ -15,12 +15,20 @@ import { fileURLToPath } from 'node:url';
 
 /** The one suite of Debian that has MySQL. It changes every day: the folder says what it was made of. */
 const SUITE = 'sid';
-const PACKAGES = ['mysql-server-core', 'mysql-client', 'postgresql-18', 'valkey-server', 'etcd-server'];
+const PACKAGES = [
+  'mysql-server-core',
+  'mysql-client',
+  'postgresql-18',
+  'redis-server',
+  'valkey-server',
+  'etcd-server',
+];
 const NEEDED = [...PACKAGES, 'patchelf'];
 const PROGRAM_FOLDERS = ['usr/bin', 'usr/sbin', 'usr/lib/postgresql/18/bin'];
 const SHOWN = [
   'usr/sbin/mysqld',
   'usr/lib/postgresql/18/bin/postgres',
+  'usr/bin/redis-server',
   'usr/bin/valkey-server',
   'usr/bin/etcd',
 ];
