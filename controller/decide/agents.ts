@@ -56,15 +56,26 @@ export function agentReported(
   return answer(withFollowers(heard, event), event.member, event.report, context);
 }
 
-/** S6: by the leader's own word, which no partition between controllers and replicas can falsify. */
+/**
+ * S6: by the leader's own word, which no partition between controllers and replicas can falsify. But not every engine's leader can tell who is cut off
+ * from who has nothing to confirm: so whoever hears nothing, and says so, is not counted.
+ */
 function withFollowers(cluster: ClusterState, event: Event & { kind: 'agent-report' }): ClusterState {
   const { followers } = event.report.database;
   if (event.member !== cluster.stored?.plan.leader || followers.length === 0) return cluster;
   const seen = followers.flatMap((name): (readonly [string, MemberPicture])[] => {
     const picture = cluster.members[name];
-    return picture === undefined ? [] : [[name, { ...picture, followedAt: event.receivedAt }]];
+    if (picture === undefined || hearsNothing(picture)) return [];
+    return [[name, { ...picture, followedAt: event.receivedAt }]];
   });
   return { ...cluster, members: { ...cluster.members, ...Object.fromEntries(seen) } };
+}
+
+/** As long as nothing is known of its database, it may. */
+function hearsNothing({ report }: MemberPicture): boolean {
+  if (report === undefined) return false;
+  const { state, role, streaming } = report.database;
+  return state === 'hung' || (state === 'running' && role === 'replica' && !streaming);
 }
 
 function answer(cluster: ClusterState, member: string, report: Report, context: Context): ClusterState {

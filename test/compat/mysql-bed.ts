@@ -8,6 +8,7 @@ export type { Beds as MysqlBeds } from '#test/contract/family-bed.js';
 /** One process, so no orphans; a seal applies what was received, so that marks and openings go as far. */
 export const MYSQL: Properties = {
   ...{ engine: 'mysql', hasOrphans: false, sealsUnapplied: false, seesSilence: false },
+  hearsSilence: true,
   ...{ fencesInOrder: false, fenceStops: true, logOutlivesServer: true, restartForgets: false },
   ...{ rewinds: false, mostAcknowledgements: 65_535 },
 };

@@ -8,6 +8,7 @@ export type { Beds as MariadbBeds } from '#test/contract/family-bed.js';
 /** One process, so no orphans; its relay log does not outlast a stop of both threads, so a seal applies it. */
 export const MARIADB: Properties = {
   ...{ engine: 'mariadb', hasOrphans: false, sealsUnapplied: false, seesSilence: false },
+  hearsSilence: true,
   ...{ fencesInOrder: false, fenceStops: true, logOutlivesServer: true, restartForgets: false },
   ...{ rewinds: false, mostAcknowledgements: 1 },
 };

@@ -4,6 +4,7 @@ import { requireOwnLine } from '#agent/engines/mariadb/position.js';
 import { stopReceiving } from '#agent/engines/mariadb/seal.js';
 import { readStatus } from '#agent/engines/mariadb/status.js';
 import type { Following } from '#agent/engines/mysql-family/follow.js';
+import { HEARTBEAT_SECONDS } from '#agent/engines/mysql-family/silence.js';
 
 export const FOLLOWING: Following = {
   ...{ requireOwnLine, stopReceiving },
@@ -20,7 +21,7 @@ export const FOLLOWING: Following = {
     const extra = options.trim() === '' ? '' : `, ${options}`;
     await say(
       `change master to master_host = ?, master_port = ?, master_user = ?, master_password = ?, master_use_gtid = slave_pos,
-         master_connect_retry = 1, master_heartbeat_period = 1${extra}`,
+         master_connect_retry = 1, master_heartbeat_period = ${HEARTBEAT_SECONDS}${extra}`,
       [leader.databaseHost, leader.databasePort, user, password],
     );
   },

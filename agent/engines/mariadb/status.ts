@@ -4,6 +4,7 @@
  */
 import { type Gtid, parseGtids, transactionsAhead } from '#core/positions/mariadb.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
+import { heardBy } from '#agent/engines/mysql-family/silence.js';
 import type * as family from '#agent/engines/mysql-family/server.js';
 
 /** Closed: `read_only`, but for accounts that this does not bind. */
@@ -38,6 +39,11 @@ interface SourceRow {
   readonly Last_IO_Error: string;
   readonly Last_SQL_Errno: number | bigint;
   readonly Last_SQL_Error: string;
+  readonly Master_Log_File: string;
+  readonly Read_Master_Log_Pos: number | bigint;
+  readonly Slave_received_heartbeats: number | bigint;
+  /** Seconds. */
+  readonly Slave_heartbeat_period: number | string;
 }
 
 export async function readStatus({ connection }: Server, timeoutMs: number): Promise<Status> {
@@ -71,6 +77,11 @@ function sourceOf(row: SourceRow): Source {
     received: parseGtids(row.Gtid_IO_Pos) ?? [],
     receiveError: { code: Number(row.Last_IO_Errno), text: row.Last_IO_Error },
     applyError: { code: Number(row.Last_SQL_Errno), text: row.Last_SQL_Error },
+    heard: heardBy(row.Slave_heartbeat_period, [
+      row.Master_Log_File,
+      row.Read_Master_Log_Pos,
+      row.Slave_received_heartbeats,
+    ]),
   };
 }
 

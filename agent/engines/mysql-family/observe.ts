@@ -7,6 +7,7 @@ import { knownLogPlaces, learnLogPlaces } from '#agent/engines/mysql-family/log-
 import { flyCanary } from '#agent/engines/mysql-family/marks.js';
 import { createNudge } from '#agent/engines/mysql-family/nudge.js';
 import type { Server } from '#agent/engines/mysql-family/server.js';
+import { watchSilence } from '#agent/engines/mysql-family/silence.js';
 import type { Eyes, ObservedServer } from '#agent/engines/observer.js';
 
 /** A session that owes an answer for so long is given up. */
@@ -29,11 +30,14 @@ export function createEyes(server: Server): Eyes {
   const { connection, kind } = server;
   const nudge = createNudge(server);
   const logDisk = createLogDisk(server);
+  const silence = watchSilence();
   let isBootClosed = false;
 
   return {
     async look(mayWrite, cameBack) {
+      const beganAt = server.now();
       const { closed, source, backlog } = await kind.readStatus(server, GIVE_UP_MS);
+      const isSilent = source !== undefined && silence.isSilent(source, { beganAt, endedAt: server.now() });
       cameBack({ wrote: closed });
       if (!closed && mayWrite) {
         const [wrote, hasRoom] = await Promise.all([
@@ -52,7 +56,7 @@ export function createEyes(server: Server): Eyes {
       const isFollowing = closed && source !== undefined;
       return {
         ...{ closed, position, followers },
-        streaming: isFollowing && source.streaming,
+        streaming: isFollowing && source.streaming && !isSilent,
         // Set to follow, but standing: after a restart, or a refusal, it does not go on by itself, and is to be told again.
         upstream:
           isFollowing && source.receives && source.applies ? `${source.host}:${source.port}` : undefined,

@@ -85,8 +85,10 @@ export interface Source {
   readonly port: number;
   /** The account by which it receives. */
   readonly user: string;
-  /** Log is arriving. */
+  /** Connected, and applying. */
   readonly streaming: boolean;
+  /** Another text as soon as anything has arrived, be it a mere sign of life; and how often there is to be one, ms. Undefined: none was asked for. */
+  readonly heard: { readonly last: string; readonly everyMs: number } | undefined;
   readonly receives: boolean;
   readonly applies: boolean;
   /** The receiver's trouble, and the applier's. */

@@ -11,6 +11,7 @@ import { stopReceiving } from '#agent/engines/mysql/seal.js';
 import type { Server } from '#agent/engines/mysql/server.js';
 import { readStatus } from '#agent/engines/mysql/status.js';
 import type { Following } from '#agent/engines/mysql-family/follow.js';
+import { HEARTBEAT_SECONDS } from '#agent/engines/mysql-family/silence.js';
 
 export const FOLLOWING: Following = {
   ...{ stopReceiving, requireContained },
@@ -22,7 +23,7 @@ export const FOLLOWING: Following = {
     // The number of tries: from 8.4 on it is 10, and a leader may well be away for longer.
     await connection.query(
       `change replication source to source_host = ?, source_port = ?, source_user = ?, source_password = ?, source_auto_position = 1,
-         get_source_public_key = 1, source_connect_retry = 1, source_retry_count = 86400, source_heartbeat_period = 1${extra} for channel ''`,
+         get_source_public_key = 1, source_connect_retry = 1, source_retry_count = 86400, source_heartbeat_period = ${HEARTBEAT_SECONDS}${extra} for channel ''`,
       { values: [leader.databaseHost, leader.databasePort, user, password], timeoutMs: bounds.left() },
     );
   },

@@ -1,4 +1,4 @@
-/** One look at a running server. Two statements, since it is asked with every heartbeat. */
+/** One look at a running server. Two statements, and a third on a replica, since it is asked with every heartbeat. */
 import {
   compareGtidSets,
   countGtids,
@@ -7,6 +7,7 @@ import {
   subtractGtids,
 } from '#core/positions/gtid-set.js';
 import type { Server } from '#agent/engines/mysql/server.js';
+import { heardBy } from '#agent/engines/mysql-family/silence.js';
 import type * as family from '#agent/engines/mysql-family/server.js';
 
 /** Closed: `super_read_only`, whoever asks. */
@@ -27,6 +28,11 @@ export interface Source extends family.Source {
 export const TAIL_CHANNEL = 'tanist_tail';
 
 const LOOK = 'select @@global.super_read_only as closed, @@global.gtid_executed as executed';
+/** Seconds. */
+const SIGNS = `
+  select s.count_received_heartbeats as heartbeats, c.heartbeat_interval as period
+    from performance_schema.replication_connection_status s
+    join performance_schema.replication_connection_configuration c using (channel_name) where channel_name = ''`;
 
 interface SourceRow {
   readonly Channel_Name: string;
@@ -40,15 +46,23 @@ interface SourceRow {
   readonly Last_IO_Error: string;
   readonly Last_SQL_Errno: number | bigint;
   readonly Last_SQL_Error: string;
+  readonly Source_Log_File: string;
+  readonly Read_Source_Log_Pos: number | bigint;
+}
+
+interface SignsRow {
+  readonly heartbeats: number | bigint;
+  readonly period: number | string;
 }
 
 export async function readStatus({ connection }: Server, timeoutMs: number): Promise<Status> {
   const [row] = await connection.query<{ closed: number | bigint; executed: string }>(LOOK, { timeoutMs });
   const sources = await connection.query<SourceRow>('show replica status', { timeoutMs });
+  const [signs] = sources.length === 0 ? [] : await connection.query<SignsRow>(SIGNS, { timeoutMs });
   if (row === undefined) throw new Error('no answer to a look at the server');
   const ofChannel = (name: string): Source | undefined => {
     const found = sources.find(({ Channel_Name }) => Channel_Name === name);
-    return found && sourceOf(found);
+    return found && sourceOf(found, name === '' ? signs : undefined);
   };
   const [gtids, source, tail] = [readSet(row.executed), ofChannel(''), ofChannel(TAIL_CHANNEL)];
   return {
@@ -70,7 +84,7 @@ export function readSet(text: string): GtidSet {
   return set;
 }
 
-function sourceOf(row: SourceRow): Source {
+function sourceOf(row: SourceRow, signs: SignsRow | undefined): Source {
   return {
     host: row.Source_Host,
     port: Number(row.Source_Port),
@@ -81,5 +95,7 @@ function sourceOf(row: SourceRow): Source {
     received: readSet(row.Retrieved_Gtid_Set),
     receiveError: { code: Number(row.Last_IO_Errno), text: row.Last_IO_Error },
     applyError: { code: Number(row.Last_SQL_Errno), text: row.Last_SQL_Error },
+    heard:
+      signs && heardBy(signs.period, [row.Source_Log_File, row.Read_Source_Log_Pos, signs.heartbeats]),
   };
 }

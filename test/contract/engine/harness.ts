@@ -37,6 +37,8 @@ export interface Properties {
   readonly restartForgets: boolean;
   /** A leader knows which of those that are connected confirm nothing any more. */
   readonly seesSilence: boolean;
+  /** A replica knows that nothing comes from its leader any more, though it is connected; else its leader's word has to do. */
+  readonly hearsSilence?: true;
   /** A log that has diverged can be taken back. */
   readonly rewinds: boolean;
   /** For so many replicas a write can be made to wait. */

@@ -1,5 +1,5 @@
 /** What an agent sees is what it and the controllers act on: a death, a hang and an administrator's stop are three things. */
-import { type ContractIt, describe } from '#test/contract/engine/collect.js';
+import { type ContractIt, describe, NotOffered } from '#test/contract/engine/collect.js';
 import { expect } from '#test/contract/engine/expect.js';
 import { asDuration } from '#core/brand.js';
 import { databaseAddress } from '#core/plan.js';
@@ -8,6 +8,8 @@ import { TIMINGS } from '#test/contract/engine/harness.js';
 import { fence, follow, seal, start } from '#test/contract/engine/steps.js';
 
 const PROBE_MS = asDuration(500);
+/** Signs of life are counted in half seconds. */
+const IDLE_MS = 4_000;
 
 export function observes(it: ContractIt): void {
   describe('observes', () => {
@@ -117,6 +119,27 @@ export function observes(it: ContractIt): void {
       await untilFollowedBy();
       await follow(bob, ann);
       await untilFollowedBy('bob');
+    });
+
+    it('a replica to which nothing comes, and not one whose leader has nothing to send', async ({ bed }) => {
+      if (bed.properties.hearsSilence !== true) throw new NotOffered('its leader tells who confirms');
+      const { members } = await openCluster(bed, 2);
+      const [ann, bob] = members;
+      // How often it is to be sent a sign of life, it says when it is pointed.
+      await seal(bob);
+      await follow(bob, ann);
+      const untilStreaming = (streaming: boolean): Promise<void> =>
+        bed.waitUntil(`streaming: ${streaming}`, () => bob.observation().streaming === streaming);
+      await untilStreaming(true);
+      const from = bob.observations.length;
+      await bed.pass(IDLE_MS);
+      expect(bob.observations.slice(from).filter(({ streaming }) => !streaming)).toEqual([]);
+      ann.pauseServer();
+      await untilStreaming(false);
+      const upstream = databaseAddress(ann.planned);
+      expect(bob.observation()).toMatchObject({ state: 'running', role: 'replica', upstream });
+      ann.resumeServer();
+      await untilStreaming(true);
     });
 
     it('from another member whether a database answers, is silent, or is gone', async ({ bed }) => {

@@ -86,6 +86,8 @@ const WROTE_BY_ITSELF: ActionResult = {
   code: 'REWIND_IMPOSSIBLE',
   text: 'it has written by itself, and goes no further',
 };
+/** Without a sign of life. */
+const SILENT_AFTER_MS = 1_500;
 /** The share of a fence's time in which a server may end in order. */
 const IN_ORDER = 0.6;
 
@@ -98,6 +100,7 @@ export class Engine {
   #dataId: string;
   #canaryAt: MonotonicMs | undefined;
   #askedAt: MonotonicMs;
+  #silentSince: MonotonicMs | undefined;
   #under: { isOver: boolean; readonly done: Done } | undefined;
   #next: { readonly action: EngineAction; readonly done: Done }[] = [];
 
@@ -221,7 +224,7 @@ export class Engine {
       canaryAt: this.#canaryAt,
       canaryAgeMs: this.#canaryAt === undefined ? undefined : agent.host.now() - this.#canaryAt,
       upstream: upstream === undefined ? undefined : addressOf(upstream),
-      streaming: isClosed && db.stream !== undefined && !db.isBlocked,
+      streaming: isClosed && db.stream !== undefined && !db.isBlocked && !this.#hearsNothing(),
       followers: [...db.followers]
         .filter(({ stuckMs }) => isClosed || !db.kind.seesSilence || stuckMs <= STUCK_AFTER * heartbeatMs)
         .map((stream) => stream.to.name)
@@ -233,6 +236,17 @@ export class Engine {
       bootClosed: db.bootClosed,
       ownTail: this.#ownTail(isClosed),
     };
+  }
+
+  #hearsNothing(): boolean {
+    const { db, agent } = this.#deps;
+    const { stream } = db;
+    const now = agent.host.now();
+    const isHeard =
+      stream === undefined ||
+      (stream.from.server?.isRunning === true && db.around.network.isOpen(stream.from.host, db.host));
+    this.#silentSince = isHeard ? undefined : (this.#silentSince ?? now);
+    return db.kind.hearsSilence && this.#silentSince !== undefined && now - this.#silentSince > SILENT_AFTER_MS;
   }
 
   /** A server that is down is told of as it was seen last; of data in memory nothing else is left. */

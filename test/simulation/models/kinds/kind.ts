@@ -23,6 +23,8 @@ export interface EngineKind {
   readonly isVolatile: boolean;
   /** A leader tells which of those that are connected confirm nothing any more. */
   readonly seesSilence: boolean;
+  /** A replica tells that nothing comes from its leader any more, not even a sign of life. */
+  readonly hearsSilence: boolean;
   /** A log that has diverged can be taken back. */
   readonly rewinds: boolean;
   /** Of one server: `index` is its place among the cluster's. */

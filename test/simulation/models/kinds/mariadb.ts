@@ -13,6 +13,7 @@ export const MARIADB: EngineKind = {
   fenceStops: true,
   isVolatile: false,
   seesSilence: false,
+  hearsSilence: true,
   rewinds: false,
   newLog: (dataId, index, cluster) => new MariadbLog(dataId, index + 1, cluster.pick([1, 1, 2])),
 };

@@ -13,6 +13,7 @@ export const POSTGRES: EngineKind = {
   fenceStops: true,
   isVolatile: false,
   seesSilence: true,
+  hearsSilence: false,
   rewinds: true,
   newLog: (dataId) => new PostgresLog(dataId),
 };

@@ -13,6 +13,7 @@ export const REDIS: EngineKind = {
   fenceStops: false,
   isVolatile: true,
   seesSilence: false,
+  hearsSilence: false,
   rewinds: true,
   newLog: (dataId, index, cluster) =>
     new RedisLog(dataId, index, cluster.pick(['nothing', 'dump', 'dump', 'append']), cluster),
