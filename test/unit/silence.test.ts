@@ -9,7 +9,10 @@ const lookAt = (beganAt: number, tookMs = 0): Look => ({
 const LINK = { host: 'db-1', port: 3306, streaming: true };
 
 /** Looks one after the other, each at its time and with the count of what has come by then. */
-function look(looks: readonly (readonly [number, number])[], periodSeconds: number | string = 0.5): boolean[] {
+function look(
+  looks: readonly (readonly [number, number])[],
+  periodSeconds: number | string = 0.5,
+): boolean[] {
   const silence = watchSilence();
   return looks.map(([at, count]) =>
     silence.isSilent({ ...LINK, heard: heardBy(periodSeconds, ['binlog.000003', count]) }, lookAt(at)),
@@ -19,7 +22,15 @@ function look(looks: readonly (readonly [number, number])[], periodSeconds: numb
 describe('a replica hears nothing', () => {
   it('once three signs of life have failed to come, and hears again with the first thing that does', () => {
     const looks = [0, 500, 1_000, 1_500, 1_501].map((at) => [at, 7] as const);
-    expect(look([...looks, [1_750, 8], [2_000, 8]])).toEqual([false, false, false, false, true, false, false]);
+    expect(look([...looks, [1_750, 8], [2_000, 8]])).toEqual([
+      false,
+      false,
+      false,
+      false,
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('not because nobody looked for long', () => {

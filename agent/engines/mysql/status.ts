@@ -95,7 +95,6 @@ function sourceOf(row: SourceRow, signs: SignsRow | undefined): Source {
     received: readSet(row.Retrieved_Gtid_Set),
     receiveError: { code: Number(row.Last_IO_Errno), text: row.Last_IO_Error },
     applyError: { code: Number(row.Last_SQL_Errno), text: row.Last_SQL_Error },
-    heard:
-      signs && heardBy(signs.period, [row.Source_Log_File, row.Read_Source_Log_Pos, signs.heartbeats]),
+    heard: signs && heardBy(signs.period, [row.Source_Log_File, row.Read_Source_Log_Pos, signs.heartbeats]),
   };
 }

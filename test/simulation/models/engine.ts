@@ -246,7 +246,9 @@ export class Engine {
       stream === undefined ||
       (stream.from.server?.isRunning === true && db.around.network.isOpen(stream.from.host, db.host));
     this.#silentSince = isHeard ? undefined : (this.#silentSince ?? now);
-    return db.kind.hearsSilence && this.#silentSince !== undefined && now - this.#silentSince > SILENT_AFTER_MS;
+    return (
+      db.kind.hearsSilence && this.#silentSince !== undefined && now - this.#silentSince > SILENT_AFTER_MS
+    );
   }
 
   /** A server that is down is told of as it was seen last; of data in memory nothing else is left. */
