@@ -129,7 +129,7 @@ export function observes(it: ContractIt): void {
       await seal(bob);
       await follow(bob, ann);
       const untilStreaming = (streaming: boolean): Promise<void> =>
-        bed.waitUntil(`streaming: ${streaming}`, () => bob.observation().streaming === streaming);
+        bed.waitUntil(`streaming: ${String(streaming)}`, () => bob.observation().streaming === streaming);
       await untilStreaming(true);
       const from = bob.observations.length;
       await bed.pass(IDLE_MS);
