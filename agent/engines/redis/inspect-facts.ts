@@ -17,7 +17,7 @@ export interface Facts {
   readonly refused: readonly string[];
   /** Sessions of a Sentinel. */
   readonly sentinels: number;
-  /** What it writes on the average, bytes a second; of a server that has not counted yet: 0. */
+  /** What it writes on the average, bytes a second; it counts whole seconds, and the first of them as one. */
   readonly writesPerSecond: number;
   /** Its configuration file, if this agent cannot write it. */
   readonly unwritable: string | undefined;
@@ -51,7 +51,7 @@ export async function readFacts(server: Server, bounds: Bounds): Promise<Facts> 
   const known = await ask(['COMMAND', 'INFO', ...USED.map(([name]) => name)]);
   const clients = String(await ask(['CLIENT', 'LIST']));
   const { closed, offset } = statusOf(replication ?? '', '', undefined);
-  const seconds = Number(fieldsOf(stats ?? '').get('uptime_in_seconds') ?? 0);
+  const seconds = Math.max(1, Number(fieldsOf(stats ?? '').get('uptime_in_seconds') ?? 0));
   const { config } = await learnPlaces(server, bounds.left());
   return {
     ...{ closed, settings },
@@ -59,7 +59,7 @@ export async function readFacts(server: Server, bounds: Bounds): Promise<Facts> 
     refused: await refusedTo(server, ask),
     // It names its sessions so: sentinel-1a2b3c4d-cmd, sentinel-1a2b3c4d-pubsub.
     sentinels: clients.match(/ name=sentinel-[0-9a-f]{8}-cmd /g)?.length ?? 0,
-    writesPerSecond: seconds > 0 ? Number(offset) / seconds : 0,
+    writesPerSecond: Number(offset) / seconds,
     unwritable: (await isWritable(dirname(config))) ? undefined : config,
   };
 }
