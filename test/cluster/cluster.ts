@@ -2,7 +2,9 @@
 import type { LedgerEntry } from '#core/ledger.js';
 import type { StatusDocument } from '#core/status.js';
 import type { Clock } from '#test/cluster/clock.js';
-import { type CommandLine, createCommandLine, succeed } from '#test/cluster/command-line.js';
+import { askStatus } from '#cli/status/ask.js';
+import { operator } from '#cli/operator.js';
+import { type CommandLine, createCommandLine } from '#test/cluster/command-line.js';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { EngineKit } from '#test/cluster/engines/kit.js';
 import type { EtcdCluster } from '#test/cluster/etcd.js';
@@ -41,6 +43,9 @@ export interface TanistCluster<Server extends DatabaseServer = PostgresServer> {
   activeController(): Promise<Program>;
 }
 
+/** More than any test makes. */
+const ALL_ENTRIES = 1000;
+
 type Parts<Server extends DatabaseServer> = Pick<
   TanistCluster<Server>,
   | 'name'
@@ -61,8 +66,10 @@ export function describeCluster<Server extends DatabaseServer>({
 }: Parts<Server>): TanistCluster<Server> {
   const { name: clusterName, members, controllers, etcd } = parts;
   const tanist = createCommandLine(parts.home, parts.folder, parts.controllerAddresses);
+  const { controllerAddresses } = parts;
+  // As `tanist status --json` and `tanist history --json` ask, without a process of their own: both are asked many times a second.
   const status = async (): Promise<StatusDocument> =>
-    JSON.parse(await succeed(tanist, ['status', clusterName, '--json'])) as StatusDocument;
+    (await askStatus(operator, controllerAddresses, clusterName)).document;
   const member = (name: string): Member<Server> => named(members, name);
   const hosts = onHosts ? members.map((m, i) => createHost(i, m, controllers[i], etcd.members[i])) : [];
   const hosted = hosts.flatMap((host) => [host.member, host.controller].map(({ name }) => ({ name, host })));
@@ -75,7 +82,9 @@ export function describeCluster<Server extends DatabaseServer>({
       return clock;
     },
     history: async () =>
-      JSON.parse(await succeed(tanist, ['history', clusterName, '--json'])) as readonly LedgerEntry[],
+      (await operator.history(controllerAddresses, clusterName, ALL_ENTRIES)).map(
+        (text) => JSON.parse(text) as LedgerEntry,
+      ),
     waitUntilWell: (options) => waitUntilWell(status, options),
     leader: async () => member((await status()).clusters[0]?.leader ?? ''),
     activeController: async () => named(controllers, await waitForActive(status)),

@@ -4,6 +4,9 @@ import { waitFor } from '#test/cluster/processes.js';
 
 type AskStatus = () => Promise<StatusDocument>;
 
+/** Three controllers answer each time. */
+const EVERY_MS = 50;
+
 export interface WellOptions {
   /** Or later. Default: the first. */
   readonly epoch?: number;
@@ -21,7 +24,7 @@ export function waitUntilWell(status: AskStatus, options: WellOptions = {}): Pro
       if (why !== undefined) throw new Error(why);
       return seen;
     },
-    { timeoutMs, what: `the cluster to be well, at epoch ${epoch} or later` },
+    { timeoutMs, everyMs: EVERY_MS, what: `the cluster to be well, at epoch ${epoch} or later` },
   );
 }
 
@@ -49,7 +52,7 @@ export async function waitUntilReported(status: AskStatus, members: number): Pro
       const [shown] = (await status()).clusters;
       return shown !== undefined && heard(shown) === members;
     },
-    { timeoutMs: 30_000, what: 'every agent to report' },
+    { timeoutMs: 30_000, everyMs: EVERY_MS, what: 'every agent to report' },
   );
 }
 
@@ -60,7 +63,7 @@ export async function waitForActive(status: AskStatus): Promise<string> {
       const seen = await status();
       return seen.active ? seen : undefined;
     },
-    { timeoutMs: 15_000, what: 'an active controller' },
+    { timeoutMs: 15_000, everyMs: EVERY_MS, what: 'an active controller' },
   );
   return controller;
 }
