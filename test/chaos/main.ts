@@ -10,7 +10,7 @@ import { EVERY_CELL, FAULT_NAMES, type FaultName, FAULTS } from '#test/chaos/fau
 import { leftOutInWords, whyLeftOut } from '#test/chaos/left-out.js';
 import { REPORT, writeReport } from '#test/chaos/report.js';
 import { cellName, cellsOf, newestResults, openResults, type Result } from '#test/chaos/results.js';
-import { SELECTION } from '#test/chaos/selection.js';
+import { selectionOf } from '#test/chaos/selection.js';
 import { whyNoClock } from '#test/cluster/clock.js';
 import { whyNoDisk } from '#test/cluster/disk.js';
 import { whyNoNetwork } from '#test/cluster/network.js';
@@ -120,9 +120,9 @@ function report(folder: string): void {
 }
 
 /** Of which some may be left out. */
-function askedOf({ ci, only, durability, runs }: Options): readonly Wanted[] {
+function askedOf({ engine, ci, only, durability, runs }: Options): readonly Wanted[] {
   const cells: readonly Wanted[] = ci
-    ? SELECTION
+    ? selectionOf(KITS[engine])
     : EVERY_CELL.map((cell) => ({ ...cell, runs: runs ?? FAULTS[cell.fault].runs ?? DEFAULT_RUNS }));
   return cells.filter(
     (cell) =>

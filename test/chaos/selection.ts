@@ -4,6 +4,7 @@
  */
 import type { Wanted } from '#test/chaos/campaign.js';
 import type { FaultName } from '#test/chaos/faults/index.js';
+import type { EngineKit } from '#test/cluster/engines.js';
 
 const ASYNC: readonly FaultName[] = ['agent-and-database-frozen', 'controller-killed-once-appointed'];
 const STRICT: readonly FaultName[] = [
@@ -15,7 +16,10 @@ const STRICT: readonly FaultName[] = [
   'heir-killed-once-appointed',
 ];
 
-export const SELECTION: readonly Wanted[] = [
+/** Where no leader waits for a replica, all of it is async. */
+export const selectionOf = ({ lacks }: Pick<EngineKit, 'lacks'>): readonly Wanted[] => [
   ...ASYNC.map((fault) => ({ fault, durability: 'async', runs: 1 }) as const),
-  ...STRICT.map((fault) => ({ fault, durability: 'strict', runs: 1 }) as const),
+  ...STRICT.map(
+    (fault) => ({ fault, durability: lacks.confirms === undefined ? 'strict' : 'async', runs: 1 }) as const,
+  ),
 ];
