@@ -3,6 +3,7 @@
  * each within its own time, until one answers. A command is never sent a second time once it may have arrived: a switchover that
  * is asked for twice switches back.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientUnaryCall, type ServiceError, status } from '@grpc/grpc-js';
 import { ERRORS, type ErrorCode, TanistError } from '#core/errors.js';
 import type { OperatorClient } from '#proto/generated/tanist/v1/Operator.js';
@@ -31,32 +32,53 @@ const PROMPTLY_MS = 2000;
 /** A history of a thousand entries. */
 const LIMITS = { maxMessageBytes: 64 * 1024 * 1024, windowBytes: 64 * 1024 };
 
+/** Longer than an election takes, and than a controller that is gone stays elected. */
+const ELECTION_MS = 5000;
+const ASK_AGAIN_MS = 250;
+
+export interface Patience {
+  /** For each controller that accepts the connection, ms. */
+  readonly answerWithinMs?: number;
+  /** How long an active controller is looked for while standbys answer, ms. */
+  readonly electionMs?: number;
+}
+
 /**
- * `addresses`: `host:port` of every controller. Rejects with the error that a controller answered; with NOT_ACTIVE when all
- * answered that; with CONTROLLER_UNREACHABLE and what was tried when none that could help answered; with OUTCOME_UNKNOWN when a
- * command may have arrived and no answer came. `answerWithinMs` counts for each controller that accepts the connection.
+ * `addresses`: `host:port` of every controller. Where none but standbys answer an election may be under way, and all are asked again for
+ * five seconds. Rejects with the error that a controller answered; with NOT_ACTIVE when all answered that; with CONTROLLER_UNREACHABLE and
+ * what was tried when none that could help answered; with OUTCOME_UNKNOWN when a command may have arrived and no answer came.
  */
 export async function callOperator<Method extends keyof OperatorMethods>(
   addresses: readonly string[],
   method: Method,
   request: OperatorMethods[Method]['request'],
-  answerWithinMs = PROMPTLY_MS,
+  { answerWithinMs = PROMPTLY_MS, electionMs = ELECTION_MS }: Patience = {},
 ): Promise<OperatorMethods[Method]['answer']> {
-  const tried: string[] = [];
-  let allAnswered = addresses.length > 0;
-  for (const address of addresses) {
-    const reply = await ask(address, METHODS[method], request, answerWithinMs);
-    if (reply.kind === 'answer') return reply.answer;
-    if (reply.kind === 'error' && reply.error.code !== 'NOT_ACTIVE')
-      throw asTanistError(address, reply.error);
-    if (reply.kind === 'none' && reply.mayHaveArrived && method === 'operate')
-      throw new TanistError('OUTCOME_UNKNOWN', `${address}: ${reply.text}`);
-    allAnswered &&= reply.kind === 'error';
-    tried.push(`${address}: ${reply.kind === 'error' ? 'not active' : reply.text}`);
+  const deadline = performance.now() + electionMs;
+  for (;;) {
+    const tried: string[] = [];
+    let standbys = 0;
+    for (const address of addresses) {
+      const reply = await ask(address, METHODS[method], request, answerWithinMs);
+      if (reply.kind === 'answer') return reply.answer;
+      if (reply.kind === 'error' && reply.error.code !== 'NOT_ACTIVE')
+        throw asTanistError(address, reply.error);
+      if (reply.kind === 'none' && reply.mayHaveArrived && method === 'operate')
+        throw new TanistError('OUTCOME_UNKNOWN', `${address}: ${reply.text}`);
+      if (reply.kind === 'error') standbys += 1;
+      tried.push(`${address}: ${reply.kind === 'error' ? 'not active' : reply.text}`);
+    }
+    if (standbys === 0 || performance.now() >= deadline) throw nobodyHelped(tried, standbys);
+    await sleep(ASK_AGAIN_MS);
   }
-  const detail = tried.length === 0 ? 'no address was given' : tried.join('; ');
-  if (allAnswered) throw new TanistError('NOT_ACTIVE', detail, 'an election may be under way; try again');
-  throw new TanistError('CONTROLLER_UNREACHABLE', detail);
+}
+
+function nobodyHelped(tried: readonly string[], standbys: number): TanistError {
+  if (tried.length === 0) return new TanistError('CONTROLLER_UNREACHABLE', 'no address was given');
+  return new TanistError(
+    standbys === tried.length ? 'NOT_ACTIVE' : 'CONTROLLER_UNREACHABLE',
+    tried.join('; '),
+  );
 }
 
 type Reply<Answer> =

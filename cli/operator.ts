@@ -20,5 +20,5 @@ export const operator: Operator = {
   status: (controllers, cluster) => callOperator(controllers, 'status', { cluster }),
   history: (controllers, cluster, limit) => callOperator(controllers, 'history', { cluster, limit }),
   operate: (controllers, cluster, commandJson, answerWithinMs) =>
-    callOperator(controllers, 'operate', { cluster, commandJson }, answerWithinMs),
+    callOperator(controllers, 'operate', { cluster, commandJson }, { answerWithinMs }),
 };

@@ -53,7 +53,7 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
   TWO_LEADERS_FOUND:
     'stop all but the true leader, make the others its replicas, then run tanist adopt again',
   NOT_ACTIVE:
-    'name every controller with --controllers; if none is active, wait a few seconds, then check etcd',
+    'name every controller with --controllers; if none is active, check etcd: an election has been waited for',
   DIVERGED: 'keep both until you know which data you want; then clone the other members from that one',
   REWIND_IMPOSSIBLE:
     'nothing, as a rule: a copy of the leader is made instead; what the text names makes the next rejoin a shorter one',

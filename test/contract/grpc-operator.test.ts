@@ -28,6 +28,7 @@ const notAway = (because: string): never => {
   throw new Error(because);
 };
 const command = { cluster: 'orders', commandJson: '{}' };
+const atOnce = { electionMs: 0 };
 
 describe('the operator', () => {
   it('gets an answer from the first controller that has one', async () => {
@@ -70,11 +71,11 @@ describe('the operator', () => {
       ...operator({ status: () => Promise.reject(new Error('a mistake of ours')) }),
       log: noLog,
     });
-    await expect(callOperator([standby], 'status', { cluster: undefined })).rejects.toMatchObject({
+    await expect(callOperator([standby], 'status', { cluster: undefined }, atOnce)).rejects.toMatchObject({
       code: 'NOT_ACTIVE',
       detail: `${standby}: not active`,
     });
-    const trying = callOperator([standby, broken, '127.0.0.1:1'], 'status', { cluster: undefined });
+    const trying = callOperator([standby, broken, '127.0.0.1:1'], 'status', { cluster: undefined }, atOnce);
     await expect(trying).rejects.toMatchObject({
       code: 'CONTROLLER_UNREACHABLE',
       detail: expect.stringMatching(
@@ -82,6 +83,20 @@ describe('the operator', () => {
       ) as string,
     });
     await expect(callOperator([], 'status', { cluster: undefined })).rejects.toThrow('no address was given');
+  });
+});
+
+describe('a command in the midst of an election', () => {
+  it('reaches the controller that comes out of it, once', async () => {
+    let asked = 0;
+    const done: string[] = [];
+    const elected = new TanistError('NOT_ACTIVE', 'another controller decides now');
+    const { address: heir } = await startController(
+      operator({ operate: (cluster) => Promise.resolve(++asked < 3 ? elected : String(done.push(cluster))) }),
+    );
+    const { address: standby } = await startController(operator({}));
+    expect(await callOperator(['127.0.0.1:1', standby, heir], 'operate', command)).toBe('1');
+    expect({ asked, done }).toEqual({ asked: 3, done: ['orders'] });
   });
 });
 
@@ -95,7 +110,9 @@ describe('a command that takes long', () => {
     );
     const frozen = await startFrozenServer();
     const begun = performance.now();
-    expect(await callOperator([frozen.address, active], 'operate', command, 60_000)).toBe('done');
+    expect(await callOperator([frozen.address, active], 'operate', command, { answerWithinMs: 60_000 })).toBe(
+      'done',
+    );
     const tookMs = performance.now() - begun;
     expect(tookMs).toBeGreaterThan(slowly + 1900);
     expect(tookMs).toBeLessThan(slowly + 4000);
@@ -110,7 +127,9 @@ describe('a command that takes long', () => {
     const { address: second } = await startController(
       operator({ operate: () => Promise.resolve(String(asked.push('second'))) }),
     );
-    await expect(callOperator([first, second], 'operate', command, 100)).rejects.toMatchObject({
+    await expect(
+      callOperator([first, second], 'operate', command, { answerWithinMs: 100 }),
+    ).rejects.toMatchObject({
       code: 'OUTCOME_UNKNOWN',
       detail: expect.stringContaining(`${first}: ${because}`) as string,
     });
@@ -126,7 +145,7 @@ describe('a command that takes long', () => {
     const { port } = await startController(operator({ operate }));
     const { address: second } = await startController(operator({ operate }));
     const line = await startWire(port);
-    const calling = callOperator([line.address, second], 'operate', command, 60_000);
+    const calling = callOperator([line.address, second], 'operate', command, { answerWithinMs: 60_000 });
     await arrived.next(() => true);
     line.cut();
     await expect(calling).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
@@ -142,7 +161,12 @@ describe('a command that takes long', () => {
       operator({ status: () => Promise.resolve('{}'), history: () => Promise.resolve(['{}']) }),
     );
     expect(await callOperator([broken, active], 'status', { cluster: undefined })).toBe('{}');
-    const history = callOperator([broken, active], 'history', { cluster: 'orders', limit: 1 }, 100);
+    const history = callOperator(
+      [broken, active],
+      'history',
+      { cluster: 'orders', limit: 1 },
+      { answerWithinMs: 100 },
+    );
     expect(await history).toEqual(['{}']);
   });
 });
