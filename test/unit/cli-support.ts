@@ -1,5 +1,6 @@
 // What the tests of operators' commands share: a command line whose words are recorded, and controllers that answer as they are told.
 import { asDuration, asEpoch, asVersion } from '#core/brand.js';
+import type { Patience } from '#cli/operator-client.js';
 import { NO_DURABILITY } from '#core/durability.js';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import type { Plan } from '#core/plan.js';
@@ -42,7 +43,7 @@ export interface FakeControllers {
     addresses: readonly string[],
     method: string,
     request: { readonly cluster: string; readonly commandJson: string },
-    answerWithinMs?: number,
+    patience?: Patience,
   ) => Promise<string>;
   /** Every command that arrived. */
   readonly commands: readonly OperatorCommand[];
@@ -64,13 +65,13 @@ export function controllersThat(
     commands,
     limits,
     reasonsLeft: () => left.length,
-    async call(_addresses, method, { commandJson }, answerWithinMs) {
+    async call(_addresses, method, { commandJson }, patience) {
       if (method === 'status') {
         return JSON.stringify({ active: true, clusters: [{ name: 'orders', reason: left.shift() ?? null }] });
       }
       const command = commandFromJson(commandJson);
       commands.push(command);
-      limits.push(answerWithinMs);
+      limits.push(patience?.answerWithinMs);
       return answerToJson(await answer(command));
     },
   };
