@@ -6,7 +6,7 @@
 // Consequence: an agent given `startCommand` and the harness may start and stop the same server in turn.
 import { accessSync, appendFileSync, constants } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createConnection } from 'mariadb';
+import { type Dialect, openSession } from '#agent/engines/mysql-family/connection.js';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { Disk } from '#test/cluster/disk.js';
 import { give, makeFolder } from '#test/cluster/folders.js';
@@ -29,6 +29,9 @@ export const ACCOUNTS = {
 const START_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 30_000;
 const STREAM_WITHIN_MS = 20_000;
+const CONNECT_WITHIN_MS = 5_000;
+/** With the settings that the server has. */
+const AS_IT_IS: Dialect = { session: [], dial: { allowPublicKeyRetrieval: true, socketTimeout: 30_000 } };
 const LOOK_EVERY_MS = 10;
 const LONGEST_SOCKET_PATH = 107;
 
@@ -133,17 +136,13 @@ export async function describeServer(words: Words, options: DescribedServer): Pr
     sendSignal(running, signal);
   };
   const query = async <Row extends object>(sql: string, values: readonly unknown[] = []): Promise<Row[]> => {
-    const connection = await createConnection({
-      ...{ host: place.address, port, user: ACCOUNTS.admin, ...(password !== undefined && { password }) },
-      allowPublicKeyRetrieval: true,
-      ...{ connectTimeout: 5_000, socketTimeout: 30_000 },
-    });
-    connection.on('error', () => undefined); // the server ended; the query itself fails too
-    const answer = await connection.query<unknown>(sql, [...values]).catch((error: unknown) => {
-      connection.end().catch(() => undefined); // not awaited: a paused server never says goodbye
+    const address = { host: place.address, port, socket: undefined, user: ACCOUNTS.admin, password };
+    const { client, cut } = await openSession(AS_IT_IS, address, CONNECT_WITHIN_MS);
+    const answer = await client.query<unknown>(sql, [...values]).catch((error: unknown) => {
+      cut(); // a paused server never says goodbye
       throw error;
     });
-    await connection.end();
+    await client.end();
     return Array.isArray(answer) ? [...(answer as Row[])] : [];
   };
   const waitUntilReady = async (giveUp?: () => string | undefined): Promise<void> => {

@@ -15,7 +15,8 @@ export function readableHome(folder: string, user: ServerUser | undefined): stri
   return home;
 }
 
-function packageRoot(): string {
+/** Of the sources, wherever what runs was built to. */
+export function packageRoot(): string {
   let dir = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(dir, 'package.json'))) dir = dirname(dir);
   return dir;

@@ -44,7 +44,10 @@ function accounts(password: string | undefined): readonly string[] {
     ),
     `create database ${app};`,
     ...create(`${app}@'%'`, `all privileges on ${app}.*`),
-    ...create(`${replication}@'%'`, 'replication slave, replica monitor, binlog monitor on *.*'),
+    ...create(
+      `${replication}@'%'`,
+      'replication slave, replica monitor, binlog monitor, connection admin on *.*',
+    ),
     '',
   ];
 }

@@ -33,7 +33,7 @@ function accounts(password: string | undefined): readonly string[] {
     `create user ${app}@'%' ${identified};`,
     `grant all privileges on ${app}.* to ${app}@'%';`,
     `create user ${replication}@'%' ${identified};`,
-    `grant replication slave, backup_admin on *.* to ${replication}@'%';`,
+    `grant replication slave, backup_admin, connection_admin on *.* to ${replication}@'%';`,
     '',
   ];
 }

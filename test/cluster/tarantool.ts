@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
 import type { Disk } from '#test/cluster/disk.js';
 import { give, makeFolder } from '#test/cluster/folders.js';
+import { packageRoot } from '#test/cluster/home.js';
 import { LOOPBACK, type Place } from '#test/cluster/place.js';
 import { freePort } from '#test/cluster/ports.js';
 import { allProcesses, isWithin, processesIn } from '#test/cluster/process-table.js';
@@ -15,7 +16,7 @@ import { sendSignal, startProcess, waitFor } from '#test/cluster/processes.js';
 import { serverUser } from '#test/cluster/users.js';
 import { runOn, tarantoolClients } from '#test/load/clients/tarantool.js';
 
-const EXAMPLE = join(import.meta.dirname, '../../examples/exec/tarantool');
+const EXAMPLE = join(packageRoot(), 'examples/exec/tarantool');
 const START_WITHIN_MS = 15_000;
 const STOP_WITHIN_MS = 15_000;
 const STREAM_WITHIN_MS = 20_000;

@@ -194,6 +194,31 @@ describe('a leader that waits for replicas', { timeout: IN_CARE_MS }, () => {
     for (const write of [first, ...others]) await untilAcknowledged(write);
   });
 
+  it('lets both in that it waits for though commits that wait for them hold every connection', async () => {
+    const cluster = await createCluster();
+    const { ann, bob, cid, history } = cluster;
+    await putInForce(cluster, 2, bob, cid);
+    for (const { server } of [bob, cid]) await server.query('stop replica io_thread');
+    await ann.server.query('set global max_connections = 10');
+    const writes: Write[] = [];
+    const isFull = async (): Promise<boolean> => {
+      try {
+        writes.push(await beginWrite(ann.server, `write ${writes.length}`));
+        return false;
+      } catch (error) {
+        return /too many connections/i.test(String(error));
+      }
+    };
+    await waitFor(isFull, { timeoutMs: 10_000, what: 'every connection to be taken' });
+    for (const replica of [bob, cid]) await follow(replica, ann, history.openings, false);
+    for (const replica of [bob, cid]) await follow(replica, ann, history.openings, true);
+    for (const write of writes) await untilAcknowledged(write);
+    const isAsBefore = async (): Promise<boolean> =>
+      (await ann.server.query<{ Value: string }>("show global variables like 'max_connections'"))[0]
+        ?.Value === '10';
+    await waitFor(isAsBefore, { timeoutMs: 10_000, what: 'the limit to be what it was' });
+  });
+
   it('refuses to count on its set while somebody else confirms as well', async () => {
     const { ann, bob, cid } = await createCluster();
     // As an administrator might set up a replica.

@@ -96,6 +96,8 @@ describe('a peer', { timeout: 60_000 }, () => {
   it('that cannot be replicated from is named, with what to do', async () => {
     const { members } = await createCluster(beds.template, ['ann', 'bob']);
     const [ann, bob] = members as [Member, Member];
+    await ann.server.query("revoke connection admin on *.* from replica@'%'");
+    expect(codesOf(await inspect(bob, [ann]))).toEqual(['hurts may-be-refused']);
     await ann.server.query("revoke replication slave on *.* from replica@'%'");
     expect(await inspect(bob, [ann])).toMatchObject([
       { severity: 'blocks', code: 'cannot-replicate', remedy: expect.stringContaining('grant') as string },

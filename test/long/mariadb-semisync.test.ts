@@ -115,6 +115,9 @@ async function untilAcknowledged(write: Write): Promise<void> {
   expect(write.answer()).toBe('ok');
 }
 
+const isLimit = async (server: MariadbServer, most: string): Promise<boolean> =>
+  (await server.query<{ Value: string }>("show global variables like 'max_connections'"))[0]?.Value === most;
+
 const values = async (server: MariadbServer): Promise<readonly string[]> =>
   (await server.query<{ value: string }>('select value from app.written order by id')).map(
     ({ value }) => value,
@@ -267,6 +270,37 @@ describe('a leader that waits for replicas', { timeout: 60_000 }, () => {
     await local.query('set session sql_log_bin = 0');
     await local.query("insert into app.written (value) values ('local')");
     await local.end();
+  });
+
+  it('is let in by its leader though commits that wait for it hold every connection', async () => {
+    const cluster = await createCluster();
+    const { ann, bob, history } = cluster;
+    await putInForce(cluster, bob);
+    await bob.server.query('stop slave io_thread');
+    await ann.server.query('set global max_connections = 10');
+    const writes: Write[] = [];
+    const isFull = async (): Promise<boolean> => {
+      try {
+        writes.push(await beginWrite(ann.server, `write ${writes.length}`));
+        return false;
+      } catch (error) {
+        return /too many connections/i.test(String(error));
+      }
+    };
+    await waitFor(isFull, { timeoutMs: 10_000, what: 'every connection to be taken' });
+    await follow(bob, ann, history.openings, false);
+    await follow(bob, ann, history.openings, true);
+    for (const write of writes) await write.ended;
+    // Their sessions are on their way out.
+    const then = await waitFor(() => beginWrite(ann.server, 'then'), {
+      timeoutMs: 10_000,
+      what: 'room again',
+    });
+    await untilAcknowledged(then);
+    await waitFor(() => isLimit(ann.server, '10'), {
+      timeoutMs: 10_000,
+      what: 'the limit to be what it was',
+    });
   });
 
   it('lets a replica come again, however often, and whoever was the last to confirm', async () => {

@@ -4,9 +4,10 @@
  * (reproduced). So the others are ended first; and so that nobody joins a group meanwhile, every commit that begins is held up as at the end of a backup.
  */
 import { awaitWithin, type Bounds } from '#agent/engines/bounds.js';
-import { openSession, type OwnSession } from '#agent/engines/mariadb/connection.js';
+import type { OwnSession } from '#agent/engines/mariadb/connection.js';
 import { SEMI_SYNC } from '#agent/engines/mariadb/semi-sync.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
+import { openOneMore } from '#agent/engines/mysql-family/room.js';
 import { LOCK } from '#agent/engines/mysql-family/sole-session.js';
 
 /** Of one whose commit is held up before it is in the log, and of whoever holds commits up until the others are through. */
@@ -17,7 +18,7 @@ const LOOK_EVERY_MS = 10;
 export async function endWaiting(server: Server, bounds: Bounds, own?: number): Promise<void> {
   const sessions: OwnSession[] = [];
   try {
-    for (let n = 0; n < 2; n += 1) sessions.push(await openSession(server.config, bounds.left()));
+    for (let n = 0; n < 2; n += 1) sessions.push(await openOneMore(server, bounds.left()));
     const [holding, acting] = sessions as [OwnSession, OwnSession];
     await awaitWithin(bounds, endAll(holding, acting, bounds, own));
   } finally {

@@ -6,6 +6,7 @@ import { requireClonable } from '#agent/engines/mariadb/reclone.js';
 import type { Server } from '#agent/engines/mariadb/server.js';
 import type { Inspecting } from '#agent/engines/mysql-family/inspect.js';
 import { type Asking, readFacts } from '#agent/engines/mysql-family/inspect-facts.js';
+import { MAY_BE_REFUSED } from '#agent/engines/mysql-family/inspect-peers.js';
 import { inspectSettings, named, type Words } from '#agent/engines/mysql-family/inspect-settings.js';
 
 const ASKING: Asking = {
@@ -26,7 +27,11 @@ export const INSPECTING: Inspecting = {
     const facts = await readFacts(server, ASKING, bounds);
     return [...inspectSettings(facts, server.member, WORDS), ...(await unbound(server, bounds))];
   },
-  peering: { identifiers: ['server_id'], encrypted: /master_ssl\s*=\s*1/i, toCopy: undefined },
+  peering: {
+    identifiers: ['server_id'],
+    encrypted: /master_ssl\s*=\s*1/i,
+    wants: [{ right: 'CONNECTION ADMIN', ...MAY_BE_REFUSED }],
+  },
   requireClonable,
   tools: ['mariadb', 'mariadb-binlog'],
 };

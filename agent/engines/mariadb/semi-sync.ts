@@ -23,5 +23,6 @@ export const SEMI_SYNC: SemiSync = {
   kill: 'kill hard connection ?',
   accounts: 'mysql.global_priv',
   identified: 'identified via mysql_native_password using password(?)',
+  getsIn: 'connection admin',
   remedy: 'MariaDB has it built in from 10.3 on',
 };

@@ -26,6 +26,8 @@ export function confirmerOf(member: string): string {
   return `${PREFIX}${createHash('sha256').update(member).digest('hex')}`.slice(0, LONGEST_USER);
 }
 
+export const isConfirmer = (user: string): boolean => user.startsWith(PREFIX);
+
 /** Ends when nobody else can confirm any more: what was sent before and not read yet counts no longer either. */
 export async function admitOnly(server: Server, members: readonly string[], bounds: Bounds): Promise<void> {
   const { connection } = server;
@@ -53,10 +55,10 @@ async function admit({ connection, kind }: Server, user: string, bounds: Bounds)
     throw new TanistError('ENGINE_FAILED', 'the secret of those that confirm writes is not here yet');
   const say = (sql: string, values: readonly string[]): Promise<unknown> =>
     connection.query(sql, { values, timeoutMs: bounds.left() });
-  const { identified } = kind.semiSync;
+  const { identified, getsIn } = kind.semiSync;
   bounds.check();
   await say(`create user if not exists ?@'%' ${identified}`, [user, secret]);
-  await say(`grant replication slave on *.* to ?@'%'`, [user]);
+  await say(`grant replication slave, ${getsIn} on *.* to ?@'%'`, [user]);
   await say(`alter user ?@'%' ${identified} account unlock`, [user, secret]);
 }
 

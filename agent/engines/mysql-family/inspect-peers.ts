@@ -13,8 +13,21 @@ export interface Peering {
   readonly identifiers: readonly string[];
   /** Replication is encrypted. */
   readonly encrypted: RegExp;
-  /** Of what the account that replicates needs besides; undefined: nothing. */
-  readonly toCopy: { readonly right: string; readonly grant: string } | undefined;
+  /** What the account that replicates is to have besides, and what comes of it that it has not. */
+  readonly wants: readonly Wanted[];
+}
+
+/** An account that has no right to the one session beyond max_connections. */
+export const MAY_BE_REFUSED = {
+  code: 'may-be-refused',
+  without:
+    'finds no connection left, where commits that wait for a replica hold them all (strict, available), at',
+} as const;
+
+interface Wanted {
+  readonly right: string;
+  readonly code: string;
+  readonly without: string;
 }
 
 interface PeerAnswer {
@@ -79,14 +92,16 @@ async function findingsOn(
       `${where} and ${member} both have the ${twice} ${own[twice] ?? ''}`,
       `give every server a ${twice} of its own, then restart those that were changed`,
     );
-  const { toCopy } = peering;
-  if (toCopy === undefined || may(grants, new RegExp(`\\b${toCopy.right}\\b`, 'i'))) return [];
-  return finding(
-    'hurts',
-    'cannot-copy',
-    `cannot be given a copy of ${where}: ${user} lacks the privilege ${toCopy.right}`,
-    `on the leader: ${toCopy.grant} to ${user}@'%'`,
-  );
+  return peering.wants
+    .filter(({ right }) => !may(grants, new RegExp(`\\b${right}\\b`, 'i')))
+    .flatMap(({ right, code, without }) =>
+      finding(
+        'hurts',
+        code,
+        `${without} ${where}: ${user} lacks the privilege ${right}`,
+        `on the leader: grant ${right.toLowerCase()} on *.* to ${user}@'%'`,
+      ),
+    );
 }
 
 const may = (grants: readonly string[], right: RegExp): boolean =>

@@ -6,8 +6,8 @@
  */
 import { LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import { boundBy } from '#agent/engines/bounds.js';
-import { openSession } from '#agent/engines/mysql-family/connection.js';
 import { readConfirmers } from '#agent/engines/mysql-family/confirmers.js';
+import { giveRoomBack, keepRoom, openOneMore } from '#agent/engines/mysql-family/room.js';
 import { readStatusOf } from '#agent/engines/mysql-family/semi-sync.js';
 import { writeNothing } from '#agent/engines/mysql-family/marks.js';
 import type { Server } from '#agent/engines/mysql-family/server.js';
@@ -42,7 +42,7 @@ export function createNudge(server: Server): Nudge {
     if (underWay >= MOST_UNDER_WAY) return;
     underWay += 1;
     try {
-      const { client, cut } = await openSession(kind.dialect, server.config, LOGIN_WITHIN_MS);
+      const { client, cut } = await openOneMore(server, LOGIN_WITHIN_MS);
       await writeNothing((sql) => client.query(sql)).finally(() => cut());
     } catch (error) {
       server.log('warn', 'NUDGE_FAILED', { because: String(error) });
@@ -81,6 +81,7 @@ export function createNudge(server: Server): Nudge {
   return {
     async look(timeoutMs) {
       const { waiting, leaving } = await read(timeoutMs);
+      await (waiting.length > 0 ? keepRoom : giveRoomBack)(server, timeoutMs);
       if (leaving.some((id) => leftBefore.includes(id)))
         await wakeReceiver(server, LOGIN_WITHIN_MS).catch((error: unknown) => {
           server.log('warn', 'NUDGE_FAILED', { because: String(error) });

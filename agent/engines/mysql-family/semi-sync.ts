@@ -27,6 +27,8 @@ export interface SemiSync {
   readonly accounts: string;
   /** What follows an account's name, to make its password so. */
   readonly identified: string;
+  /** The right to the one session beyond max_connections: commits that wait may hold all others, and only a replica can end that. */
+  readonly getsIn: string;
   /** What a server lacks that has no such variables. */
   readonly remedy: string;
 }

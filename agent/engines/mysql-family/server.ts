@@ -41,6 +41,8 @@ export interface Server extends ServerDeps {
   copying: Copying | undefined;
   /** The newest salvage in the state directory. */
   salvaged: Salvaged | undefined;
+  /** max_connections as it was, while it is raised for those who end a wait (room.ts). */
+  raisedFrom: number | undefined;
 }
 
 /** Where the two say the same in other words, or see it elsewhere. */
@@ -113,6 +115,7 @@ export function describeServer(
     oldDataDir: join(deps.stateDir, 'old-data'),
     copying: undefined,
     salvaged: newestSalvage(deps.stateDir),
+    raisedFrom: undefined,
     memos: createMemos(deps.stateDir),
     bootsClosed(process) {
       const of = `${process.pid} ${process.startedAt}`;

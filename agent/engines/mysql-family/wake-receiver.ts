@@ -5,7 +5,7 @@
  * and thereby confirms nothing at all.
  */
 import { randomInt } from 'node:crypto';
-import { openSession } from '#agent/engines/mysql-family/connection.js';
+import { openOneMore } from '#agent/engines/mysql-family/room.js';
 import type { Server } from '#agent/engines/mysql-family/server.js';
 
 const COM_BINLOG_DUMP = 0x12;
@@ -13,8 +13,8 @@ const BEGIN_OF_LOG = 4;
 /** Above what anybody numbers servers by; another one each time, so that none is taken for an earlier one. */
 const NUMBERS = [2 ** 32 - 2 ** 20, 2 ** 32 - 1] as const;
 
-export async function wakeReceiver({ config, kind }: Server, timeoutMs: number): Promise<void> {
-  const { client, cut, command } = await openSession(kind.dialect, config, timeoutMs);
+export async function wakeReceiver(server: Server, timeoutMs: number): Promise<void> {
+  const { client, cut, command } = await openOneMore(server, timeoutMs);
   try {
     await client.query('set @rpl_semi_sync_slave = 1, @master_binlog_checksum = @@global.binlog_checksum');
     const dump = Buffer.alloc(11); // without the name of a file: of the first

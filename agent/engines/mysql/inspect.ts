@@ -4,8 +4,10 @@ import type { Bounds } from '#agent/engines/bounds.js';
 import { checkSettings } from '#agent/engines/mysql/check.js';
 import { requireClonable } from '#agent/engines/mysql/reclone.js';
 import type { Server } from '#agent/engines/mysql/server.js';
+import { isConfirmer } from '#agent/engines/mysql-family/confirmers.js';
 import type { Inspecting } from '#agent/engines/mysql-family/inspect.js';
 import { type Asking, readFacts } from '#agent/engines/mysql-family/inspect-facts.js';
+import { MAY_BE_REFUSED } from '#agent/engines/mysql-family/inspect-peers.js';
 import { inspectSettings, named, type Words } from '#agent/engines/mysql-family/inspect-settings.js';
 
 const ASKING: Asking = {
@@ -30,7 +32,10 @@ export const INSPECTING: Inspecting = {
   peering: {
     identifiers: ['server_id', 'server_uuid'],
     encrypted: /source_ssl\s*=\s*1/i,
-    toCopy: { right: 'BACKUP_ADMIN', grant: 'grant backup_admin on *.*' },
+    wants: [
+      { right: 'BACKUP_ADMIN', code: 'cannot-copy', without: 'cannot be given a copy of' },
+      { right: 'CONNECTION_ADMIN', ...MAY_BE_REFUSED },
+    ],
   },
   requireClonable,
   tools: ['mysqlbinlog'],
@@ -53,7 +58,11 @@ async function writesBeforeOpening(
   const rows = await connection.query<{ user: string; host: string }>(ACCOUNTS, {
     timeoutMs: bounds.left() + 1,
   });
-  const accounts = rows.filter(({ user }) => user !== config.user).map(({ user, host }) => `${user}@${host}`);
+  // Who replicates may not write at all.
+  const ours = [config.user, config.replication.user];
+  const accounts = rows
+    .filter(({ user }) => !ours.includes(user) && !isConfirmer(user))
+    .map(({ user, host }) => `${user}@${host}`);
   if (accounts.length === 0) return [];
   return [
     {

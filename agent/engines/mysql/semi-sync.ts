@@ -18,6 +18,7 @@ export const SEMI_SYNC: SemiSync = {
   kill: 'kill connection ?',
   accounts: 'mysql.user',
   identified: 'identified by ?',
+  getsIn: 'connection_admin',
   remedy:
     'name semisync_source.so and semisync_replica.so in plugin_load_add of every member, and start it anew',
 };
