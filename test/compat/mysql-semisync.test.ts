@@ -3,7 +3,7 @@ import { type Connection, createConnection } from 'mariadb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { asDuration } from '#core/brand.js';
 import type { Durability } from '#core/durability.js';
-import { comparePositions } from '#core/position.js';
+import { comparePositions, type Position } from '#core/position.js';
 import { ACCOUNTS, cloneReplica, createPrimary, type MysqlServer } from '#test/cluster/mysql.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import { type MysqlBeds, prepareMysqlBeds } from '#test/compat/mysql-bed.js';
@@ -178,7 +178,9 @@ describe('a leader that waits for replicas', { timeout: IN_CARE_MS }, () => {
     });
     expect(write.answer()).toBeUndefined();
     const position = await seal(cid);
-    expect(comparePositions({ ...position, marks: [] }, { ...holds, marks: [] })).toBe('equal');
+    // What nudges those that wait may be in there too, and not be here yet.
+    const seen = comparePositions({ ...position, marks: [] }, { ...holds, marks: [] });
+    expect(['equal', 'behind']).toContain(seen);
     bob.server.resume();
   });
 
@@ -210,8 +212,13 @@ describe('a leader that waits for replicas', { timeout: IN_CARE_MS }, () => {
       }
     };
     await waitFor(isFull, { timeoutMs: 10_000, what: 'every connection to be taken' });
-    for (const replica of [bob, cid]) await follow(replica, ann, history.openings, false);
-    for (const replica of [bob, cid]) await follow(replica, ann, history.openings, true);
+    // As its agent would: again, until there is room.
+    const untilItFollows = (replica: Member, confirms: boolean): Promise<true> =>
+      waitFor(() => follow(replica, ann, history.openings, confirms).then(() => true as const), {
+        ...{ timeoutMs: 20_000, what: `${replica.name} to follow` },
+      });
+    for (const replica of [bob, cid]) await untilItFollows(replica, false);
+    for (const replica of [bob, cid]) await untilItFollows(replica, true);
     for (const write of writes) await untilAcknowledged(write);
     const isAsBefore = async (): Promise<boolean> =>
       (await ann.server.query<{ Value: string }>("show global variables like 'max_connections'"))[0]
@@ -343,8 +350,12 @@ describe('a replica that confirms', { timeout: IN_CARE_MS }, () => {
     const position = await seal(bob);
     expect(performance.now() - began).toBeLessThan(2_000);
     ann.server.resume();
-    const leader = (await ann.until('a look', ({ state }) => state === 'running')).position;
-    expect(leader && comparePositions({ ...position, marks: [] }, { ...leader, marks: [] })).toBe('equal');
+    const isAsFar = (leader: Position): boolean =>
+      comparePositions({ ...position, marks: [] }, { ...leader, marks: [] }) === 'equal';
+    await ann.until(
+      'a look at what both have',
+      (seen) => seen.position !== undefined && isAsFar(seen.position),
+    );
   });
 });
 
