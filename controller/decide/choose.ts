@@ -54,6 +54,11 @@ export function choose(
   if (patience.forSeals && awaited.length > 0) {
     return { kind: 'wait', reason: reason('WAITING_FOR_SEALS', { awaited: awaited.join(' ') }) };
   }
+  // It may be applying what it has received; to do without it is to open the old leader again, which takes longer.
+  const wished = awaited.find((name) => name === wishedFor(attempt));
+  if (patience.forAhead && wished !== undefined) {
+    return { kind: 'wait', reason: reason('WAITING_FOR_SEALS', { awaited: wished }) };
+  }
   if (attempt.goBack !== undefined && !answered(plan.leader))
     return { kind: 'wait', reason: reason('WAITING_FOR_SEALS', { awaited: plan.leader }) };
   if (
@@ -251,10 +256,11 @@ function asWished(
   sealed: readonly SealedCandidate[],
   pool: readonly SealedCandidate[],
   plan: Plan,
-  { wish, goBack, failed }: Attempt,
+  attempt: Attempt,
 ): Chosen | (Choosing & { kind: 'stuck' }) | undefined {
-  if (wish?.to === undefined || goBack !== undefined || failed.length > 0) return undefined;
-  const { to, acceptLoss } = wish;
+  const to = wishedFor(attempt);
+  if (to === undefined) return undefined;
+  const acceptLoss = attempt.wish?.acceptLoss === true;
   const stuck = (why: Reason): Choosing & { kind: 'stuck' } => ({ kind: 'stuck', reason: why });
   const candidate = pool.find(({ member }) => member === to);
   if (candidate === undefined) {
@@ -266,6 +272,10 @@ function asWished(
     return stuck(reason('WOULD_LOSE', { member: to, ahead: ahead.member }));
   return { kind: 'chosen', candidate, tie: false };
 }
+
+/** Undefined: nobody, or it is over with that wish. */
+const wishedFor = ({ wish, goBack, failed }: Attempt): string | undefined =>
+  goBack === undefined && failed.length === 0 ? wish?.to : undefined;
 
 /** DESIGN 6.4: the old leader's agent answers, it has confirmed fenced, and its disk can be read. */
 export function hasTail(cluster: ClusterState, plan: Plan, chosen: string): boolean {
