@@ -26,6 +26,7 @@ export interface CampaignOptions {
   readonly engine: KitName;
   readonly members: number;
   readonly profile: ProfileName;
+  readonly convergedWithinMs: number;
   readonly tell: (text: string) => void;
 }
 
@@ -73,12 +74,12 @@ async function strikeOnce(
   { fault, durability }: Wanted,
   run: number,
   folder: string,
-  { engine, tell }: CampaignOptions,
+  { engine, convergedWithinMs, tell }: CampaignOptions,
 ): Promise<Result> {
   const { readLogLine }: EngineKit = KITS[engine];
   for (let attempt = 1; ; attempt++) {
     const { chaos, number } = await cluster.next();
-    const observed = await runOnce(chaos, FAULTS[fault], durability, number);
+    const observed = await runOnce(chaos, FAULTS[fault], durability, number, convergedWithinMs);
     const wrong = whatIsWrong(observed, FAULTS[fault], durability, KITS[engine]);
     const isVoid = wrong?.isUntimely === true && stoodStill(observed) && attempt < ATTEMPTS;
     // What a void one saw is kept as well.

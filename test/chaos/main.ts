@@ -10,6 +10,7 @@ import { EVERY_CELL, FAULT_NAMES, type FaultName, FAULTS } from '#test/chaos/fau
 import { leftOutInWords, whyLeftOut } from '#test/chaos/left-out.js';
 import { REPORT, writeReport } from '#test/chaos/report.js';
 import { cellName, cellsOf, newestResults, openResults, type Result } from '#test/chaos/results.js';
+import { CONVERGED_WITHIN_MS } from '#test/chaos/run.js';
 import { selectionOf } from '#test/chaos/selection.js';
 import { whyNoClock } from '#test/cluster/clock.js';
 import { whyNoDisk } from '#test/cluster/disk.js';
@@ -26,6 +27,7 @@ interface Options {
   readonly profile: ProfileName;
   readonly members: number;
   readonly runs?: number;
+  readonly convergedWithin: number;
   readonly folder: string;
   readonly resume?: true;
   readonly ci?: true;
@@ -62,6 +64,12 @@ const program = new Command('npm run chaos --')
     '--runs <n>',
     `of each cell; default: ${DEFAULT_RUNS}, or 10 where a fault asks for it`,
     count(1, 1000),
+  )
+  .option(
+    '--converged-within <seconds>',
+    'from healing on; raise it where the machine has other work (the report has what it took)',
+    count(1, 3600),
+    CONVERGED_WITHIN_MS / 1000,
   )
   .option('--folder <path>', 'where runs leave what they saw, by commit', '.chaos')
   .option('--resume', 'adds to what there is of the same commit, and repeats nothing of it')
@@ -141,7 +149,10 @@ async function strike(options: Options): Promise<void> {
   const asked = new Set(wanted.map((one) => cellName({ ...one, engine: options.engine })));
   const isAsked = (one: Result): boolean => asked.has(cellName(one));
   const results = openResults(options.folder, (known) => options.resume === true || !isAsked(known));
-  const { passed, failed } = await strikeAll(wanted, results, { ...options, tell });
+  const { passed, failed } = await strikeAll(wanted, results, {
+    ...options,
+    ...{ convergedWithinMs: options.convergedWithin * 1000, tell },
+  });
   tell(`what each run saw: ${results.folder}`);
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
   if (options.json)
