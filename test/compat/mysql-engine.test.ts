@@ -62,6 +62,32 @@ async function receiveUnapplied({ ann, bob }: Record<'ann' | 'bob', Member>, val
   return end;
 }
 
+/** The leader stands still while the replica has a part of a transaction of some 60 MB. */
+async function beginToReceive({ ann, bob }: Record<'ann' | 'bob', Member>): Promise<void> {
+  const place = async (): Promise<{ read: number; applied: number }> => {
+    const [row] = await bob.server.query<Record<string, bigint | number>>('show replica status');
+    return { read: Number(row?.['Read_Source_Log_Pos']), applied: Number(row?.['Exec_Source_Log_Pos']) };
+  };
+  const { read: before } = await place();
+  ann.server
+    .query(
+      `insert into app.written (value)
+         with recursive n as (select 1 as i union all select i + 1 from n where i < 1000) select repeat('x', 60000) from n`,
+    )
+    .catch(() => undefined); // it is killed
+  const isSent = async (): Promise<boolean> => (await place()).read > before;
+  await waitFor(isSent, { timeoutMs: 30_000, what: 'a part of it to arrive', everyMs: 1 });
+  ann.server.pause();
+  const settled = async (): Promise<boolean> => {
+    const first = (await place()).read;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return (await place()).read === first;
+  };
+  await waitFor(settled, { timeoutMs: 10_000, what: 'what was on its way' });
+  const { read, applied } = await place();
+  expect(read).toBeGreaterThan(applied);
+}
+
 describe('received log', { timeout: IN_CARE_MS }, () => {
   it('that lies unapplied when the server is killed and started again is applied by the seal', async () => {
     const { ann, bob } = await createPair();
@@ -82,6 +108,19 @@ describe('received log', { timeout: IN_CARE_MS }, () => {
     await bob.server.query('stop replica');
     expect(gtidsOf(await seal(bob))).toBe(end);
     expect(await values(bob.server)).toEqual(['received']);
+  });
+
+  it('that ends in the midst of a transaction holds up no seal, though MySQL itself would wait a minute for the rest', async () => {
+    const { ann, bob } = await createPair();
+    await insert(ann.server, 'whole');
+    await bob.server.waitUntilCaughtUpWith(ann.server);
+    await beginToReceive({ ann, bob });
+    const received = await executed(bob.server);
+    ann.server.kill('SIGKILL');
+    // The step itself gives up after 5 s.
+    expect(gtidsOf(await seal(bob))).toBe(received);
+    expect(await values(bob.server)).toEqual(['whole']);
+    expect(await bob.server.query('show replica status')).toEqual([]);
   });
 
   it('that cannot be applied is named, and kept', async () => {

@@ -15,6 +15,8 @@ import { endConfirming } from '#agent/engines/mysql-family/confirming.js';
 import { beSoleSession } from '#agent/engines/mysql-family/sole-session.js';
 import { dropTail } from '#agent/engines/mysql/tail-channel.js';
 
+/** Whoever applies: nobody receives any more, and there is no other channel. */
+const APPLIERS = "select id as id from information_schema.processlist where user = 'system user'";
 const LOOK_EVERY_MS = 2;
 const LOOK_WITHIN_MS = 1_000;
 
@@ -50,12 +52,29 @@ export async function stopReceiving(server: Server, bounds: Bounds): Promise<voi
       `it has received ${formatGtidSet(subtractGtids(last.source.received, last.gtids))} and not applied it: ${last.source.applyError.text || 'it is still applying'}`,
     );
   bounds.check();
+  await endPart(server, last?.source, bounds);
   await say("stop replica for channel ''");
   await say("reset replica all for channel ''");
   await endConfirming(server, bounds);
   const left = (await readStatus(server, bounds.left())).source;
   if (left !== undefined)
     throw new TanistError('ENGINE_FAILED', `it is still set to receive from ${left.host}:${left.port}`);
+}
+
+/**
+ * A leader that dies in the midst of sending leaves a part of a transaction, of which its replica has begun to apply what is there; told to stop, it
+ * waits for the rest, for 60 s. Killed it rolls the part back at once. All that is whole is applied by now, so nothing else is under way.
+ */
+async function endPart(
+  { connection, kind }: Server,
+  source: Source | undefined,
+  bounds: Bounds,
+): Promise<void> {
+  if (source?.applies !== true || source.readTo === source.appliedTo) return;
+  const timeoutMs = bounds.left();
+  const appliers = await connection.query<{ id: bigint | number }>(APPLIERS, { timeoutMs });
+  for (const { id } of appliers)
+    await connection.query(kind.semiSync.kill, { values: [id], timeoutMs }).catch(() => undefined); // it has ended by itself
 }
 
 /** Its applier has met what the server wrote by itself, and goes no further: never. */

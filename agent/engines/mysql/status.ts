@@ -22,6 +22,9 @@ export interface Status extends family.Status {
 export interface Source extends family.Source {
   /** Received and whole, applied or not; what was applied long ago need not be told. */
   readonly received: GtidSet;
+  /** Places in the source's log. They differ where a part of a transaction was received, and may do so elsewhere. */
+  readonly readTo: string;
+  readonly appliedTo: string;
 }
 
 /** By which the log of a dead leader is applied; no log is ever received by it. */
@@ -48,6 +51,8 @@ interface SourceRow {
   readonly Last_SQL_Error: string;
   readonly Source_Log_File: string;
   readonly Read_Source_Log_Pos: number | bigint;
+  readonly Relay_Source_Log_File: string;
+  readonly Exec_Source_Log_Pos: number | bigint;
 }
 
 interface SignsRow {
@@ -93,6 +98,8 @@ function sourceOf(row: SourceRow, signs: SignsRow | undefined): Source {
     receives: row.Replica_IO_Running !== 'No',
     applies: row.Replica_SQL_Running !== 'No',
     received: readSet(row.Retrieved_Gtid_Set),
+    readTo: `${row.Source_Log_File} ${row.Read_Source_Log_Pos}`,
+    appliedTo: `${row.Relay_Source_Log_File} ${row.Exec_Source_Log_Pos}`,
     receiveError: { code: Number(row.Last_IO_Errno), text: row.Last_IO_Error },
     applyError: { code: Number(row.Last_SQL_Errno), text: row.Last_SQL_Error },
     heard: signs && heardBy(signs.period, [row.Source_Log_File, row.Read_Source_Log_Pos, signs.heartbeats]),
