@@ -17,7 +17,7 @@ import { fence, follow, seal, start } from '#test/contract/engine/steps.js';
 import { type MysqlBeds, prepareMysqlBeds } from '#test/compat/mysql-bed.js';
 import { createCluster, type Member, stopCaring } from '#test/compat/mysql-members.js';
 
-const WITHIN = asDuration(60_000);
+const WITHIN = asDuration(120_000);
 
 let beds: MysqlBeds;
 beforeAll(async () => {
@@ -161,6 +161,25 @@ describe('a member whose log left the history of the leader', { timeout: 120_000
     });
     await expectItFollows(ann, bob, history);
   });
+
+  it('waits for its turn where somebody else is copying the same source', async () => {
+    const { members, history } = await createCluster(beds.template, ['ann', 'bob', 'cat']);
+    const [ann, bob, cat] = members as [Member, Member, Member];
+    await part(ann, bob, history, cat);
+    // An administrator's own copy, of 1 MiB a second.
+    const other = await createConnection({ socketPath: cat.server.socket, user: ACCOUNTS.admin });
+    other.on('error', () => undefined); // where the test ends before it
+    await other.query('set global clone_max_data_bandwidth = 1');
+    await other.query(`set global clone_valid_donor_list = '127.0.0.1:${bob.server.port}'`);
+    const elsewhere = join(cat.server.dir, '..', 'tmp', 'elsewhere');
+    const copied = other.query(
+      `clone instance from ${ACCOUNTS.replication}@'127.0.0.1':${bob.server.port} identified by '' data directory = '${elsewhere}'`,
+    );
+    expect(await reclone(ann, bob, history)).toMatchObject({ kind: 'recloned' });
+    await copied;
+    await other.end();
+    await expectItFollows(ann, bob, history);
+  }, 240_000);
 
   it('also when it was a replica that wrote by itself', async () => {
     const { members, history } = await createCluster(beds.template, ['ann', 'bob']);

@@ -6,6 +6,7 @@
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { since } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
@@ -24,6 +25,9 @@ import { readSet } from '#agent/engines/mysql/status.js';
 const LOOK_EVERY_MS = 200;
 /** Of servers that nobody waits for, on a machine that has other work. */
 const ASK_WITHIN_MS = 60_000;
+/** ER_CLONE_TOO_MANY_CONCURRENT_CLONES, of the source. */
+const BUSY = /Clone Donor Error: 3634\b/;
+const AGAIN_AFTER_MS = 500;
 /** Nothing comes for so long. */
 const STALLED_AFTER_MS = 30 * 60_000;
 
@@ -76,15 +80,27 @@ async function clone(
   // Encrypted where the source can; and nothing else than encrypted where replication is.
   const encrypted = /source_ssl\s*=\s*1/i.test(replication.options) ? 'require ssl' : '';
   let hasEnded = false;
-  const cloned = work
-    .query(`clone instance from ?@?:${databasePort} identified by ? data directory = ? ${encrypted}`, {
-      values: [replication.user, databaseHost, replication.password ?? '', folder],
-      timeoutMs: bounds.left(),
-    })
-    .catch((because: unknown) => {
-      throw refusalOf(source, because);
-    })
-    .finally(() => (hasEnded = true));
+  /** Answers whether it was given: a source gives one at a time. */
+  const askOnce = (): Promise<boolean> =>
+    work
+      .query(`clone instance from ?@?:${databasePort} identified by ? data directory = ? ${encrypted}`, {
+        values: [replication.user, databaseHost, replication.password ?? '', folder],
+        timeoutMs: bounds.left(),
+      })
+      .then(
+        () => true,
+        (because: unknown) => {
+          if (BUSY.test(String(because))) return false;
+          throw refusalOf(source, because);
+        },
+      );
+  const askInTurn = async (): Promise<void> => {
+    while (!(await askOnce())) {
+      await sleep(AGAIN_AFTER_MS, undefined, { ref: false });
+      bounds.check();
+    }
+  };
+  const cloned = askInTurn().finally(() => (hasEnded = true));
   cloned.catch(() => undefined); // looked at below
   let [sign, movedAt] = ['', now()];
   const isOver = async (): Promise<boolean> => {
