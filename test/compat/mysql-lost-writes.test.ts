@@ -1,0 +1,4 @@
+import { MYSQL } from '#test/cluster/engines.js';
+import { lostWrites } from '#test/long/family-lost-writes.js';
+
+lostWrites(MYSQL);
