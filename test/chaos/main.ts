@@ -32,6 +32,7 @@ interface Options {
   readonly resume?: true;
   readonly ci?: true;
   readonly report?: true;
+  readonly note?: string;
   readonly list?: true;
   readonly json?: true;
 }
@@ -75,11 +76,12 @@ const program = new Command('npm run chaos --')
   .option('--resume', 'adds to what there is of the same commit, and repeats nothing of it')
   .option('--ci', 'one run of each of a selection that takes five minutes at most')
   .option('--report', `makes no runs: takes the newest results into ${REPORT}`)
+  .option('--note <text>', 'with --report: what is to be known of the machine of those runs')
   .option('--list', 'what there is and what it does, and what is left out on which engine')
   .option('--json', 'the last line is a JSON document')
   .action(async (options: Options) => {
     if (options.list) return list();
-    if (options.report) return report(options.folder);
+    if (options.report) return report(options.folder, options.note);
     for (const line of leftOutInWords(KITS[options.engine], FAULTS, askedOf(options)))
       tell(`left out, ${line}`);
     const why = whyNot(options);
@@ -114,14 +116,14 @@ function list(): void {
   }
 }
 
-function report(folder: string): void {
+function report(folder: string, note: string | undefined): void {
   const newest = newestResults(folder);
   if (newest === undefined) {
     tell(`error: there are no results in ${folder}: run npm run chaos first, or name their --folder`);
     process.exitCode = 1;
     return;
   }
-  const cells = writeReport(newest.commit, newest.all);
+  const cells = writeReport(newest.commit, newest.all, note);
   process.stdout.write(
     `${REPORT}: ${cells} cells; ${newest.all.length} runs on commit ${newest.commit} are new\n`,
   );

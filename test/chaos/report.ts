@@ -12,11 +12,12 @@ import { KIT_NAMES, KITS, type KitName } from '#test/cluster/engines.js';
 export const REPORT = 'docs/fault-matrix.md';
 const CELLS = 'docs/fault-matrix.json';
 
-type KnownCell = Cell & { readonly commit: string };
+/** `note`: of the machine on which it was run, where its times would mislead without. */
+type KnownCell = Cell & { readonly commit: string; readonly note?: string };
 
 /** Returns how many cells there are now. */
-export function writeReport(commit: string, results: readonly Result[]): number {
-  const fresh = cellsOf(results).map((cell) => ({ ...cell, commit }));
+export function writeReport(commit: string, results: readonly Result[], note?: string): number {
+  const fresh = cellsOf(results).map((cell) => ({ ...cell, commit, ...(note !== undefined && { note }) }));
   const known: readonly KnownCell[] = existsSync(CELLS)
     ? (JSON.parse(readFileSync(CELLS, 'utf8')) as KnownCell[])
     : [];
@@ -70,11 +71,15 @@ function section(engine: KitName, cells: readonly KnownCell[]): readonly string[
   if (cells.length === 0) return [];
   const runs = cells.reduce((n, cell) => n + cell.runs, 0);
   const leftOut = leftOutInWords(KITS[engine], FAULTS, EVERY_CELL);
+  const notes = new Set(
+    cells.flatMap(({ commit, note }) => (note === undefined ? [] : [`${commit}: ${note}`])),
+  );
   return [
     `## ${KITS[engine].called}`,
     '',
     `${cells.length} cells, ${runs} runs.`,
     ...leftOut.map((line) => `\nLeft out, ${line}.`),
+    ...[...notes].map((line) => `\nOn ${line}.`),
     '',
     '| fault | durability | outage p50 / max | missing | salvaged | doubly | converged | runs | wrong | commit |',
     '|---|---|---|---|---|---|---|---|---|---|',
