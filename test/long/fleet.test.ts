@@ -3,7 +3,7 @@
  * etcd's leader: those three are led elsewhere, the others never notice, and all of it comes back by itself.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { timingsOf } from '#core/timings.js';
+import { ELECTION, timingsOf } from '#core/timings.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
 import { MARIADB, POSTGRES, REDIS } from '#test/cluster/engines.js';
 import { type Fleet, type FleetHost, startFleet } from '#test/cluster/fleet.js';
@@ -20,9 +20,7 @@ const OPENING_MS = 3000;
 const PATIENT = { profile: 'patient' } as const;
 const STRICT = { ...PATIENT, durability: 'strict' } as const;
 
-// Not right yet, so it does not run: no write was missing in any run, but on two processors, which fifteen databases and their agents share, a healthy
-// leader was replaced under `balanced`, and under `patient` one cluster of Redis took 23 s. Take `.skip` away to work on it.
-describe.skip('a fleet of five clusters and three engines', () => {
+describe('a fleet of five clusters and three engines', () => {
   let fleet: Fleet;
   let lost: FleetHost;
   const loads = new Map<string, Load>();
@@ -83,8 +81,9 @@ describe.skip('a fleet of five clusters and three engines', () => {
       expect(leader.name === ledBefore.get(name), why).toBe(!['carts', 'orders', 'stock'].includes(name));
     }
     console.log(`outages, ms: ${JSON.stringify(outages)}`);
+    // Where nobody confirms, the next controller first waits out whatever the one that is gone may have granted (rule A2).
     for (const name of ['carts', 'orders', 'stock'])
-      expect(outages[name], name).toBeLessThan(promiseMs + CONTROL_PLANE_MS + OPENING_MS);
+      expect(outages[name], name).toBeLessThan(ELECTION.ttlMs + promiseMs + CONTROL_PLANE_MS + OPENING_MS);
     for (const name of ['people', 'sessions']) expect(outages[name], name).toBeLessThan(holdMs);
   }, 120_000);
 
