@@ -36,6 +36,8 @@ export interface Run {
   readonly prepared: Prepared | undefined;
   /** Of the opening that ended the outage. */
   readonly epoch: number;
+  /** By performance.now(): what was taken away is started again. */
+  readonly revivedAt: number;
 }
 
 export async function runOnce(cluster: AnyCluster, options: RunOptions): Promise<Run> {
@@ -52,13 +54,14 @@ export async function runOnce(cluster: AnyCluster, options: RunOptions): Promise
   });
   let rejoin: Rejoin | undefined;
   let epoch: number;
+  let revivedAt: number;
   try {
     await writeSteadily(load, old);
     const struckAt = performance.now();
     await fault.strike(cluster, old);
     const back = fault.rejoins === 'at once' ? watchRejoin(cluster, old, struckAt) : undefined;
     epoch = await waitForHeir(cluster, load, old, before);
-    const revivedAt = performance.now();
+    revivedAt = performance.now();
     await fault.revive?.(cluster, old);
     rejoin = await (fault.rejoins === 'once revived' ? watchRejoin(cluster, old, revivedAt) : back);
   } finally {
@@ -75,7 +78,7 @@ export async function runOnce(cluster: AnyCluster, options: RunOptions): Promise
     ackedLost: lost.length,
     failedWrites: load.failures(),
     doublyAccepted: acceptedTwice(load.acknowledged).length,
-    ...{ rejoin, prepared, epoch },
+    ...{ rejoin, prepared, epoch, revivedAt },
   };
 }
 
