@@ -47,7 +47,9 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
     runs.push(run);
     const problem = await problemAfter(cluster, run);
     if (problem === undefined) {
-      if (fault.revive !== undefined && number < options.runs) await sleep(untilNobodyVouches(run));
+      if (fault.revive === undefined || number === options.runs) continue;
+      tell('the next run waits until no agent counts as having just started (rule V3)');
+      await sleep(untilNobodyVouches(run));
       continue;
     }
     problems.push(problem);

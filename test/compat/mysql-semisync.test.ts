@@ -9,6 +9,7 @@ import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import { type MysqlBeds, prepareMysqlBeds } from '#test/compat/mysql-bed.js';
 import { careFor, type Member, stopCaring } from '#test/compat/mysql-members.js';
 import { type History, newHistory } from '#test/contract/engine/history.js';
+import { untilRefused } from '#test/contract/family-members.js';
 import { follow, seal, setDurability, start } from '#test/contract/engine/steps.js';
 
 let beds: MysqlBeds;
@@ -202,16 +203,7 @@ describe('a leader that waits for replicas', { timeout: IN_CARE_MS }, () => {
     await putInForce(cluster, 2, bob, cid);
     for (const { server } of [bob, cid]) await server.query('stop replica io_thread');
     await ann.server.query('set global max_connections = 10');
-    const writes: Write[] = [];
-    const isFull = async (): Promise<boolean> => {
-      try {
-        writes.push(await beginWrite(ann.server, `write ${writes.length}`));
-        return false;
-      } catch (error) {
-        return /too many connections/i.test(String(error));
-      }
-    };
-    await waitFor(isFull, { timeoutMs: 10_000, what: 'every connection to be taken' });
+    const writes = await untilRefused((n) => beginWrite(ann.server, `write ${n}`));
     // As its agent would: again, until there is room.
     const untilItFollows = (replica: Member, confirms: boolean): Promise<true> =>
       waitFor(() => follow(replica, ann, history.openings, confirms).then(() => true as const), {

@@ -58,6 +58,7 @@ async function suite(name, script, args, env) {
   const child = spawn(process.execPath, [join(PROJECT_ROOT, script), ...args], {
     ...{ cwd: PROJECT_ROOT, env: { ...process.env, ...env }, stdio: ['inherit', 'pipe', 'inherit'] },
   });
+  const ended = new Promise((resolve) => child.once('close', resolve));
   const forward = (signal) => child.kill(signal);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, forward);
   let counted;
@@ -65,7 +66,7 @@ async function suite(name, script, args, env) {
     process.stdout.write(`${line}\n`);
     counted = /^(\d+) passed, (\d+) failed$/.exec(line) ?? counted;
   }
-  const code = child.exitCode ?? (await new Promise((resolve) => child.once('exit', resolve)));
+  const code = await ended; // null: a signal ended it
   for (const signal of ['SIGTERM', 'SIGHUP']) process.off(signal, forward);
   const failedBefore = tally.failed;
   if (counted !== undefined) {

@@ -152,3 +152,18 @@ export async function createCluster(
   for (const replica of replicas) await replica.waitUntilCaughtUpWith(primary);
   return { members, history };
 }
+
+/** Begins one after the other until the server refuses a connection: those that it took. */
+export async function untilRefused<Begun>(begin: (n: number) => Promise<Begun>): Promise<readonly Begun[]> {
+  const begun: Begun[] = [];
+  const isFull = async (): Promise<boolean> => {
+    try {
+      begun.push(await begin(begun.length));
+      return false;
+    } catch (error) {
+      return /too many connections/i.test(String(error));
+    }
+  };
+  await waitFor(isFull, { timeoutMs: 10_000, what: 'every connection to be taken' });
+  return begun;
+}

@@ -9,6 +9,7 @@ import type { Durability } from '#core/durability.js';
 import { ACCOUNTS, cloneReplica, createPrimary, type MariadbServer } from '#test/cluster/mariadb.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import { type History, newHistory } from '#test/contract/engine/history.js';
+import { untilRefused } from '#test/contract/family-members.js';
 import { follow, seal, setDurability, start } from '#test/contract/engine/steps.js';
 import { type MariadbBeds, prepareMariadbBeds } from '#test/contract/mariadb-bed.js';
 import { careFor, type Member, stopCaring } from '#test/contract/mariadb-members.js';
@@ -278,16 +279,7 @@ describe('a leader that waits for replicas', { timeout: 60_000 }, () => {
     await putInForce(cluster, bob);
     await bob.server.query('stop slave io_thread');
     await ann.server.query('set global max_connections = 10');
-    const writes: Write[] = [];
-    const isFull = async (): Promise<boolean> => {
-      try {
-        writes.push(await beginWrite(ann.server, `write ${writes.length}`));
-        return false;
-      } catch (error) {
-        return /too many connections/i.test(String(error));
-      }
-    };
-    await waitFor(isFull, { timeoutMs: 10_000, what: 'every connection to be taken' });
+    const writes = await untilRefused((n) => beginWrite(ann.server, `write ${n}`));
     await follow(bob, ann, history.openings, false);
     await follow(bob, ann, history.openings, true);
     for (const write of writes) await write.ended;

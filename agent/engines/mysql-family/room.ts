@@ -3,7 +3,7 @@
  * replica or a session of ours, has but the one beyond it, which only some accounts may take (semi-sync.ts, `getsIn`). So that one is kept free:
  * while it is taken, the limit is what is connected, which lets in nobody else. Once nobody waits the limit is what it was.
  */
-import { type MonotonicMs, since } from '#core/brand.js';
+import { boundBy } from '#agent/engines/bounds.js';
 import { openSession, type OwnSession } from '#agent/engines/mysql-family/connection.js';
 import { readVariable } from '#agent/engines/mysql-family/semi-sync.js';
 import type { Server } from '#agent/engines/mysql-family/server.js';
@@ -13,20 +13,16 @@ const TOO_MANY = 1040;
 
 /** One more session on the local server, also where clients hold all there are. */
 export async function openOneMore(server: Server, timeoutMs: number): Promise<OwnSession> {
-  const begun = server.now();
+  const bounds = boundBy(server.now, timeoutMs, new AbortController().signal);
   for (;;) {
-    const left = timeLeft(server, begun, timeoutMs);
     try {
-      return await openSession(server.kind.dialect, server.config, left);
+      return await openSession(server.kind.dialect, server.config, bounds.left());
     } catch (error) {
-      if ((error as { readonly errno?: number }).errno !== TOO_MANY || left <= 1) throw error;
+      if ((error as { readonly errno?: number }).errno !== TOO_MANY || bounds.left() === 0) throw error;
     }
-    await keepRoom(server, timeLeft(server, begun, timeoutMs));
+    await keepRoom(server, bounds.left());
   }
 }
-
-const timeLeft = (server: Server, begun: MonotonicMs, timeoutMs: number): number =>
-  Math.max(1, timeoutMs - since(begun, server.now()));
 
 /** Who is about to log in counts not yet: most of those will be refused. */
 const LOGGED_IN = `

@@ -6,7 +6,6 @@
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { since } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
@@ -95,10 +94,8 @@ async function clone(
         },
       );
   const askInTurn = async (): Promise<void> => {
-    while (!(await askOnce())) {
-      await sleep(AGAIN_AFTER_MS, undefined, { ref: false });
-      bounds.check();
-    }
+    if (!(await bounds.until(askOnce, AGAIN_AFTER_MS)))
+      throw new TanistError('ENGINE_FAILED', `${source.name} gave copies to others until time was up`);
   };
   const cloned = askInTurn().finally(() => (hasEnded = true));
   cloned.catch(() => undefined); // looked at below
