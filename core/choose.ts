@@ -12,7 +12,7 @@ export interface SealedCandidate {
   readonly isOldLeader: boolean;
   readonly isEligible: boolean;
   readonly priority: number;
-  readonly backlogBytes: number;
+  readonly backlog: number;
   /** How long it would have to wait before it may open (V2), whole seconds: less is no reason to pass over a priority. */
   readonly waitSeconds: number;
 }
@@ -54,6 +54,6 @@ function byPreference(a: SealedCandidate, b: SealedCandidate): number {
   if (a.isEligible !== b.isEligible) return a.isEligible ? -1 : 1;
   if (a.waitSeconds !== b.waitSeconds) return a.waitSeconds - b.waitSeconds;
   if (a.priority !== b.priority) return b.priority - a.priority;
-  if (a.backlogBytes !== b.backlogBytes) return a.backlogBytes - b.backlogBytes;
+  if (a.backlog !== b.backlog) return a.backlog - b.backlog;
   return a.member < b.member ? -1 : 1;
 }

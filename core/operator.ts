@@ -5,6 +5,7 @@
 import type { DurationMs } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import type { Policy } from '#core/policy.js';
+import type { EngineName } from '#core/position.js';
 import type { Reason } from '#core/reasons.js';
 import type { Finding } from '#core/report.js';
 
@@ -102,10 +103,11 @@ export interface InspectedMember {
 export interface Forecast {
   readonly of: 'switchover' | 'failover';
   readonly leader: string;
+  readonly engine: EngineName;
   /** Who would lead; undefined: nobody can. */
   readonly candidate: string | undefined;
-  /** Log that the leader last reported and the candidate had not, bytes; undefined: not comparable. */
-  readonly behindBytes: bigint | undefined;
+  /** Log that the leader last reported and the candidate had not, in the engine's `LOG_UNIT`; undefined: not comparable. */
+  readonly behind: bigint | undefined;
   /** What would be lost: nothing, or why that cannot be known beforehand. */
   readonly loss: { readonly kind: 'none' } | { readonly kind: 'possible'; readonly text: string };
   /** How long the old leader's lease has to be waited out before anybody else may be appointed, ms. */

@@ -80,13 +80,34 @@ export const LOG_OUTLIVES_SERVER: Readonly<Record<EngineName, boolean>> = {
   exec: false,
 };
 
-/** So much of log is caught up within a moment: bytes, transactions, or what a script counts. */
+/** In what log is counted: how far one is behind, what is received and not yet applied. `steps` are what a script takes them for. */
+export const LOG_UNIT = {
+  postgres: 'bytes',
+  mariadb: 'transactions',
+  mysql: 'transactions',
+  redis: 'bytes',
+  exec: 'steps',
+} as const satisfies Readonly<Record<EngineName, string>>;
+
+/** So much of log is caught up within a moment, in `LOG_UNIT`. */
 export const NEAR: Readonly<Record<EngineName, bigint>> = {
   postgres: 16n * 1024n * 1024n,
   mariadb: 100n,
   mysql: 100n,
   redis: 1024n * 1024n,
   exec: 100n,
+};
+
+/**
+ * Whether the position that a replica reports is that of what it has applied, with what it has received besides as its backlog; elsewhere it has
+ * the backlog in it.
+ */
+export const POSITION_IS_APPLIED: Readonly<Record<EngineName, boolean>> = {
+  postgres: false,
+  mariadb: true,
+  mysql: true,
+  redis: false,
+  exec: false,
 };
 
 /** By how much of log `a` is ahead of `b` on one line of history, as its engine counts; undefined where that has no meaning. */

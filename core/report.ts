@@ -142,8 +142,8 @@ export interface DatabaseReport {
   readonly role: DatabaseRole;
   readonly dataId: string;
   readonly position: Position | undefined;
-  /** Received but not yet applied, bytes. */
-  readonly backlogBytes: number;
+  /** Received but not yet applied, in the engine's `LOG_UNIT`. */
+  readonly backlog: number;
   /** Milliseconds since the newest canary that came back was *started*; undefined when there is none to wait for. */
   readonly canaryAgeMs: number | undefined;
   /** `host:port` of the leader that it is set to follow, and whether log is arriving. */

@@ -1,6 +1,8 @@
 /** What a controller sees, in the form that `tanist status --json` prints. Numbers that people read; nothing here decides. */
 import type { LedgerKind, LossAccount } from '#core/ledger.js';
 import type { Care } from '#core/plan.js';
+import type { DurabilityPolicy } from '#core/policy.js';
+import type { EngineName } from '#core/position.js';
 import type { Reason } from '#core/reasons.js';
 import type { LoweredSessions } from '#core/report.js';
 
@@ -17,6 +19,7 @@ export interface ClusterStatus {
   /** `not-in-care`: agents report, no plan yet. `released`: let go. `unknown`: a standby, which holds no plan. */
   readonly state:
     'ok' | 'degraded' | 'failing-over' | 'waiting' | 'paused' | 'released' | 'not-in-care' | 'unknown';
+  readonly engine: EngineName | null;
   readonly care: Care | null;
   readonly epoch: number | null;
   readonly version: number | null;
@@ -24,6 +27,8 @@ export interface ClusterStatus {
   readonly profile: string | null;
   /** A4: under a hold, for how long a leader that fell silent now would not be replaced, at the most; null: no hold. */
   readonly heldMs: number | null;
+  /** null: a standby; absent: a controller of an older version. */
+  readonly durability?: DurabilityStatus | null;
   /** Damping: for how long yet another automatic failover would be held; null: it would be begun at once, or the cluster is in no automatic care. */
   readonly failoverHeldMs: number | null;
   /** What is being waited for or done, if anything. */
@@ -31,6 +36,17 @@ export interface ClusterStatus {
   /** What the ledger has of the change to this epoch; null: nothing, or no controller that knows; absent: a controller of an older version. */
   readonly change?: ChangeStatus | null;
   readonly members: readonly MemberStatus[];
+}
+
+/** What every write waits for, and what a failover may count on (S6). */
+export interface DurabilityStatus {
+  readonly mode: DurabilityPolicy['mode'];
+  /** How many replicas are to confirm a write, by the policy. */
+  readonly wanted: number;
+  /** How many are known to have confirmed each: as many losses outlives what is acknowledged now. */
+  readonly counted: number;
+  /** Any of whom. */
+  readonly replicas: readonly string[];
 }
 
 /** Which acknowledged writes the leader may lack, as the ledger has it by now. */
@@ -60,8 +76,8 @@ export interface MemberStatus {
   /** Where its agent answers, `host:port`. */
   readonly agentAddress: string;
   readonly position: string | null;
-  /** Bytes behind the leader's last reported position; null where that has no meaning. */
-  readonly behindBytes: number | null;
+  /** Behind the leader's last reported position, in the engine's `LOG_UNIT`; null where that has no meaning. */
+  readonly behind: number | null;
   readonly streaming: boolean;
   /** Whom it follows: a member's name if known, else `host:port`; null: nobody. */
   readonly upstream: string | null;

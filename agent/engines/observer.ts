@@ -264,7 +264,7 @@ export function createObserver(
       at: watch.main() === undefined ? watch.lookedAt() : knownAt,
       observation: {
         ...{ state, role, streaming, upstream, followers, processesGone, position, dataId, ...aside },
-        backlogBytes: seen?.backlog ?? 0,
+        backlog: seen?.backlog ?? 0,
         canaryAt: provedAt,
         canaryAgeMs: provedAt === undefined ? undefined : since(provedAt, now()),
         ownTail: !processesGone && !isClosed ? 'awaited' : tailIsThere ? 'readable' : 'lost',

@@ -2,7 +2,7 @@
 import type { Forecast } from '#core/operator.js';
 import type { Paint } from '#cli/view/paint.js';
 import { renderTable } from '#cli/view/table.js';
-import { formatBytes, formatReason, formatSpan } from '#cli/view/words.js';
+import { formatLog, formatReason, formatSpan } from '#cli/view/words.js';
 
 export function renderForecast(cluster: string, forecast: Forecast, paint: Paint): string {
   const { of, leader, candidate, others } = forecast;
@@ -24,18 +24,18 @@ export function renderForecast(cluster: string, forecast: Forecast, paint: Paint
 const LABEL_WIDTH = 9;
 
 function factsOf(
-  { leader, behindBytes, loss, waitMs }: Forecast,
+  { leader, engine, behind, loss, waitMs }: Forecast,
   candidate: string,
   paint: Paint,
 ): readonly (readonly [label: string, text: string])[] {
-  const behind =
-    behindBytes === undefined
+  const lacking =
+    behind === undefined
       ? 'not known: the two logs cannot be compared now'
-      : `${formatBytes(behindBytes)} of log that ${leader} had and ${candidate} had not, when last heard`;
+      : `${formatLog(behind, engine)} of log that ${leader} had and ${candidate} had not, when last heard`;
   const wait =
     waitMs === 0 ? 'none' : `${formatSpan(waitMs)} at most, until the lease of ${leader} has run out`;
   return [
-    ['behind', behind],
+    ['behind', lacking],
     ['loss', loss.kind === 'none' ? paint('good', 'none') : `${paint('bad', 'possible')}: ${loss.text}`],
     ['wait', wait],
   ];

@@ -2,19 +2,19 @@
 import type { ClusterStatus, MemberStatus } from '#core/status.js';
 import type { Paint } from '#cli/view/paint.js';
 import { renderTable } from '#cli/view/table.js';
-import { formatBytes, formatSpan } from '#cli/view/words.js';
+import { formatLog, formatSpan } from '#cli/view/words.js';
 
 export function renderMembers(cluster: ClusterStatus, paint: Paint): readonly string[] {
   const shown = COLUMNS.filter(({ isNeeded }) => isNeeded?.(cluster) ?? true);
   return renderTable(
-    cluster.members.map((member) => shown.map(({ cell }) => cell(member, paint))),
+    cluster.members.map((member) => shown.map(({ cell }) => cell(member, paint, cluster))),
     shown.map(({ title }) => paint('dim', title)),
   );
 }
 
 interface Column {
   readonly title: string;
-  readonly cell: (member: MemberStatus, paint: Paint) => string;
+  readonly cell: (member: MemberStatus, paint: Paint, cluster: ClusterStatus) => string;
   /** Default: always. */
   readonly isNeeded?: (cluster: ClusterStatus) => boolean;
 }
@@ -28,7 +28,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'STREAMING', cell: ({ role, streaming }) => (role === 'leader' ? '-' : streaming ? 'yes' : 'no') },
   {
     title: 'BEHIND',
-    cell: ({ behindBytes }) => (behindBytes === null ? '-' : formatBytes(behindBytes)),
+    cell: ({ behind }, _paint, { engine }) => (behind === null ? '-' : formatLog(behind, engine)),
   },
   { title: 'POSITION', cell: ({ position }) => position ?? '-' },
   {

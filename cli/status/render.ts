@@ -1,6 +1,12 @@
 /** The answer to `tanist status`, for people: one line per cluster, one table of its members, and what to do next. */
 import type { LoweredSessions } from '#core/report.js';
-import type { ChangeStatus, ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
+import type {
+  ChangeStatus,
+  ClusterStatus,
+  DurabilityStatus,
+  MemberStatus,
+  StatusDocument,
+} from '#core/status.js';
 import type { ControllerAnswer, StatusAnswer } from '#cli/status/ask.js';
 import { renderMembers } from '#cli/status/members.js';
 import type { Paint, Style } from '#cli/view/paint.js';
@@ -68,8 +74,10 @@ const notes = ({
   heldMs,
   failoverHeldMs,
   change,
+  durability,
 }: ClusterStatus): readonly string[] => [
   ...(change === null || change === undefined ? [] : lossNotes(`${cluster} ${epoch ?? ''}`, change)),
+  ...(durability === null || durability === undefined ? [] : durabilityNotes(durability)),
   ...(heldMs === null
     ? []
     : [`  held: a leader that falls silent is not replaced for up to ${Math.ceil(heldMs / 1000)} s`]),
@@ -85,6 +93,16 @@ const notes = ({
     ...(lowered === null ? [] : loweredNotes(name, lowered)),
   ]),
 ];
+
+/** Nothing, where as many confirm as are to. */
+function durabilityNotes({ mode, wanted, counted, replicas }: DurabilityStatus): readonly string[] {
+  if (counted >= wanted) return [];
+  const known =
+    counted === 0 ? 'no replica is' : `${counted} of ${replicas.join(', ')} ${counted === 1 ? 'is' : 'are'}`;
+  return [
+    `  ${mode}: ${known} known to confirm what is written now, ${wanted} should: a failover may lose of it`,
+  ];
+}
 
 /** Nothing, where nothing can be missing. */
 function lossNotes(epoch: string, change: ChangeStatus): readonly string[] {

@@ -1,5 +1,6 @@
 /** Numbers, times and reasons as people read them. */
 import type { DurabilityPolicy } from '#core/policy.js';
+import { type EngineName, LOG_UNIT } from '#core/position.js';
 import type { Evidence, Reason } from '#core/reasons.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
@@ -10,6 +11,12 @@ export function formatBytes(bytes: number | bigint): string {
   let unit = 0;
   for (; value >= 1024 && unit < UNITS.length - 1; unit += 1) value /= 1024;
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
+}
+
+/** How much of log; an engine that is not known counts bytes. */
+export function formatLog(amount: number | bigint, engine: EngineName | null): string {
+  const unit = engine === null ? 'bytes' : LOG_UNIT[engine];
+  return unit === 'bytes' ? formatBytes(amount) : `${amount} ${unit}`;
 }
 
 /** `240 ms`, `3.2 s`, `5 min`, `2 h`, `3 d`. */

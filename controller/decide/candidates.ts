@@ -56,7 +56,7 @@ export function byPromise(cluster: ClusterState, plan: Plan, names: readonly str
   });
 }
 
-/** Log that the leader reported and the member had not, bytes; received and not yet applied counts as well when `applied`. */
+/** Log that the leader reported and the member had not, as the engine counts: of what it has received, or of what it has applied (`POSITION_IS_APPLIED`). */
 export function behind(cluster: ClusterState, plan: Plan, name: string): bigint | undefined {
   const leader = cluster.members[plan.leader]?.report?.database.position;
   const own = cluster.members[name]?.report?.database.position;

@@ -183,7 +183,7 @@ export function sealedMembers(
         isOldLeader: name === plan.leader,
         isEligible: plan.eligible.includes(name),
         priority: memberPolicy(plan.policy, name).priority,
-        backlogBytes: picture.report.database.backlogBytes,
+        backlog: picture.report.database.backlog,
         waitSeconds: Math.round(promiseLeft(picture, context.now) / 1000),
       },
     ];

@@ -11,7 +11,7 @@ import {
   sameDurability,
 } from '#core/durability.js';
 import { isProved, memberOf, type Plan } from '#core/plan.js';
-import { NEAR } from '#core/position.js';
+import { NEAR, POSITION_IS_APPLIED } from '#core/position.js';
 import { type ReasonCode, reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
 import { behind, excluded, followsLeader, holds } from '#controller/decide/candidates.js';
@@ -168,7 +168,15 @@ function mayJoin(cluster: ClusterState, plan: Plan, name: string, context: Conte
   const { silenceMs } = timingsOf(plan.policy.profile);
   const followedAt = cluster.members[name]?.followedAt ?? LONG_AGO;
   if (since(followedAt, context.now) >= silenceMs || !followsLeader(cluster, plan, name)) return false;
-  return (behind(cluster, plan, name) ?? NEAR[plan.engine]) < NEAR[plan.engine];
+  return isNearByReceived(cluster, plan, name);
+}
+
+/** What it has received it can confirm: where it applies more slowly than its leader writes, it is as near as one that keeps up. */
+function isNearByReceived(cluster: ClusterState, plan: Plan, name: string): boolean {
+  const lacks = behind(cluster, plan, name);
+  const backlog = cluster.members[name]?.report?.database.backlog ?? 0;
+  const unapplied = POSITION_IS_APPLIED[plan.engine] ? BigInt(backlog) : 0n;
+  return lacks !== undefined && lacks - unapplied < NEAR[plan.engine];
 }
 
 /**

@@ -183,14 +183,14 @@ function end(cluster: ClusterState, order: Order, why: Reason, context: Context)
 
 function isNear(cluster: ClusterState, plan: Plan, { wish }: Order): boolean {
   const bytes = wish.to === undefined ? undefined : behind(cluster, plan, wish.to);
-  const backlog = cluster.members[wish.to ?? '']?.report?.database.backlogBytes ?? 0;
+  const backlog = cluster.members[wish.to ?? '']?.report?.database.backlog ?? 0;
   const near = NEAR[plan.engine];
   return bytes !== undefined && bytes <= near && BigInt(backlog) <= near;
 }
 
 function distance(cluster: ClusterState, plan: Plan, { wish }: Order): Reason['evidence'] {
   const bytes = wish.to === undefined ? undefined : behind(cluster, plan, wish.to);
-  return { member: wish.to ?? '', behindBytes: bytes === undefined ? 'not comparable' : Number(bytes) };
+  return { member: wish.to ?? '', behind: bytes === undefined ? 'not comparable' : Number(bytes) };
 }
 
 const isLate = (

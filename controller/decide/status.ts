@@ -6,7 +6,13 @@ import { memberPolicy } from '#core/policy.js';
 import { logAhead, formatPosition, type Position } from '#core/position.js';
 import type { DatabaseReport } from '#core/report.js';
 import { damping_heldFor } from '#core/rules/damping.js';
-import type { ChangeStatus, ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
+import type {
+  ChangeStatus,
+  ClusterStatus,
+  DurabilityStatus,
+  MemberStatus,
+  StatusDocument,
+} from '#core/status.js';
 import { formatTerm } from '#core/term.js';
 import { mayAct } from '#controller/decide/authority.js';
 import type { ClusterState, ControllerState, MemberPicture } from '#controller/decide/state.js';
@@ -43,6 +49,7 @@ function clusterStatus(
   return {
     name: cluster.name,
     state: overall(cluster, plan, members, active),
+    engine: plan?.engine ?? null,
     epoch: plan === undefined ? null : Number(plan.epoch),
     version: plan === undefined ? null : Number(plan.version),
     leader: plan?.leader ?? null,
@@ -52,11 +59,17 @@ function clusterStatus(
         ? null
         : Math.max(0, Math.ceil(since(now, cluster.heldPromise))),
     failoverHeldMs: plan === undefined ? null : failoverHeldMs(plan, wall),
+    durability: plan === undefined ? null : durabilityStatus(plan),
     care: plan?.care ?? null,
     reason: cluster.said ?? cluster.attempt?.reason ?? cluster.suspicion?.reason ?? null,
     change: plan === undefined || cluster.entry?.epoch !== plan.epoch ? null : changeStatus(cluster.entry),
     members,
   };
+}
+
+function durabilityStatus({ policy, durability }: Plan): DurabilityStatus {
+  const { mode, acknowledgements: wanted } = policy.durability;
+  return { mode, wanted, counted: durability.acknowledgements, replicas: durability.synchronous };
 }
 
 function changeStatus({ kind, previousLeader, leader, loss, salvaged }: LedgerEntry): ChangeStatus {
@@ -92,7 +105,8 @@ function overall(
   const well = members.every(
     (m) => m.problem === null && (m.role === 'leader' || m.streaming || m.maintenance),
   );
-  return well ? 'ok' : 'degraded';
+  const { acknowledgements } = plan.policy.durability;
+  return well && plan.durability.acknowledgements >= acknowledgements ? 'ok' : 'degraded';
 }
 
 function memberStatus(
@@ -125,7 +139,7 @@ function memberStatus(
     address: planned === undefined ? '' : `${planned.databaseHost}:${planned.databasePort}`,
     agentAddress: planned?.agentAddress ?? '',
     position: position === undefined ? null : formatPosition(position),
-    behindBytes: behind === undefined ? null : Math.max(0, Number(behind)),
+    behind: behind === undefined ? null : Math.max(0, Number(behind)),
     streaming: database?.streaming ?? false,
     upstream: nameOf(plan, database?.upstream) ?? null,
     maintenance: plan?.maintenance.includes(name) ?? false,

@@ -1,6 +1,7 @@
 /** Commands of operators and their answers, as JSON on the wire: scripts read them, and a newer command is refused by name. */
 import { z } from 'zod';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
+import { ENGINES } from '#core/position.js';
 import { SEVERITIES } from '#core/report.js';
 import { decodeJson, encodeJson } from '#proto/codec/json.js';
 import { bigintSchema, durationSchema, epochSchema, orNull } from '#proto/codec/scalars.js';
@@ -71,8 +72,9 @@ const forecastSchema = z
   .strictObject({
     of: z.enum(['switchover', 'failover']),
     leader: name,
+    engine: z.enum(ENGINES),
     candidate: orNull(name),
-    behindBytes: orNull(bigintSchema),
+    behind: orNull(bigintSchema),
     loss: z.discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('none') }).readonly(),
       z.strictObject({ kind: z.literal('possible'), text: z.string() }).readonly(),

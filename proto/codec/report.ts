@@ -214,7 +214,7 @@ function readDatabase(wire: Database__Output): DatabaseReport {
     role: readOneOf('report.database.role', wire.role, DATABASE_ROLES),
     dataId: wire.dataId, // empty until the agent has seen its database for the first time
     position: optional(wire.position, (position) => readPosition('report.database.position', position)),
-    backlogBytes: readCount('report.database.backlog_bytes', wire.backlogBytes),
+    backlog: readCount('report.database.backlog', wire.backlog),
     canaryAgeMs: wire.hasCanary ? wire.canaryAgeMs : undefined,
     upstream: readOptionalText(wire.upstream),
     streaming,
@@ -233,7 +233,7 @@ function writeDatabase(database: DatabaseReport): Database {
     role,
     dataId,
     position: position === undefined ? null : writePosition(position),
-    backlogBytes: writeCount(database.backlogBytes),
+    backlog: writeCount(database.backlog),
     hasCanary: canaryAgeMs !== undefined,
     // Rounded up: evidence of life must never look younger than it is.
     canaryAgeMs: writeMilliseconds(canaryAgeMs ?? 0, Math.ceil),

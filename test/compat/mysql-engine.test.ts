@@ -58,7 +58,7 @@ async function receiveUnapplied({ ann, bob }: Record<'ann' | 'bob', Member>, val
   await bob.server.query('stop replica sql_thread');
   await insert(ann.server, value);
   const end = await executed(ann.server);
-  await bob.until('the replica to have received it', ({ backlogBytes }) => backlogBytes > 0);
+  await bob.until('the replica to have received it', ({ backlog }) => backlog > 0);
   return end;
 }
 

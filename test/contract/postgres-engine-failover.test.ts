@@ -347,7 +347,7 @@ describe('postgres engine, opening and following', { timeout: 60_000 }, () => {
     await ann.server.query('delete from read where n > 900');
     await ann.server.query('vacuum read');
     await ann.server.query('insert into held select 2000');
-    await cid.until('to fall behind', ({ backlogBytes }) => backlogBytes > 0);
+    await cid.until('to fall behind', ({ backlog }) => backlog > 0);
     const position = ofEngine(await seal(cid), 'postgres');
     await ann.server.query('insert into held select 3000');
     await reader.end();

@@ -114,7 +114,7 @@ export function agentScenario(): Scenario {
       role: (o['role'] as Observed['role'] | undefined) ?? old?.role ?? 'replica',
       dataId: DATA_ID,
       position: position(o['at'] ?? '1:100'),
-      backlogBytes: 0,
+      backlog: 0,
       canaryAgeMs: undefined,
       canaryAt: canary
         ? asMonotonic(now - Number(o['ago'] ?? 0))

@@ -174,7 +174,7 @@ export function report(
       role: 'replica',
       dataId: DATA_ID,
       position: position('1:100'),
-      backlogBytes: 0,
+      backlog: 0,
       canaryAgeMs: undefined,
       upstream: undefined,
       streaming: false,

@@ -15,13 +15,14 @@ import type { LossAccount } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import { DEFAULT_MEMBER_POLICY, DEFAULT_POLICY, type Policy } from '#core/policy.js';
-import type { Mark } from '#core/position.js';
+import type { Mark, Position } from '#core/position.js';
 import type { OwnTail, Report } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import type { Effect, Hold, Input } from '#controller/decide/state.js';
 import {
   durability,
+  mariadbPosition,
   member,
   opening,
   plan as buildPlan,
@@ -190,7 +191,8 @@ export function controllerScenario(): Scenario {
         ...old.database,
         state: (o['state'] as Report['database']['state'] | undefined) ?? old.database.state,
         role: (o['role'] as Report['database']['role'] | undefined) ?? old.database.role,
-        position: o['at'] === undefined ? old.database.position : position(o['at']),
+        position: o['at'] === undefined ? old.database.position : positionOf(o['at']),
+        backlog: o['backlog'] === undefined ? old.database.backlog : Number(o['backlog']),
         upstream: o['follows'] === undefined ? old.database.upstream : `${o['follows']}:5432`,
         streaming:
           o['streaming'] !== undefined
@@ -256,6 +258,7 @@ export function controllerScenario(): Scenario {
           const epoch = BigInt(o['epoch'] ?? '1');
           const leader = o['leader'] ?? 'a';
           stored = buildPlan({
+            ...(o['engine'] === undefined ? {} : { engine: o['engine'] as Plan['engine'] }),
             epoch: asEpoch(epoch),
             leader,
             ...(o['version'] === undefined ? {} : { version: asVersion(BigInt(o['version'])) }),
@@ -460,9 +463,9 @@ function showAnswer(answer: OperatorAnswer): string {
       return `${leader} may be away for ${awayMs ?? 'ever, in'} ms, is honoured for ${promiseMs} ms`;
     }
     case 'forecast': {
-      const { candidate = 'nobody', behindBytes, loss, refused, others, waitMs } = answer.forecast;
+      const { candidate = 'nobody', behind, loss, refused, others, waitMs } = answer.forecast;
       const rest = others.map(({ member, reason }) => `${member} ${reason.code}`).join(', ');
-      return `forecast ${candidate}, behind ${behindBytes ?? '?'}, loss ${loss.kind}, wait ${waitMs}, refused ${refused?.code ?? 'no'}; others: ${rest}`;
+      return `forecast ${candidate}, behind ${behind ?? '?'}, loss ${loss.kind}, wait ${waitMs}, refused ${refused?.code ?? 'no'}; others: ${rest}`;
     }
     case 'inspected': {
       const { leader = 'nobody', findings } = answer.inspection;
@@ -487,8 +490,11 @@ function vouchedOf(text: string): Report['vouched'] {
 /** `b,c/1@1:200`: one of b and c, in force since the leader's log ended there. */
 function inForceOf(text: string, epoch: Epoch): Report['durability'] {
   const [setting, at] = firstAt(text);
-  return { ...durability(setting), epoch, holds: position(at ?? '1:100') };
+  return { ...durability(setting), epoch, holds: positionOf(at ?? '1:100') };
 }
+
+/** `0-1-130` is one of MariaDB. */
+const positionOf = (text: string): Position => (text.includes('-') ? mariadbPosition(text) : position(text));
 
 /** `1,3`: the marks of openings 1 and 3. */
 const marksOf = (text: string | undefined): readonly Mark[] =>

@@ -17,7 +17,8 @@ const expected: Forecast = {
   of: 'switchover',
   leader: 'ann',
   candidate: 'ben',
-  behindBytes: 1536n,
+  engine: 'postgres',
+  behind: 1536n,
   loss: { kind: 'none' },
   waitMs: 0,
   refused: undefined,
@@ -117,7 +118,7 @@ ben leads, epoch 5; closed to writers for 180 ms
   });
 
   it('tells on stderr what is waited for, once for each change', async () => {
-    const near = (behindBytes: number) => reason('NEARING', { member: 'ben', behindBytes });
+    const near = (behind: number) => reason('NEARING', { member: 'ben', behind });
     const seals = (awaited: string) => reason('WAITING_FOR_SEALS', { awaited });
     const reasons = [near(500), near(100), seals('ben carl'), seals('carl')];
     const controllers = forecasting({}, untilAllIsTold, reasons);
@@ -126,7 +127,7 @@ ben leads, epoch 5; closed to writers for 180 ms
       return handedOver;
     }
     expect((await tanist(['switchover', 'orders', '--yes'])).err).toBe(
-      '  the candidate is waited for until it is near the leader (member=ben, behindBytes=500)\n' +
+      '  the candidate is waited for until it is near the leader (member=ben, behind=500)\n' +
         '  replicas are being sealed (awaited=ben carl)\n' +
         '  replicas are being sealed (awaited=carl)\n',
     );
@@ -170,7 +171,7 @@ ben leads, epoch 5; closed to writers for 180 ms
 
 describe('tanist failover', () => {
   const lossy = {
-    behindBytes: undefined,
+    behind: undefined,
     loss: { kind: 'possible', text: 'ann does not answer' },
     waitMs: 2950,
     others: [],

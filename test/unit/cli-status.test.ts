@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { TanistError } from '#core/errors.js';
 import { reason } from '#core/reasons.js';
-import type { ClusterStatus, MemberStatus, StatusDocument } from '#core/status.js';
+import type { ClusterStatus, DurabilityStatus, MemberStatus, StatusDocument } from '#core/status.js';
 import type { Operator } from '#cli/operator.js';
 import { askStatus } from '#cli/status/ask.js';
 import { renderStatus } from '#cli/status/render.js';
@@ -23,7 +23,7 @@ const replica: MemberStatus = {
   appoint: 'yes',
   address: '10.0.0.12:5432',
   position: 'timeline 1 0/3000148',
-  behindBytes: 1536,
+  behind: 1536,
   streaming: true,
   upstream: 'orders-1',
   followers: [],
@@ -40,12 +40,13 @@ const leader: MemberStatus = {
   eligible: false,
   streaming: false,
   upstream: null,
-  behindBytes: null,
+  behind: null,
 };
 
 const cluster: ClusterStatus = {
   name: 'orders',
   state: 'ok',
+  engine: 'postgres',
   care: 'automatic',
   epoch: 3,
   version: 7,
@@ -107,6 +108,20 @@ describe('the picture', () => {
     ]);
   });
 
+  it('of a cluster whose writes too few replicas confirm, and whose log is counted in transactions', () => {
+    const few = { mode: 'available', wanted: 2, counted: 1, replicas: ['orders-2', 'orders-3'] } as const;
+    const shown = (durability: DurabilityStatus) =>
+      picture({ ...active, clusters: [{ ...cluster, engine: 'mariadb', durability }] });
+    expect(shown({ ...few, counted: 2 })[6]).toBe('');
+    expect(shown({ ...few, counted: 2 })[5]).toContain('1536 transactions');
+    expect(shown(few)[6]).toBe(
+      '  available: 1 of orders-2, orders-3 is known to confirm what is written now, 2 should: a failover may lose of it',
+    );
+    expect(shown({ ...few, counted: 0, replicas: [] })[6]).toBe(
+      '  available: no replica is known to confirm what is written now, 2 should: a failover may lose of it',
+    );
+  });
+
   it('of a cluster under a hold', () => {
     const held: StatusDocument = { ...active, clusters: [{ ...cluster, heldMs: 72_500 }] };
     expect(picture(held).slice(-3)).toEqual([
@@ -138,13 +153,13 @@ describe('the picture', () => {
           reason: reason('AGENT_SILENT', { leader: 'orders-1', silentMs: 1012 }),
           members: [
             { ...leader, state: 'silent', connected: false, heardMsAgo: 75_000 },
-            { ...replica, eligible: false, joining: true, streaming: false, behindBytes: 0 },
+            { ...replica, eligible: false, joining: true, streaming: false, behind: 0 },
             {
               ...replica,
               name: 'orders-3',
               eligible: false,
               streaming: false,
-              behindBytes: null,
+              behind: null,
               problem: { code: 'DIVERGED', text: 'its log left timeline 1 at 0/3000100' },
             },
             {
@@ -153,7 +168,7 @@ describe('the picture', () => {
               state: 'silent',
               eligible: false,
               streaming: false,
-              behindBytes: null,
+              behind: null,
               position: null,
               heardMsAgo: null,
             },

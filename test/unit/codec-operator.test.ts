@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { asDuration, asEpoch } from '#core/brand.js';
 import type { Forecast, OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import { DEFAULT_POLICY } from '#core/policy.js';
+import { ENGINES } from '#core/position.js';
 import { SEVERITIES } from '#core/report.js';
 import { JsonInvalid } from '#proto/codec/json.js';
 import { answerFromJson, answerToJson, commandFromJson, commandToJson } from '#proto/codec/operator.js';
@@ -34,7 +35,8 @@ const forecast: fc.Arbitrary<Forecast> = record({
   of,
   leader: name,
   candidate: maybe(name),
-  behindBytes: maybe(fc.bigInt()),
+  engine: fc.constantFrom(...ENGINES),
+  behind: maybe(fc.bigInt()),
   loss: fc.oneof(record({ kind: kind('none') }), record({ kind: kind('possible'), text })),
   waitMs: fc.nat(),
   refused: maybe(because),

@@ -499,7 +499,7 @@ describe('choosing', () => {
     isOldLeader: false,
     isEligible: true,
     priority: 0,
-    backlogBytes: 0,
+    backlog: 0,
     waitSeconds: 0,
     ...more,
   });
@@ -525,9 +525,9 @@ describe('choosing', () => {
       return chosen.kind === 'chosen' ? chosen.candidate.member : chosen.kind;
     };
     expect(pick(candidate('b', '1:9'), candidate('a', '1:9'))).toBe('a');
-    expect(pick(candidate('a', '1:9', { backlogBytes: 5 }), candidate('b', '1:9'))).toBe('b');
+    expect(pick(candidate('a', '1:9', { backlog: 5 }), candidate('b', '1:9'))).toBe('b');
     expect(pick(candidate('a', '1:9', { priority: 1, waitSeconds: 15 }), candidate('b', '1:9'))).toBe('b');
-    expect(pick(candidate('a', '1:9'), candidate('b', '1:9', { priority: 1, backlogBytes: 7 }))).toBe('b');
+    expect(pick(candidate('a', '1:9'), candidate('b', '1:9', { priority: 1, backlog: 7 }))).toBe('b');
     expect(pick(candidate('a', '1:9', { priority: 9 }), candidate('b', '1:9', { isOldLeader: true }))).toBe(
       'b',
     );

@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { asRevision, asWall } from '#core/brand.js';
 import type { ClusterStatus, MemberStatus } from '#core/status.js';
+import type { Plan } from '#core/plan.js';
+import { DEFAULT_POLICY } from '#core/policy.js';
 import type { LoweredSessions, Report } from '#core/report.js';
 import { type ControllerState, emptyCluster, type MemberPicture } from '#controller/decide/state.js';
 import { statusOf } from '#controller/decide/status.js';
@@ -20,14 +22,17 @@ function statuses(lowered: LoweredSessions | undefined): readonly MemberStatus[]
 }
 
 /** By an active controller, at the moment when it has heard all of them. */
-function clusterOf(reports: Readonly<Record<string, Report>>): ClusterStatus | undefined {
+function clusterOf(
+  reports: Readonly<Record<string, Report>>,
+  over: Partial<Plan> = {},
+): ClusterStatus | undefined {
   const picture = (name: string): MemberPicture => ({
     ...{ member: member(name), host: undefined, incarnation: 'one', connected: true },
     ...{ receivedAt: NOW, guardedAt: NOW, followedAt: NOW },
     report: reports[name],
   });
   const names = Object.keys(reports);
-  const ours = plan({ names });
+  const ours = plan({ names, ...over });
   const demo = {
     ...emptyCluster('demo'),
     stored: { plan: ours, policy: ours.policy, revision: asRevision(1n), readIn: TERM },
@@ -52,6 +57,22 @@ describe('the status', () => {
 
   it('says nothing of them where there are none', () => {
     expect(statuses(undefined)[0]?.lowered).toBeNull();
+  });
+
+  it.each([
+    [1, 'ok'],
+    [0, 'degraded'],
+  ])('calls no cluster well whose writes fewer confirm than are to: %i of 1', (counted, state) => {
+    const durability = { synchronous: ['b'], acknowledgements: counted };
+    const seen = clusterOf(
+      { a: report({ database: { role: 'writable' } }), b: report({ database: { streaming: true } }) },
+      {
+        policy: { ...DEFAULT_POLICY, durability: { mode: 'available', acknowledgements: 1 } },
+        durability: { ...durability, atLeader: durability },
+      },
+    );
+    expect(seen?.state).toBe(state);
+    expect(seen?.durability).toEqual({ mode: 'available', wanted: 1, counted, replicas: ['b'] });
   });
 
   it.each([

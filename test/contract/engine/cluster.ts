@@ -34,9 +34,9 @@ export function linesOf(position: Position): readonly (number | string)[] {
 }
 
 /** All log up to there is applied. Marks are read seldom, so here they do not count. */
-function isAt({ position, backlogBytes }: Observation, other: Position): boolean {
+function isAt({ position, backlog }: Observation, other: Position): boolean {
   const stands = position && comparePositions({ ...position, marks: [] }, { ...other, marks: [] });
-  return backlogBytes === 0 && (stands === 'ahead' || stands === 'equal');
+  return backlog === 0 && (stands === 'ahead' || stands === 'equal');
 }
 
 export const untilState = (bed: EngineBed, member: BedMember, state: DatabaseState): Promise<void> =>

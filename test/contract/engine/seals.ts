@@ -66,14 +66,14 @@ export function seals(it: ContractIt): void {
       const { position: after } = await ann.look();
       const { sealsUnapplied } = bed.properties;
       await bed.waitUntil('bob to have received it', () => {
-        const { position, backlogBytes } = bob.observation();
-        return sealsUnapplied ? isAt(position, after) : backlogBytes > 0;
+        const { position, backlog } = bob.observation();
+        return sealsUnapplied ? isAt(position, after) : backlog > 0;
       });
       await expectFenced(ann);
       const position = await seal(bob);
       expect(before && comparePositions(position, before)).toBe('ahead');
       expect(await bob.values()).toEqual(sealsUnapplied ? [] : ['unapplied']);
-      expect((await bob.look()).backlogBytes > 0).toBe(sealsUnapplied);
+      expect((await bob.look()).backlog > 0).toBe(sealsUnapplied);
       await history.open(bob, { atLeast: position });
       expect(await bob.values()).toEqual(['unapplied']);
     });

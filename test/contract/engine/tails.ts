@@ -79,7 +79,7 @@ export function tails(it: ContractIt): void {
       const [ann, bob] = members;
       await bob.pauseReplay();
       await writeTo(ann, 'received');
-      await bed.waitUntil('bob to receive', () => bob.observation().backlogBytes > 0);
+      await bed.waitUntil('bob to receive', () => bob.observation().backlog > 0);
       await seal(bob);
       await writeTo(ann, 'not received');
       await endWithLog(bed, ann);

@@ -220,7 +220,7 @@ export class Engine {
       role: isUp ? db.role : 'unknown',
       dataId: this.#dataId,
       position: this.#position,
-      backlogBytes: db.log.flushed - db.log.applied,
+      backlog: db.log.flushed - db.log.applied,
       canaryAt: this.#canaryAt,
       canaryAgeMs: this.#canaryAt === undefined ? undefined : agent.host.now() - this.#canaryAt,
       upstream: upstream === undefined ? undefined : addressOf(upstream),
