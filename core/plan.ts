@@ -123,6 +123,10 @@ export const isProved = (plan: Plan): boolean => plan.opening.state === 'proved'
 export const isBeingAdopted = ({ opening }: Plan): boolean =>
   opening.state === 'pending' && opening.oldLeader === 'adopted';
 
+/** The leader itself is to go on at the epoch of a seal (S1), without being closed. */
+export const isRenewal = ({ opening }: Plan): boolean =>
+  opening.state === 'pending' && opening.oldLeader === 'none';
+
 /** Hands off: neither fenced, nor opened, nor pointed anywhere. */
 export const isReleased = (plan: Plan): boolean => plan.care === 'released';
 

@@ -2,7 +2,7 @@
 import { assertNever } from '#core/assert.js';
 import { after, type DurationMs, earliest, highest, LONG_AGO, NEVER, NO_EPOCH } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
-import { isReleased, type Plan } from '#core/plan.js';
+import { isReleased, isRenewal, type Plan } from '#core/plan.js';
 import { compareTerms } from '#core/term.js';
 import { isOfAnother, isOvertaken, replaced } from '#agent/decide/replaced.js';
 import { leaseHeld, leaseUntil, rightUntil } from '#agent/decide/right.js';
@@ -91,9 +91,7 @@ const NO_LEASE: Lease = { epoch: NO_EPOCH, expiry: LONG_AGO };
  */
 function outlives(before: Plan | undefined, plan: Plan, member: string): boolean {
   if (isReleased(plan)) return false;
-  const { leader, opening } = plan;
-  const isRenewed = leader === member && opening.state === 'pending' && opening.oldLeader === 'none';
-  return before?.epoch === plan.epoch || isRenewed;
+  return before?.epoch === plan.epoch || (plan.leader === member && isRenewal(plan));
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { after, asDuration, type DurationMs, type Epoch, highest, NO_EPOCH, since } from '#core/brand.js';
 import { sameDurability } from '#core/durability.js';
-import { isReleased, type Plan } from '#core/plan.js';
+import { isReleased, isRenewal, type Plan } from '#core/plan.js';
 import { isDown } from '#core/report.js';
 import { followStep, recloneStep } from '#agent/decide/follow.js';
 import { isGuarded } from '#agent/decide/guard.js';
@@ -113,8 +113,9 @@ function mustFence(state: AgentState, plan: Plan, database: Observed, context: C
   // Dead, but not its children: one that is busy can still commit.
   if (isDown(database.state) && !database.processesGone) return !stopsItself(state.action);
   // F1: what is not open any more at this epoch, or never will be, is closed for good, and is confirmed so.
-  const closed = isDown(database.state) || (database.role === 'replica' && !isOpening(state, plan));
-  return isOver(state, plan) && closed && state.durable.fencedEpoch < plan.epoch;
+  const ends = endsOnceClosed(state, plan, context);
+  const closed = isDown(database.state) || (database.role === 'replica' && (ends || !isOpening(state, plan)));
+  return (ends || isOver(state, plan)) && closed && state.durable.fencedEpoch < plan.epoch;
 }
 
 /** Writable, or it cannot be told of one that was opened and never closed since. */
@@ -133,6 +134,14 @@ export function isOver(state: AgentState, plan: Plan): boolean {
   if (plan.leader !== state.member) return false;
   const begun = state.durable.openedEpoch === plan.epoch || state.durable.openingEpoch === plan.epoch;
   return begun || state.durable.highestEpoch > plan.epoch;
+}
+
+/**
+ * S1: a leader that is to go on at the epoch of a seal. Once it is closed it may have less than it acknowledged, where its log ends with its server: so it is
+ * a candidate like any other.
+ */
+export function endsOnceClosed(state: AgentState, plan: Plan, context: Pick<Context, 'rules'>): boolean {
+  return plan.leader === state.member && isRenewal(plan) && !context.rules.S1_keeps(plan);
 }
 
 /** Until a promotion has gone through, the database is a replica still: no sign of an end. */

@@ -2,7 +2,7 @@
 import { assertNever } from '#core/assert.js';
 import { after, asDuration, type Epoch, highest, type MonotonicMs, NO_EPOCH } from '#core/brand.js';
 import type { Position } from '#core/position.js';
-import { isOver, SLOTS_EVERY } from '#agent/decide/next-action.js';
+import { endsOnceClosed, isOver, SLOTS_EVERY } from '#agent/decide/next-action.js';
 import { afterStep } from '#agent/decide/observe.js';
 import type { ActionUnderWay, AgentState, Context, Result } from '#agent/decide/state.js';
 
@@ -110,8 +110,9 @@ export function takeResult(
 function fenced(state: AgentState, found: Result & { kind: 'fenced' }, context: Context): AgentState {
   if (!context.rules.F2(found)) return state;
   const { plan, openedEpoch, fencedEpoch } = state.durable;
-  const closed =
-    plan !== undefined && isOver(state, plan) ? plan.epoch : highest(openedEpoch, state.durable.openingEpoch);
+  const isClosedForGood =
+    plan !== undefined && (isOver(state, plan) || endsOnceClosed(state, plan, context));
+  const closed = isClosedForGood ? plan.epoch : highest(openedEpoch, state.durable.openingEpoch);
   return {
     ...state,
     durable: { ...state.durable, fencedEpoch: highest(fencedEpoch, closed) },

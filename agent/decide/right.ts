@@ -3,7 +3,7 @@
  * the same instant, so that both fence for the same reason.
  */
 import { LONG_AGO, type MonotonicMs, NEVER } from '#core/brand.js';
-import { isBeingAdopted, isReleased, type Plan } from '#core/plan.js';
+import { isBeingAdopted, isReleased, isRenewal, type Plan } from '#core/plan.js';
 import type { AgentState, Context } from '#agent/decide/state.js';
 
 /** NEVER: without end. LONG_AGO: it may not. A leader that was told to step down gives up what it was granted. */
@@ -23,9 +23,8 @@ export function grantedUntil(state: AgentState, plan: Plan, { rules }: Pick<Cont
 }
 
 /** The same leader under a new epoch, never closed since the last. */
-function goesOn({ durable }: AgentState, { opening }: Plan): boolean {
-  const isRenewed = opening.state === 'pending' && opening.oldLeader === 'none';
-  return isRenewed && durable.openedEpoch > durable.fencedEpoch;
+function goesOn({ durable }: AgentState, plan: Plan): boolean {
+  return isRenewal(plan) && durable.openedEpoch > durable.fencedEpoch;
 }
 
 /** All that a right depends on besides what the agent knows. */

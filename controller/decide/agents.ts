@@ -1,12 +1,10 @@
 /** The picture of the agents, and the answer that a leader's heartbeat gets. */
-import { asMonotonic } from '#core/brand.js';
 import { comparePlans, type Plan } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
 import type { Report } from '#core/report.js';
-import { timingsOf } from '#core/timings.js';
 import { mayAct } from '#controller/decide/authority.js';
 import { isInDoubt } from '#controller/decide/doubt.js';
-import { leaseFor } from '#controller/decide/hold.js';
+import { grant, mayGrant } from '#controller/decide/grant.js';
 import type { ClusterState, Context, Event, MemberPicture } from '#controller/decide/state.js';
 
 export function agentConnected(
@@ -121,67 +119,6 @@ function sayBehind(
   const why = reason('AGENT_BEHIND_PLAN', evidence);
   context.emit({ kind: 'log', level: 'warn', cluster: cluster.name, reason: why });
   return withMember(cluster, member, { ...picture, saidBehind: plan.epoch });
-}
-
-function mayGrant(
-  cluster: ClusterState,
-  plan: Plan,
-  member: string,
-  report: Report,
-  context: Context,
-): boolean {
-  const { rules, role } = context;
-  return (
-    report.wantsLease &&
-    member === plan.leader &&
-    isNamed(cluster, plan, member, context) &&
-    report.planEpoch === plan.epoch &&
-    role.kind === 'active' &&
-    rules.E4(cluster.stored?.readIn, role.term) &&
-    rules.E3({ writing: cluster.write?.write.plan.epoch, attempting: cluster.attempt?.epoch }, plan.epoch) &&
-    rules.F1({ fencedEpoch: report.fencedEpoch, highestEpoch: report.highestEpoch }, plan.epoch) &&
-    // Told to close, it is not to be kept open.
-    cluster.order?.stage !== 'stepping-down'
-  );
-}
-
-/** E5: it is whom the plan names, by identity. */
-function isNamed({ members }: ClusterState, plan: Plan, name: string, { rules }: Context): boolean {
-  const picture = members[name];
-  return picture !== undefined && rules.E5_member(plan, picture.member);
-}
-
-function grant(
-  cluster: ClusterState,
-  plan: Plan,
-  member: string,
-  report: Report,
-  context: Context,
-): ClusterState {
-  if (context.role.kind !== 'active') return cluster;
-  const timings = timingsOf(plan.policy.profile);
-  const holdMs = leaseFor(cluster, plan, timings, context);
-  // L2: first the promise, then the grant. A4: the longer the grant, the longer the promise.
-  const promiseMs = context.rules.A4(timings, holdMs);
-  const promise = context.rules.L2(cluster.promise, context.now, promiseMs);
-  const heldPromise =
-    holdMs > timings.holdMs
-      ? context.rules.L2(cluster.heldPromise, context.now, promiseMs)
-      : cluster.heldPromise;
-  context.emit({
-    kind: 'send',
-    cluster: cluster.name,
-    member,
-    directive: {
-      kind: 'grant',
-      term: context.role.term,
-      incarnation: report.incarnation,
-      nonce: report.nonce,
-      epoch: plan.epoch,
-      holdMs,
-    },
-  });
-  return { ...cluster, promise: asMonotonic(promise), heldPromise };
 }
 
 function withMember(cluster: ClusterState, name: string, picture: MemberPicture): ClusterState {

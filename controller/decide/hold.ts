@@ -8,7 +8,7 @@ import { after, asDuration, type DurationMs, LONG_AGO, nextVersion, since } from
 import type { Held, OperatorCommand } from '#core/operator.js';
 import { isProved, type Plan } from '#core/plan.js';
 import { type Reason, reason } from '#core/reasons.js';
-import { LONGEST_HOLD, type Timings, timingsOf } from '#core/timings.js';
+import { LONGEST_HOLD, timingsOf } from '#core/timings.js';
 import { answers } from '#controller/decide/forecast.js';
 import { nextQuestion } from '#controller/decide/questions.js';
 import { askerOf, inWords, replyDone, replyError } from '#controller/decide/reply.js';
@@ -74,14 +74,6 @@ function cannotHold(
   const isOpen = database?.state === 'running' && database.role === 'writable';
   if (isOpen && answers(leader, plan, context) && cluster.suspicion === undefined) return undefined;
   return reason('LEADER_NOT_WELL', { leader: plan.leader, state: database?.state ?? 'unknown' });
-}
-
-/** What the heartbeat of a leader is granted: D_H, or up to the end of a hold, and never more than the plan in etcd carries. */
-export function leaseFor(cluster: ClusterState, plan: Plan, timings: Timings, context: Context): DurationMs {
-  const { hold } = cluster;
-  const isHeld = hold?.stage === 'reaching' || hold?.stage === 'holding';
-  const wished = isHeld ? Math.max(timings.holdMs, since(context.now, hold.until)) : timings.holdMs;
-  return context.rules.A4_lease(timings, plan, asDuration(wished));
 }
 
 /** The next step of a hold that is under way. Asked whenever no write is. */

@@ -8,12 +8,13 @@ import type { LedgerEntry } from '#core/ledger.js';
 import { isProved, type Plan } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
 import { formatTerm } from '#core/term.js';
+import { answers } from '#controller/decide/forecast.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
 import { submit } from '#controller/decide/writes.js';
 
 export function renew(cluster: ClusterState, context: Context): ClusterState | undefined {
   const plan = cluster.stored?.plan;
-  if (plan === undefined || !isProved(plan)) return undefined;
+  if (plan === undefined || !isProved(plan) || !mayGoOn(cluster, plan, context)) return undefined;
   const sealed = plan.members
     .map((member) => member.name)
     .filter(
@@ -57,4 +58,11 @@ export function renew(cluster: ClusterState, context: Context): ClusterState | u
     outcome: 'pending',
   };
   return submit(cluster, next, context, { entry });
+}
+
+/** S1: one that is not heard to be open may come back with less than it acknowledged, where its log ends with its server. */
+function mayGoOn(cluster: ClusterState, plan: Plan, context: Context): boolean {
+  const leader = cluster.members[plan.leader];
+  const isOpen = leader?.report?.database.role === 'writable';
+  return context.rules.S1_keeps(plan) || (isOpen && answers(leader, plan, context));
 }

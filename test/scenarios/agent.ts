@@ -158,7 +158,7 @@ export function agentScenario(): Scenario {
       epoch: asEpoch(epoch),
       version: asVersion(BigInt(o['version'] ?? '2')),
       leader: o['leader'] ?? 'a',
-      engine: o['engine'] === 'mariadb' ? 'mariadb' : 'postgres',
+      engine: (o['engine'] ?? 'postgres') as Plan['engine'],
       openings,
       care: (o['care'] ?? 'automatic') as Plan['care'],
       ...(o['eligible'] === undefined ? {} : { eligible: o['eligible'].split(',').filter((x) => x !== '') }),
