@@ -110,8 +110,7 @@ export function takeResult(
 function fenced(state: AgentState, found: Result & { kind: 'fenced' }, context: Context): AgentState {
   if (!context.rules.F2(found)) return state;
   const { plan, openedEpoch, fencedEpoch } = state.durable;
-  const isClosedForGood =
-    plan !== undefined && (isOver(state, plan) || endsOnceClosed(state, plan, context));
+  const isClosedForGood = plan !== undefined && (isOver(state, plan) || endsOnceClosed(state, plan, context));
   const closed = isClosedForGood ? plan.epoch : highest(openedEpoch, state.durable.openingEpoch);
   return {
     ...state,
