@@ -47,6 +47,15 @@ const keys = async (server: RedisServer): Promise<readonly string[]> =>
 const isClosed = async (server: RedisServer): Promise<boolean> =>
   (await server.replication('role')) === 'slave' && (await server.replication('slave_read_only')) === '1';
 
+function salvagedBy({ stateDir }: Member): { readonly record: SalvageRecord; readonly folder: string } {
+  const [name = ''] = readdirSync(join(stateDir, 'salvage'));
+  const folder = join(stateDir, 'salvage', name);
+  return {
+    folder,
+    record: JSON.parse(readFileSync(join(folder, 'salvage.json'), 'utf8')) as SalvageRecord,
+  };
+}
+
 async function openClient({ port }: RedisServer): Promise<RedisClient> {
   const client = newRedisClient({ host: '127.0.0.1', port, withinMs: 5_000 });
   await client.connect();
@@ -191,6 +200,35 @@ describe('a restart of Redis', { timeout: 30_000 }, () => {
     expect(await keys(ann.server)).toEqual(['precious']);
   });
 
+  it('with less than it had, opened anew: its replica does not copy that over what it has, and follows once it is told', async () => {
+    const { ann, bob, history } = await createPair(SNAPSHOTS);
+    const before = history.openings.slice();
+    await follow(bob, ann, before);
+    await ann.server.send('SAVE');
+    await set(ann.server, 'only at bob');
+    await bob.server.waitUntilCaughtUpWith(ann.server);
+    ann.server.kill('SIGKILL');
+    await ann.until('a crash', ({ state }) => state === 'crashed');
+    await start(ann);
+    await history.open(ann, { atLeast: await seal(ann) });
+    const isRefused = (): boolean => readFileSync(bob.server.logFile, 'utf8').includes('WRONGPASS');
+    await waitFor(isRefused, { timeoutMs: 5_000, what: 'bob to be refused' });
+    expect(await keys(bob.server)).toEqual(['only at bob']);
+    // Nor when its agent, which knows of no other opening, points it there again.
+    await seal(bob);
+    expect(await bob.engine.run(followStep(bob, ann, before))).toMatchObject({
+      kind: 'failed',
+      text: 'no log arrives from ann',
+    });
+    expect(await keys(bob.server)).toEqual(['only at bob']);
+    await seal(bob);
+    expect(await bob.engine.run(rewindStep(ann, history.openings))).toEqual({ kind: 'rewound' });
+    await follow(bob, ann, history.openings);
+    expect(await keys(bob.server)).toEqual([]);
+    const { record } = salvagedBy(bob);
+    expect(record.transactions.count).toBe(1);
+  });
+
   it('of all that there is, opened from an append-only file: what follows it counts, and is told apart', async () => {
     const { ann, history } = await createPair();
     await set(ann.server, 'before');
@@ -278,15 +316,6 @@ describe('a rejoin of Redis', { timeout: 30_000 }, () => {
     await history.open(bob);
     await set(bob.server, 'newer');
     await fence(ann);
-  }
-
-  function salvagedBy({ stateDir }: Member): { readonly record: SalvageRecord; readonly folder: string } {
-    const [name = ''] = readdirSync(join(stateDir, 'salvage'));
-    const folder = join(stateDir, 'salvage', name);
-    return {
-      folder,
-      record: JSON.parse(readFileSync(join(folder, 'salvage.json'), 'utf8')) as SalvageRecord,
-    };
   }
 
   it('saves what only the old leader has as commands, which can be read and replayed', async () => {

@@ -36,6 +36,8 @@ describe('a released cluster', { timeout: 60_000 }, () => {
     for (const member of [ann, bob]) {
       expect(await keys(member), member.name).toEqual(['on its own']);
       expect(await setting(member, 'repl-backlog-ttl'), member.name).toBe('7200');
+      expect(await setting(member, 'masteruser'), member.name).toBe('');
+      expect(await member.server.send('ACL', 'USERS'), member.name).toEqual(['default']);
       expect(existsSync(join(member.server.dir, 'tanist-identity')), member.name).toBe(false);
       expect(readdirSync(member.stateDir), member.name).toEqual([]);
     }

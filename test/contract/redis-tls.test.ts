@@ -115,7 +115,7 @@ describe('servers with tls-replication', { timeout: 60_000 }, () => {
       expect(await server.send('GET', 'only here'), server.name).toBe('1');
       expect(await server.send('CONFIG', 'GET', 'tls-replication')).toEqual(['tls-replication', 'yes']);
     }
-    expect(await ann.server.send('CONFIG', 'GET', 'masteruser')).toEqual(['masteruser', 'replica']);
+    expect(await ann.server.send('CONFIG', 'GET', 'masteruser')).toEqual(['masteruser', 'tanist-replica']);
     expect(await ann.server.replication('master_link_status')).toBe('up');
   });
 

@@ -30,6 +30,7 @@ export const ENGINE_MISTAKES = {
   'a-tail-is-of-a-server-started-since': { of: 'redis', mistakes: { handsOutAnotherLog: true } },
   'a-server-comes-up-as-a-leader': { of: 'redis', mistakes: { bootsOpen: true } },
   'a-replica-is-pointed-at-whatever-leads': { of: 'redis', mistakes: { followsWhatever: true } },
+  'a-leader-serves-whoever-asks': { of: 'redis', mistakes: { servesEverybody: true } },
   'what-the-disk-refused-is-answered-for': { mistakes: { forgetsWhatIsRefused: true } },
   'the-guard-trusts-the-agent': { among: 'lapses', mistakes: { guardTrustsAgent: true } },
 } as const satisfies Readonly<Record<string, Mistake>>;

@@ -22,6 +22,7 @@ import { replaceData } from '#agent/engines/redis/rewind.js';
 import { release } from '#agent/engines/redis/release.js';
 import { seal } from '#agent/engines/redis/seal.js';
 import { describeServer } from '#agent/engines/redis/server.js';
+import { letReplicasIn } from '#agent/engines/redis/tend.js';
 import { start } from '#agent/engines/redis/start.js';
 import { takeTail } from '#agent/engines/redis/take-tail.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
@@ -34,7 +35,7 @@ const TIDY_EVERY_MS = 3_600_000;
 /** A start goes on by itself, and is asked for again. */
 const WITHIN_MS = { start: 30_000, seal: 5_000, follow: 6_500, keepSlots: 5_000 } as const;
 const NEED_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
-  ...(['seal', 'takeTail', 'open', 'follow', 'rewind', 'reclone', 'setDurability'] as const),
+  ...(['seal', 'takeTail', 'open', 'follow', 'rewind', 'reclone', 'setDurability', 'keepSlots'] as const),
 ]);
 
 export function createRedisEngine(config: RedisConfig, deps: ServerDeps): Engine {
@@ -79,8 +80,9 @@ export function createRedisEngine(config: RedisConfig, deps: ServerDeps): Engine
       // Its stop is short: nothing is written then that the fence leaves to be written.
       case 'checkpoint':
         return { kind: 'checkpointed' };
-      // A backlog has one size, for all.
+      // A backlog has one size, for all; but an administrator may have put back the list of users.
       case 'keepSlots':
+        await letReplicasIn(server, bounds.left());
         return { kind: 'slotsKept' };
       case 'rewind':
         await replaceData(server, { ...action, source: action.leader, salvageWaived: false }, bounds);

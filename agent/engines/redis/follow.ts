@@ -8,6 +8,7 @@ import { formatPosition } from '#core/position.js';
 import { type LineagePosition, UNKNOWN } from '#core/positions/lineage.js';
 import { S2_ancestry } from '#core/rules/sealing.js';
 import type { Bounds } from '#agent/engines/bounds.js';
+import { admit, logInWith, newestMark } from '#agent/engines/redis/admission.js';
 import type { Command } from '#agent/engines/redis/connection.js';
 import { positionOf } from '#agent/engines/redis/position.js';
 import { saveAll } from '#agent/engines/redis/salvage.js';
@@ -31,7 +32,9 @@ export async function follow(
     requireContained(position, openings);
     if (mayHaveMore(server, position, openings)) await saveAll(server, position, openings, bounds);
     await stopReceiving(server, bounds);
-    await point(server, leader, bounds);
+    await point(server, leader, openings, bounds);
+  } else {
+    await server.connection.transact(asOf(openings), bounds.left());
   }
   await awaitLog(server, leader, bounds);
 }
@@ -61,18 +64,20 @@ function mayHaveMore(
 }
 
 export async function point(
-  server: Server,
+  { connection }: Server,
   { databaseHost, databasePort }: PlanMember,
+  openings: readonly ProvedOpening[],
   bounds: Bounds,
 ): Promise<void> {
-  const { connection, config } = server;
-  const { user, password } = config.replication;
-  const settings: readonly Command[] = [
-    ...(password === undefined ? [] : [['CONFIG', 'SET', 'masterauth', password] as const]),
-    ...(user === undefined ? [] : [['CONFIG', 'SET', 'masteruser', user] as const]),
-  ];
+  const settings = asOf(openings);
   bounds.check();
   await connection.transact([...settings, ['REPLICAOF', databaseHost, String(databasePort)]], bounds.left());
+}
+
+/** It is served under the newest opening alone, and serves others likewise. */
+function asOf(openings: readonly ProvedOpening[]): readonly Command[] {
+  const mark = newestMark(openings);
+  return [admit(mark), ...logInWith(mark)];
 }
 
 async function awaitLog(server: Server, leader: PlanMember, bounds: Bounds): Promise<void> {

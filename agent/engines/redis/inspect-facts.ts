@@ -2,6 +2,7 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Bounds } from '#agent/engines/bounds.js';
+import { RECEIVER } from '#agent/engines/redis/admission.js';
 import { errorWord, type Reply } from '#agent/engines/redis/connection.js';
 import { CANARY_KEY, HISTORY_KEY } from '#agent/engines/redis/history.js';
 import { learnPlaces } from '#agent/engines/redis/places.js';
@@ -33,6 +34,7 @@ const USED: readonly (readonly [string, ...string[]])[] = [
   ['eval', 'return 1', '1', HISTORY_KEY],
   ['hgetall', HISTORY_KEY],
   ['del', CANARY_KEY],
+  ['acl', 'setuser', RECEIVER],
   ['psync', '?', '-1'],
   ['info'],
   ['multi'],

@@ -1,7 +1,7 @@
 /**
  * Opens for writes. S3: what proves the opening is the mark (S2). The server stops following, begins a line of its own, gets the mark, and its clients
- * of before are ended, all in one transaction: nobody's write comes before the mark, and whoever was connected looks anew for the leader. From
- * the moment before, the process counts as open, to this agent and to the guard, until it is closed or ends.
+ * of before are ended, all in one transaction: nobody's write comes before the mark, nobody who followed another opening is let in, and whoever was
+ * connected looks anew for the leader. From the moment before, the process counts as open, to this agent and to the guard, until it is closed or ends.
  */
 import { rm } from 'node:fs/promises';
 import type { MonotonicMs } from '#core/brand.js';
@@ -10,6 +10,7 @@ import { formatPosition, type Mark, ofEngine } from '#core/position.js';
 import { type LineagePosition, type LineFork, UNKNOWN } from '#core/positions/lineage.js';
 import type { ActionResult, EngineAction } from '#agent/ports/engine.js';
 import type { Bounds } from '#agent/engines/bounds.js';
+import { admit } from '#agent/engines/redis/admission.js';
 import { ensureBootClosed } from '#agent/engines/redis/boot-closed.js';
 import { type Command, type Connection, errorWord } from '#agent/engines/redis/connection.js';
 import { CANARY_KEY, unknownEnd, writeHistory } from '#agent/engines/redis/history.js';
@@ -67,7 +68,7 @@ export async function open(
   const now =
     known === undefined
       ? await writeMark(connection, position, closed, { epoch, mark }, bounds)
-      : await statusAfter(connection, [['DEL', CANARY_KEY]], bounds.left());
+      : await statusAfter(connection, [admit(mark), ['DEL', CANARY_KEY]], bounds.left());
   marked(provedAt);
   bounds.check();
   await Promise.all([server.memos.drop('fenced'), rm(server.tailDir, { recursive: true, force: true })]);
@@ -86,7 +87,9 @@ async function writeMark(
 ): Promise<Status> {
   const left: readonly LineFork[] = at === UNKNOWN ? [unknownEnd(line)] : closed ? [{ line, end: at }] : [];
   const write = writeHistory({ dataId, forks: [...forks, ...left], marks: [...marks, mark] });
-  if (closed) return statusAfter(connection, [PROMOTE, write, ...END_CLIENTS], bounds.left());
+  const letIn = admit(mark.mark);
+  if (closed) return statusAfter(connection, [PROMOTE, letIn, write, ...END_CLIENTS], bounds.left());
+  await connection.send(letIn, bounds.left());
   await writeWithRoom(connection, write, bounds.left());
   return readStatus(connection, bounds.left());
 }

@@ -7,6 +7,8 @@ import { rm } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { outputFile } from '#agent/engines/launch.js';
+import { ADMIT_NOBODY } from '#agent/engines/redis/admission.js';
+import type { Command } from '#agent/engines/redis/connection.js';
 import { HISTORY_KEY } from '#agent/engines/redis/history.js';
 import { forgetIdentity } from '#agent/engines/redis/identity.js';
 import { forgetPlaces } from '#agent/engines/redis/places.js';
@@ -20,9 +22,10 @@ const LOOK_WITHIN_MS = 1_000;
 export async function release(server: Server, bounds: Bounds): Promise<void> {
   const { connection, memos } = server;
   const { closed } = await readStatus(connection, bounds.left());
-  if (closed) await requireFollowing(server, bounds);
   const changed = undo(server, await connection.transact(ASK_SETTINGS, bounds.left()));
-  if (changed.length > 0) await connection.transact(changed, bounds.left());
+  await connection.transact([...changed, ...logInAsBefore(server, closed), ADMIT_NOBODY], bounds.left());
+  // Its leader may have been released before, and let it in as before only.
+  if (closed) await requireFollowing(server, bounds);
   // Before the history goes: on a server that we have opened, whoever looks would write it again.
   await memos.drop('promoted');
   // Replicas lose it, too.
@@ -35,6 +38,16 @@ export async function release(server: Server, bounds: Bounds): Promise<void> {
   await forgetSettings(server);
   await forgetPlaces(server);
   server.log('info', 'RELEASED', { role: closed ? 'replica' : 'leader' });
+}
+
+/** Who received by our user comes back as whom the agent's file names, or as before. */
+function logInAsBefore({ config }: Server, closed: boolean): readonly Command[] {
+  const { user, password } = config.replication;
+  if (!closed || password === undefined) return [];
+  return [
+    ['CONFIG', 'SET', 'masteruser', user ?? ''],
+    ['CONFIG', 'SET', 'masterauth', password],
+  ];
 }
 
 async function requireFollowing(server: Server, bounds: Bounds): Promise<void> {

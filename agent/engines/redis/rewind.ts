@@ -36,7 +36,7 @@ export async function replaceData(server: Server, by: Replaced, bounds: Bounds):
   const own = await seal(server, bounds);
   if (own.dataId !== '' && !by.salvageWaived) await salvage(server, own, by.openings, bounds);
   bounds.check();
-  await point(server, by.source, bounds);
+  await point(server, by.source, by.openings, bounds);
   try {
     await awaitCopy(server, by.source, bounds);
   } finally {

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { readNote, removeDurably, writeDurably } from '#agent/engines/durable-files.js';
+import { RECEIVER } from '#agent/engines/redis/admission.js';
 import type { Command, Reply } from '#agent/engines/redis/connection.js';
 
 interface Kept {
@@ -18,13 +19,20 @@ export const READ_ONLY: Command = ['CONFIG', 'SET', 'replica-read-only', 'yes'];
 const OURS: ReadonlyMap<string, string> = new Map(
   [KEEP_BACKLOG, READ_ONLY].map(([, , name = '', value = '']) => [name, value]),
 );
+/** As whom a server logs in to its leader: ours if its user is. */
+const LOGIN = ['masteruser', 'masterauth'] as const;
 const FILE = 'settings.json';
 
-export const ASK_SETTINGS: readonly Command[] = [...OURS.keys()].map((name) => ['CONFIG', 'GET', name]);
+export const ASK_SETTINGS: readonly Command[] = [...OURS.keys(), ...LOGIN].map((name) => [
+  'CONFIG',
+  'GET',
+  name,
+]);
 
 /** `replies` to ASK_SETTINGS. What is as we set it tells nothing. */
 export async function noteSettings({ stateDir }: Kept, replies: readonly Reply[]): Promise<void> {
-  const theirs = settingsIn(replies).filter(([name, value]) => value !== OURS.get(name));
+  const found = settingsIn(replies);
+  const theirs = found.filter((setting) => !isOurs(setting, found));
   const noted = originals({ stateDir });
   const now = { ...noted, ...Object.fromEntries(theirs) };
   if (JSON.stringify(now) === JSON.stringify(noted)) return;
@@ -34,10 +42,19 @@ export async function noteSettings({ stateDir }: Kept, replies: readonly Reply[]
 /** What is still as we set it becomes again what it was. */
 export function undo(kept: Kept, replies: readonly Reply[]): readonly Command[] {
   const noted = originals(kept);
-  return settingsIn(replies).flatMap(([name, value]) => {
+  const found = settingsIn(replies);
+  return found.flatMap((setting) => {
+    const [name] = setting;
     const before = noted[name];
-    return before === undefined || value !== OURS.get(name) ? [] : [['CONFIG', 'SET', name, before] as const];
+    return before === undefined || !isOurs(setting, found) ? [] : [['CONFIG', 'SET', name, before] as const];
   });
+}
+
+function isOurs([name, value]: Setting, all: readonly Setting[]): boolean {
+  const isLogin = LOGIN.some((each) => each === name);
+  return isLogin
+    ? all.some(([other, user]) => other === 'masteruser' && user === RECEIVER)
+    : value === OURS.get(name);
 }
 
 export const forgetSettings = ({ stateDir }: Kept): Promise<void> => removeDurably(join(stateDir, FILE));
@@ -45,7 +62,9 @@ export const forgetSettings = ({ stateDir }: Kept): Promise<void> => removeDurab
 const originals = ({ stateDir }: Kept): Readonly<Record<string, string>> =>
   (readNote(join(stateDir, FILE)) ?? {}) as Record<string, string>;
 
-const settingsIn = (replies: readonly Reply[]): readonly (readonly [string, string])[] =>
+type Setting = readonly [name: string, value: string];
+
+const settingsIn = (replies: readonly Reply[]): readonly Setting[] =>
   replies.flatMap((reply) =>
     Array.isArray(reply) && reply.length > 1 ? [[String(reply[0]), String(reply[1])] as const] : [],
   );

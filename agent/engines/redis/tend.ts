@@ -2,6 +2,7 @@
  * An open leader's history has to stay true: an application may delete everything, and a server that had no replica yet takes another line when its first
  * one comes, which had nothing before.
  */
+import { admit } from '#agent/engines/redis/admission.js';
 import { writeHistory, type History, unknownEnd } from '#agent/engines/redis/history.js';
 import { writeWithRoom } from '#agent/engines/redis/open.js';
 import type { Server } from '#agent/engines/redis/server.js';
@@ -15,6 +16,13 @@ export async function tendHistory(server: Server, status: Status, timeoutMs: num
   if (wanted === undefined) return status;
   await writeWithRoom(server.connection, writeHistory(wanted), timeoutMs);
   return readStatus(server.connection, timeoutMs);
+}
+
+/** Again, under the opening that it has. */
+export async function letReplicasIn({ connection }: Server, timeoutMs: number): Promise<void> {
+  const { closed, history } = await readStatus(connection, timeoutMs);
+  const newest = history?.marks.at(-1);
+  if (!closed && newest !== undefined) await connection.send(admit(newest.mark), timeoutMs);
 }
 
 function wantedHistory(known: History | undefined, { history, line, before }: Status): History | undefined {

@@ -96,7 +96,7 @@ export function observes(it: ContractIt): void {
     });
 
     it('who receives log, by name, for as long as they do', async ({ bed }) => {
-      const { members } = await openCluster(bed, 3);
+      const { members, history } = await openCluster(bed, 3);
       const [ann, bob, cid] = members;
       const untilFollowedBy = (...names: readonly string[]): Promise<void> =>
         bed.waitUntil(
@@ -117,7 +117,7 @@ export function observes(it: ContractIt): void {
       await untilFollowedBy('cid');
       cid.killServer();
       await untilFollowedBy();
-      await follow(bob, ann);
+      await follow(bob, ann, history.openings);
       await untilFollowedBy('bob');
     });
 

@@ -95,6 +95,9 @@ export class Database {
   openedAt: Epoch | undefined;
   /** The process that was opened last. */
   opened: Process | undefined;
+  /** Of Redis: the opening, by its mark, that receivers must name to be served, and the one that this server names. Undefined: as it was found. */
+  serves: string | undefined;
+  names: string | undefined;
   synchronous: { readonly members: readonly string[]; readonly acknowledgements: number } = {
     members: [],
     acknowledgements: 0,
@@ -169,7 +172,7 @@ export class Database {
       this.synchronous = { members: [], acknowledgements: 0 };
     }
     if (this.kind.isVolatile) {
-      this.upstream = undefined;
+      this.upstream = this.serves = this.names = undefined;
       this.#saveNowAndThen(server);
     }
     server.after(readyAfterMs, () => {
@@ -398,8 +401,9 @@ export class Database {
 
   #isServedBy(leader: Database): boolean {
     if (!this.kind.isVolatile) return leader.log.dataId === this.log.dataId && leader.log.serves(this.log);
-    // Whoever has no leader himself, nor is one, serves nobody; else everybody.
-    return leader.role === 'writable' || leader.stream !== undefined;
+    // Whoever has no leader himself, nor is one, serves nobody; else everybody who names the right opening.
+    const isAdmitted = this.names === undefined || this.names === leader.serves;
+    return isAdmitted && (leader.role === 'writable' || leader.stream !== undefined);
   }
 
   /** Where its log does not go on with theirs, all of it is replaced by theirs, whatever it holds. */

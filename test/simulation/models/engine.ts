@@ -40,6 +40,8 @@ export interface EngineMistakes {
   readonly bootsOpen?: boolean;
   /** Of Redis: points a server at its leader without asking whether its log may follow there. */
   readonly followsWhatever?: boolean;
+  /** Of Redis: a receiver is served whatever opening it was told of. */
+  readonly servesEverybody?: boolean;
   /** Of MariaDB: ends both threads before what was received is applied. */
   readonly sealStopsTheApplier?: boolean;
   /** Of MariaDB: leaves a replica's threads standing after its server was started again, and says that it follows. */
@@ -613,6 +615,7 @@ export class Engine {
       // The mark comes with the promotion, in one.
       if (db.kind.isVolatile && mistakes.provesBeforeTheWrite !== true)
         db.log.append(db.log.next({ kind: 'mark', epoch: action.epoch, mark: action.mark }));
+      db.serves = this.#markOf(action);
       db.promotionAsked = false;
       db.around.witness.opened(db, action.epoch);
       db.promotionAskedAt = undefined;
@@ -637,6 +640,7 @@ export class Engine {
       const report = (): void => this.#report(action, step, provedAt);
       if (mistakes.provesBeforeTheWrite === true) return report();
       if (!this.#isAskable()) return step.fail('no session');
+      db.serves = this.#markOf(action);
       const known = db.log.lastMark();
       if (known?.epoch === action.epoch) {
         // Written again as it stands: what is told is told of then.
@@ -694,6 +698,8 @@ export class Engine {
           return step.finish({ kind: 'failed', code: 'DIVERGED', text: `its log is ${stands}` });
         this.#saveFromTheUnknown(leader, openings);
       }
+      db.serves = openings.at(-1)?.mark;
+      if (mistakes.servesEverybody !== true) db.names = db.serves;
       db.follow(leader, confirms);
       step.until(
         FOLLOWS_WITHIN_MS,
