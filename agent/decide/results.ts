@@ -145,11 +145,14 @@ function failed(
     case 'start': {
       const isFinal = FINAL.includes(result.code);
       const isRewind = under.action.kind === 'rewind';
+      // What it was when it followed, or was sealed, it is no more: its server may have come back from an older file (S2 is asked anew).
+      const isAnother = under.action.kind === 'follow' && result.code === 'DIVERGED';
       return {
         ...tried,
         problem: { code: result.code, text: result.text },
         // Where nothing was changed, what was read after the seal still holds.
-        sealed: isRewind && !isFinal ? undefined : tried.sealed,
+        sealed: isAnother || (isRewind && !isFinal) ? undefined : tried.sealed,
+        followed: isAnother ? undefined : tried.followed,
         recloneEpoch: isFinal ? under.epoch : state.recloneEpoch,
         retryAt: isRewind && !isFinal ? after(context.now, REWIND_AGAIN_AFTER) : tried.retryAt,
       };

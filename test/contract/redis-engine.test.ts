@@ -19,6 +19,7 @@ import {
   run,
   seal,
   start,
+  STEP_MS,
   takeTail,
 } from '#test/contract/engine/steps.js';
 import {
@@ -392,6 +393,35 @@ describe('a rejoin of Redis', { timeout: 30_000 }, () => {
     await follow(cid, bob, history.openings);
     expect(salvagedBy(cid).record.files).toEqual(['data.rdb']);
     expect(await keys(cid.server)).toEqual([]);
+  });
+
+  it('puts the files aside of a member whose server cannot load its data', async () => {
+    const { ann, bob, history } = await createPair();
+    await seal(bob);
+    await set(ann.server, 'lost');
+    ann.server.kill('SIGKILL');
+    await ann.until('a crash', ({ state }) => state === 'crashed');
+    await history.open(bob);
+    await set(bob.server, 'newer');
+    const folder = join(ann.server.dir, 'appendonlydir');
+    const file = readdirSync(folder).find((name) => name.endsWith('.incr.aof'));
+    if (file === undefined) throw new Error('no append-only file');
+    writeFileSync(join(folder, file), 'no command at all\r\n', { flag: 'a' });
+    writeFileSync(join(folder, file), '*1\r\n$4\r\nPING\r\n', { flag: 'a' });
+    expect(await ann.engine.run({ kind: 'start' })).toMatchObject({
+      kind: 'failed',
+      code: 'REWIND_IMPOSSIBLE',
+      text: expect.stringContaining('Bad file format reading the append only file') as string,
+    });
+    await run(ann, {
+      ...{ kind: 'reclone', leader: bob.planned, source: bob.planned, instead: [] },
+      ...{ openings: history.openings, wish: undefined, salvageWaived: false, timeoutMs: STEP_MS },
+    });
+    await follow(ann, bob, history.openings);
+    expect(await keys(ann.server)).toEqual(['newer']);
+    const { record, folder: saved } = salvagedBy(ann);
+    expect(record.files).toContain('appendonlydir');
+    expect(readFileSync(join(saved, 'appendonlydir', file), 'utf8')).toContain('lost');
   });
 });
 

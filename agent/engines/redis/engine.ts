@@ -35,7 +35,7 @@ const TIDY_EVERY_MS = 3_600_000;
 /** A start goes on by itself, and is asked for again. */
 const WITHIN_MS = { start: 30_000, seal: 5_000, follow: 6_500, keepSlots: 5_000 } as const;
 const NEED_SESSION: ReadonlySet<EngineAction['kind']> = new Set([
-  ...(['seal', 'takeTail', 'open', 'follow', 'rewind', 'reclone', 'setDurability', 'keepSlots'] as const),
+  ...(['seal', 'takeTail', 'open', 'follow', 'rewind', 'setDurability', 'keepSlots'] as const),
 ]);
 
 export function createRedisEngine(config: RedisConfig, deps: ServerDeps): Engine {

@@ -1,6 +1,7 @@
 /**
  * A member whose log has diverged, or whose data is to be replaced: what only it has is saved, and then it copies the leader, which is Redis' own way.
- * Its data stays whole until the copy has arrived whole. In the end it follows nobody, as after a seal.
+ * Its data stays whole until the copy has arrived whole. Of a member whose server cannot load its data, or is down, the files are put aside as they are. In
+ * the end it follows nobody, as after a seal.
  */
 import { TanistError } from '#core/errors.js';
 import type { PlanMember, ProvedOpening } from '#core/plan.js';
@@ -10,9 +11,10 @@ import type { Bounds } from '#agent/engines/bounds.js';
 import { isAt, point } from '#agent/engines/redis/follow.js';
 import { probeDatabase } from '#agent/engines/redis/probe.js';
 import { readPosition } from '#agent/engines/redis/position.js';
-import { salvage } from '#agent/engines/redis/salvage.js';
+import { putAside, salvage } from '#agent/engines/redis/salvage.js';
 import { seal } from '#agent/engines/redis/seal.js';
 import type { Server } from '#agent/engines/redis/server.js';
+import { start } from '#agent/engines/redis/start.js';
 import { isLoading, readStatus } from '#agent/engines/redis/status.js';
 
 /** Until a leader that is there has begun to send: it makes its copy first, if it is not set to send it as it makes it. */
@@ -33,6 +35,10 @@ export async function replaceData(server: Server, by: Replaced, bounds: Bounds):
   const { name, databaseHost, databasePort } = by.source;
   if ((await probeDatabase(databaseHost, databasePort, server.config.tls, ANSWERS_WITHIN_MS)) !== 'answers')
     throw new TanistError('ENGINE_FAILED', `${name} does not answer: nothing was changed`);
+  if (server.findMain() === undefined) {
+    await putAside(server, by.openings);
+    await start(server, bounds);
+  }
   const own = await seal(server, bounds);
   if (own.dataId !== '' && !by.salvageWaived) await salvage(server, own, by.openings, bounds);
   bounds.check();

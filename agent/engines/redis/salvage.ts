@@ -4,8 +4,9 @@
  * back so far, or nothing tells where the two parted, all of the data is saved. `salvage.json` is written last, durably: a folder without one
  * was interrupted, and is made again.
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, open, rm } from 'node:fs/promises';
+import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import type { ProvedOpening } from '#core/plan.js';
@@ -16,7 +17,7 @@ import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
 import { syncFolder, writeDurably } from '#agent/engines/durable-files.js';
 import { newestSalvage, summaryOf } from '#agent/engines/newest-salvage.js';
 import { partedAt } from '#agent/engines/redis/parted.js';
-import { learnPlaces } from '#agent/engines/redis/places.js';
+import { knownPlaces, learnPlaces } from '#agent/engines/redis/places.js';
 import { readLog } from '#agent/engines/redis/read-log.js';
 import { type Saved, savedFrom } from '#agent/engines/redis/salvaged-commands.js';
 import type { Server } from '#agent/engines/redis/server.js';
@@ -36,7 +37,7 @@ export async function salvage(
   openings: readonly ProvedOpening[],
   bounds: Bounds,
 ): Promise<void> {
-  await inFolder(server, own, openings, async (folder) => {
+  await inFolder(server, { ...own, place: placeOf(own) }, openings, async (folder) => {
     try {
       return await saveCommands(server, own, openings, folder, bounds);
     } catch (error) {
@@ -54,18 +55,46 @@ export async function saveAll(
   bounds: Bounds,
 ): Promise<void> {
   const because = 'it came up from a file, and nothing tells how far along its line that goes';
-  await inFolder(server, own, openings, (folder) => saveData(server, own, folder, because, bounds));
+  await inFolder(server, { ...own, place: placeOf(own) }, openings, (folder) =>
+    saveData(server, own, folder, because, bounds),
+  );
 }
+
+/** The files that the data is kept in, as they are: its server cannot load them, or is not there. They are moved, for a copy takes their place. */
+export async function putAside(server: Server, openings: readonly ProvedOpening[]): Promise<void> {
+  const places = knownPlaces(server);
+  if (places === undefined)
+    throw new TanistError('RECLONE_IMPOSSIBLE', 'it is not known which files the data is kept in');
+  const files = places.data.filter((file) => existsSync(join(server.dataDir, file)));
+  if (files.length === 0) return;
+  const dataId = openings.at(-1)?.position.dataId ?? '';
+  await inFolder(server, { dataId, place: `files-${randomUUID().slice(0, 8)}` }, openings, async (folder) => {
+    for (const file of files) await rename(join(server.dataDir, file), join(folder, file));
+    await syncFolder(server.dataDir);
+    await write(join(folder, ROWS_FILE), []);
+    return {
+      ...{ from: 'not known', to: 'not known', bytes: 0 },
+      transactions: { count: 0, first: null, last: null },
+      ...{ tables: [], identifiers: {}, statements: {}, files },
+      notes: [
+        `which of its writes its leader lacks is not known: its server could not load its data, or was not there. All files of it are here: ${files.join(', ')}`,
+      ],
+    };
+  });
+}
+
+const placeOf = ({ line, at }: LineagePosition): string =>
+  `${line.slice(0, 8)}-${at === UNKNOWN ? 'unknown' : String(at)}`;
 
 /** Named by where the log ends: a log that has grown since is another one. */
 async function inFolder(
   server: Server,
-  own: LineagePosition,
+  own: { readonly dataId: string; readonly place: string },
   openings: readonly ProvedOpening[],
   save: (folder: string) => Promise<Contents>,
 ): Promise<void> {
   const opening = openings.at(-1);
-  const name = `${String(opening?.epoch ?? 0)}-${own.line.slice(0, 8)}-${own.at === UNKNOWN ? 'unknown' : String(own.at)}`;
+  const name = `${String(opening?.epoch ?? 0)}-${own.place}`;
   const folder = join(server.stateDir, 'salvage', name);
   if (existsSync(join(folder, RECORD_FILE))) {
     server.salvaged = newestSalvage(server.stateDir);

@@ -15,14 +15,25 @@ export async function start(server: Server, bounds: Bounds): Promise<void> {
     bounds.check();
     // Of the server before, whose end may not have been heard of yet.
     server.connection.close();
-    await launch(server, startCommand(server), bounds);
+    await launch(server, startCommand(server), bounds).catch(cannotLoad);
   }
-  await awaitAnswer(server, bounds);
+  await awaitAnswer(server, bounds).catch(cannotLoad);
   if (!(await readStatus(server.connection, bounds.left())).closed)
     throw new TanistError(
       'ENGINE_FAILED',
       'the server came up accepting writes: it is started with other words than its configuration file',
     );
+}
+
+/** Of a file that is not whole; as versions 6.2 to 9 say it. */
+const UNLOADABLE =
+  /(Bad file format|Unexpected end of file) reading the append only file|Wrong signature trying to load DB|Short read or OOM loading DB|Internal error in RDB reading|RDB CRC error|after rdb file reading failure/;
+
+/** Trying again ends the same: a copy has to take its place. */
+function cannotLoad(error: unknown): never {
+  if (error instanceof TanistError && UNLOADABLE.test(error.detail))
+    throw new TanistError('REWIND_IMPOSSIBLE', `its server cannot load its data: ${error.detail}`);
+  throw error;
 }
 
 function startCommand({ config: { server: control } }: Server): readonly string[] {
