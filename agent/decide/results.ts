@@ -152,7 +152,7 @@ function failed(
         problem: { code: result.code, text: result.text },
         // Where nothing was changed, what was read after the seal still holds.
         sealed: isAnother || (isRewind && !isFinal) ? undefined : tried.sealed,
-        followed: isAnother ? undefined : tried.followed,
+        followed: isAnother ? undefined : tried.followed && { ...tried.followed, confirms: undefined },
         recloneEpoch: isFinal ? under.epoch : state.recloneEpoch,
         retryAt: isRewind && !isFinal ? after(context.now, REWIND_AGAIN_AFTER) : tried.retryAt,
       };

@@ -123,7 +123,8 @@ export interface DurableState {
 export interface Followed {
   readonly epoch: Epoch;
   readonly upstream: string;
-  readonly confirms: boolean;
+  /** Undefined: a step toward another setting failed, and may have gone halfway. */
+  readonly confirms: boolean | undefined;
 }
 
 /** A request to make a stop short, and whether that is done. */
