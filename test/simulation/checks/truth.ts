@@ -11,6 +11,7 @@ import { comparePositions, formatPosition, type Position } from '#core/position.
 import type { DurableState } from '#agent/decide/state.js';
 import type { Database, Witness } from '#test/simulation/models/database.js';
 import type { Entry, Log } from '#test/simulation/models/log.js';
+import { RedisLog } from '#test/simulation/models/logs/redis.js';
 import type { Trace } from '#test/simulation/checks/trace.js';
 import type { Timeline } from '#test/simulation/world/timeline.js';
 
@@ -310,7 +311,9 @@ export class Truth implements Witness {
   #proved(plan: Plan, entry: LedgerEntry): void {
     if (this.#automatic !== undefined) this.#automatic = { ...this.#automatic, isProved: true };
     const db = this.named(plan.leader);
-    if (db.log.durableMark()?.epoch !== plan.epoch)
+    const isMarked =
+      db.log instanceof RedisLog ? db.log.hasHadMark(plan.epoch) : db.log.durableMark()?.epoch === plan.epoch;
+    if (!isMarked)
       this.violate(
         'S3',
         `${plan.leader} counts as proved at epoch ${plan.epoch}, and its mark is not on its disk`,

@@ -2,6 +2,7 @@
  * As Redis keeps one: in memory. A line has a random name, and a place along it is a number; what a file keeps of it is older, and may not tell how
  * far it goes. A server that ends is what its file was, or has nothing.
  */
+import type { Epoch } from '#core/brand.js';
 import { ofEngine, type Position } from '#core/position.js';
 import { type LineagePosition, type LineFork, UNKNOWN } from '#core/positions/lineage.js';
 import { type Entry, Log, type What } from '#test/simulation/models/log.js';
@@ -32,6 +33,7 @@ export class RedisLog extends Log {
   #isPlaceKnown = true;
   #saved: Saved | undefined;
   #position: LineagePosition | undefined;
+  readonly #marked = new Set<Epoch>();
 
   /** `random`: the same for all of a cluster, so a name of its own comes of more than that. */
   constructor(dataId: string, owner: number, kept: Kept, random: Random) {
@@ -58,8 +60,14 @@ export class RedisLog extends Log {
     if (typeof place !== 'string') throw new Error('an entry of another engine');
     if (place !== this.#line) this.#turn(place);
     super.append(entry);
+    if (entry.what.kind === 'mark') this.#marked.add(entry.what.epoch);
     this.flushed = this.applied = this.entries.length;
     this.#position = undefined;
+  }
+
+  /** What proved its opening may be gone again with its server, while the plan is written that says so. */
+  hasHadMark(epoch: Epoch): boolean {
+    return this.#marked.has(epoch);
   }
 
   branch(): void {
