@@ -10,6 +10,7 @@ export function whyLeftOut(engine: Kit, fault: Fault, durability: DurabilityMode
     durability !== 'async' && 'confirms',
     mayDiverge(fault) && 'rejoinsDiverged',
     fault.needsTail === true && 'logOutlivesServer',
+    fault.needs === 'clocks' && 'hasOwnClock',
   ];
   return whyLacking(
     engine,

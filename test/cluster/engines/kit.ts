@@ -45,6 +45,7 @@ export const ABILITIES = {
   tracesFound: 'search for what a release leaves behind',
   blocksReplay: 'session on a replica that holds back what it applies',
   timesRejoins: 'measure of a rejoin beside the same by hand',
+  hasOwnClock: 'server that goes by a clock of its own',
 } as const;
 
 export type Ability = keyof typeof ABILITIES;

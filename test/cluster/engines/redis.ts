@@ -16,6 +16,7 @@ export const REDIS: EngineKit<RedisServer> = {
     tracesFound: 'only settings and files of PostgreSQL are compared yet',
     logOutlivesServer: 'it is in memory only, and what nobody has fetched is gone with the process',
     blocksReplay: 'log is applied as it comes, whoever reads',
+    hasOwnClock: 'its allocator asks for the time before libfaketime is ready, and both wait for ever',
     timesRejoins: 'its way back is one full synchronisation, by hand too',
   },
   clientsConfirm: true,
