@@ -276,6 +276,19 @@ describe('an opening of Redis', { timeout: 30_000 }, () => {
     expect(await bob.server.replication('connected_slaves')).toBe('2');
   });
 
+  it('lets its replicas in again whose user an administrator has taken away', async () => {
+    const { ann, bob, history } = await createPair();
+    await follow(bob, ann, history.openings);
+    await ann.server.send('ACL', 'DELUSER', 'tanist-replica');
+    const names = [bob.name];
+    await run(ann, { kind: 'keepSlots', replicas: names, retentionBytes: 1 });
+    expect(await ann.server.send('ACL', 'USERS')).toEqual(['default', 'tanist-replica']);
+    await seal(bob);
+    await follow(bob, ann, history.openings);
+    await set(ann.server, 'after');
+    await bob.server.waitUntilCaughtUpWith(ann.server);
+  });
+
   it('comes up closed again although somebody rewrote the configuration, and is seen to', async () => {
     const { ann, bob } = await createPair();
     for (const { server } of [ann, bob]) await server.send('CONFIG', 'REWRITE');

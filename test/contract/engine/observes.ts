@@ -128,8 +128,13 @@ export function observes(it: ContractIt): void {
       // How often it is to be sent a sign of life, it says when it is pointed.
       await seal(bob);
       await follow(bob, ann);
+      // What was seen before tells of the link before.
+      const since = bob.observations.length;
       const untilStreaming = (streaming: boolean): Promise<void> =>
-        bed.waitUntil(`streaming: ${String(streaming)}`, () => bob.observation().streaming === streaming);
+        bed.waitUntil(
+          `streaming: ${String(streaming)}`,
+          () => bob.observations.slice(since).at(-1)?.streaming === streaming,
+        );
       await untilStreaming(true);
       const from = bob.observations.length;
       await bed.pass(IDLE_MS);
