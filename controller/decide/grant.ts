@@ -3,24 +3,7 @@ import { asDuration, asMonotonic, type DurationMs, since } from '#core/brand.js'
 import type { Plan } from '#core/plan.js';
 import type { Report } from '#core/report.js';
 import { type Timings, timingsOf } from '#core/timings.js';
-import { mayAct } from '#controller/decide/authority.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
-
-/**
- * An heir has its lease with its plan, for the heartbeat that was heard last, and need not ask and be answered first: the lease counts from when that
- * one was sent (L3), which was before this promise (L2).
- */
-export function grantWithPlan(cluster: ClusterState, plan: Plan, context: Context): ClusterState {
-  const picture = cluster.members[plan.leader];
-  if (plan.opening.state !== 'pending' || picture?.connected !== true || picture.report === undefined)
-    return cluster;
-  const { guarded, database } = picture.report;
-  const wantsLease = guarded && database.state === 'running' && database.role === 'replica';
-  const asked: Report = { ...picture.report, planEpoch: plan.epoch, wantsLease };
-  const may =
-    mayAct(context.role, context.authorityNow) && mayGrant(cluster, plan, plan.leader, asked, context);
-  return may ? grant(cluster, plan, plan.leader, asked, context) : cluster;
-}
 
 export function mayGrant(
   cluster: ClusterState,

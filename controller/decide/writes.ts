@@ -7,7 +7,6 @@ import { asEpoch, asRevision, LONG_AGO } from '#core/brand.js';
 import { isEqual } from '#core/equal.js';
 import { reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
-import { grantWithPlan } from '#controller/decide/grant.js';
 import { vouchedUntil } from '#controller/decide/vouched.js';
 import { answerEverybody, replyDone, replyError } from '#controller/decide/reply.js';
 import {
@@ -175,7 +174,7 @@ function adopt(
       reason: reason('APPOINTED', { leader: plan.leader, epoch: Number(plan.epoch) }),
     });
   }
-  const told: ClusterState = {
+  return {
     ...cluster,
     write: undefined,
     entry: cluster.write?.write.entry ?? cluster.entry,
@@ -194,7 +193,6 @@ function adopt(
         }
       : (attempt ?? openingOf(plan, reason('REPLICAS_SEALED', { leader: plan.leader }), context.now)),
   };
-  return grantWithPlan(told, plan, context);
 }
 
 /** What is owed to the leader of the plan that was committed, and by whose grants. */
@@ -208,7 +206,7 @@ function promisesUnder(
     const { promiseMs } = timingsOf(plan.policy.profile);
     return { promise: context.rules.L2(promise, context.now, promiseMs), heldPromise };
   }
-  // A4: L5 was proved for this commit, so nothing is owed to the opening before it, however long the hold.
+  // A4: L5 was proved for this commit, so nothing is owed to the opening before it, however long the hold; to this one nothing yet (E3).
   const isOver = plan.epoch > stored.plan.epoch && endsPromises(plan);
   return isOver && heldPromise !== LONG_AGO
     ? { promise: LONG_AGO, heldPromise: LONG_AGO }
