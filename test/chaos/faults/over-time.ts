@@ -3,8 +3,9 @@ import type { Chaos } from '#test/chaos/cluster.js';
 import { type Fault, NOTHING, all } from '#test/chaos/faults/fault.js';
 import { loseHost } from '#test/chaos/faults/processes.js';
 import { followLogs } from '#test/chaos/logs.js';
+import { waitFor } from '#test/cluster/processes.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
-import type { AnyMember } from '#test/cluster/tanist.js';
+import type { AnyMember, Program } from '#test/cluster/tanist.js';
 import { saturate } from '#test/load/saturate.js';
 
 /** As its administrator does it; its agent may close and start it once more, when it sees it between the two. */
@@ -12,6 +13,18 @@ async function restartDatabase({ cluster }: Chaos, { server }: AnyMember): Promi
   await server.stop('fast');
   await server.start({ awaitReady: false });
   await server.waitUntilReady();
+  await cluster.waitUntilWell();
+}
+
+/** Until it is at work again: what is told of the others meanwhile does not say so. */
+async function restartProgram({ cluster }: Chaos, program: Program, atWork: string): Promise<void> {
+  await program.stop();
+  const isAtWork = followLogs([program.logFile], atWork);
+  program.start();
+  await isAtWork;
+  const areHeard = async (): Promise<boolean> =>
+    (await cluster.status()).clusters[0]?.members.every(({ connected }) => connected) === true;
+  await waitFor(areHeard, { timeoutMs: 15_000, everyMs: 50, what: 'every agent to be heard' });
   await cluster.waitUntilWell();
 }
 
@@ -26,16 +39,8 @@ export const OVER_TIME = {
         await member.stop();
         await member.start();
       }
-      for (const controller of cluster.controllers) {
-        await controller.stop();
-        controller.start();
-        await cluster.waitUntilWell();
-      }
-      for (const { agent } of cluster.members) {
-        await agent.stop();
-        agent.start();
-        await cluster.waitUntilWell();
-      }
+      for (const controller of cluster.controllers) await restartProgram(chaos, controller, '"LISTENING"');
+      for (const { agent } of cluster.members) await restartProgram(chaos, agent, '"STARTED"');
       const leader = await cluster.leader();
       for (const replica of chaos.replicas(leader)) await restartDatabase(chaos, replica);
       await succeed(cluster.tanist, COMMANDS.switchover(cluster));
