@@ -318,6 +318,18 @@ describe('an opening of Redis', { timeout: 30_000 }, () => {
 });
 
 describe('a rejoin of Redis', { timeout: 30_000 }, () => {
+  /** Ann is killed, and only her file has `lost`; bob leads. */
+  async function loseLeader(): Promise<Pair> {
+    const pair = await createPair();
+    const { ann, bob, history } = pair;
+    await seal(bob);
+    await set(ann.server, 'lost');
+    ann.server.kill('SIGKILL');
+    await ann.until('a crash', ({ state }) => state === 'crashed');
+    await history.open(bob);
+    return pair;
+  }
+
   /** Both have `both`; only ann has what `lost` wrote, and bob leads. */
   async function part(
     { ann, bob, history }: Pair,
@@ -380,12 +392,7 @@ describe('a rejoin of Redis', { timeout: 30_000 }, () => {
   });
 
   it('saves all of the data of an old leader that comes back from an append-only file', async () => {
-    const { ann, bob, history } = await createPair();
-    await seal(bob);
-    await set(ann.server, 'lost');
-    ann.server.kill('SIGKILL');
-    await ann.until('a crash', ({ state }) => state === 'crashed');
-    await history.open(bob);
+    const { ann, bob, history } = await loseLeader();
     await start(ann);
     await seal(ann);
     await follow(ann, bob, history.openings);
@@ -409,12 +416,7 @@ describe('a rejoin of Redis', { timeout: 30_000 }, () => {
   });
 
   it('puts the files aside of a member whose server cannot load its data', async () => {
-    const { ann, bob, history } = await createPair();
-    await seal(bob);
-    await set(ann.server, 'lost');
-    ann.server.kill('SIGKILL');
-    await ann.until('a crash', ({ state }) => state === 'crashed');
-    await history.open(bob);
+    const { ann, bob, history } = await loseLeader();
     await set(bob.server, 'newer');
     const folder = join(ann.server.dir, 'appendonlydir');
     const file = readdirSync(folder).find((name) => name.endsWith('.incr.aof'));
