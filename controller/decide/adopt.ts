@@ -17,6 +17,7 @@ import { tooMany } from '#controller/decide/care.js';
 import { nextQuestion } from '#controller/decide/questions.js';
 import { inWords, replyDone, replyError } from '#controller/decide/reply.js';
 import type { ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
+import { tell } from '#controller/decide/tell.js';
 import { submit } from '#controller/decide/writes.js';
 
 const ANSWER_WITHIN = asDuration(8000);
@@ -30,17 +31,16 @@ export function beginInspection(cluster: ClusterState, request: number, context:
   const question = nextQuestion(cluster, context);
   if (context.role.kind !== 'active') return cluster;
   for (const { member } of live) {
-    context.emit({
-      kind: 'send',
-      cluster: cluster.name,
-      member: member.name,
-      directive: {
+    tell(
+      cluster,
+      member.name,
+      {
         kind: 'inspect',
-        term: context.role.term,
         request: question,
         peers: live.map((one) => one.member).filter((one) => one.name !== member.name),
       },
-    });
+      context,
+    );
   }
   const inspecting = { question, request, since: context.now };
   return continueInspection({ ...cluster, questions: cluster.questions + 1, inspecting }, context);

@@ -6,6 +6,7 @@ import { mayAct } from '#controller/decide/authority.js';
 import { isInDoubt } from '#controller/decide/doubt.js';
 import { grant, mayGrant } from '#controller/decide/grant.js';
 import type { ClusterState, Context, Event, MemberPicture } from '#controller/decide/state.js';
+import { tell } from '#controller/decide/tell.js';
 
 export function agentConnected(
   cluster: ClusterState,
@@ -93,12 +94,7 @@ function answer(cluster: ClusterState, member: string, report: Report, context: 
   if (!plan.members.some((m) => m.name === member) || isInDoubt(cluster, context)) return cluster;
   const reported = { epoch: report.planEpoch, version: report.planVersion };
   if (comparePlans(reported, plan) < 0) {
-    context.emit({
-      kind: 'send',
-      cluster: cluster.name,
-      member,
-      directive: { kind: 'plan', term: context.role.term, plan },
-    });
+    tell(cluster, member, { kind: 'plan', plan }, context);
   }
   const said = sayBehind(cluster, plan, member, report, context);
   return mayGrant(said, plan, member, report, context) ? grant(said, plan, member, report, context) : said;

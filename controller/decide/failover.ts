@@ -20,6 +20,7 @@ import { inWords, replyError } from '#controller/decide/reply.js';
 import { say } from '#controller/decide/say.js';
 import type { Attempt, Choice, ClusterState, Context } from '#controller/decide/state.js';
 import { isFenced, isSilent } from '#controller/decide/suspect.js';
+import { tell } from '#controller/decide/tell.js';
 import { vouchedBy } from '#controller/decide/vouched.js';
 
 /** How long the sealed are waited for before those that answered are chosen from. */
@@ -62,14 +63,9 @@ function sealMembers(cluster: ClusterState, plan: Plan, attempt: Attempt, contex
 
 function sealOne(cluster: ClusterState, attempt: Attempt, member: string, context: Context): void {
   const picture = cluster.members[member];
-  if (context.role.kind !== 'active' || picture?.connected !== true) return;
+  if (picture?.connected !== true) return;
   if (picture.report?.sealed?.epoch === attempt.epoch) return;
-  context.emit({
-    kind: 'send',
-    cluster: cluster.name,
-    member,
-    directive: { kind: 'seal', term: context.role.term, epoch: attempt.epoch },
-  });
+  tell(cluster, member, { kind: 'seal', epoch: attempt.epoch }, context);
 }
 
 export function continueAttempt(cluster: ClusterState, attempt: Attempt, context: Context): ClusterState {
@@ -226,20 +222,19 @@ function resendSeals(
 
 function askForTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): void {
   const from = cluster.members[plan.leader];
-  if (from === undefined || attempt.choice === undefined || context.role.kind !== 'active') return;
-  context.emit({
-    kind: 'send',
-    cluster: cluster.name,
-    member: attempt.choice.member,
-    directive: {
+  if (from === undefined || attempt.choice === undefined) return;
+  tell(
+    cluster,
+    attempt.choice.member,
+    {
       kind: 'takeTail',
-      term: context.role.term,
       epoch: attempt.epoch,
       from: plan.leader,
       agentAddress: from.member.agentAddress,
       timeoutMs: plan.policy.tailTimeoutMs,
     },
-  });
+    context,
+  );
 }
 
 function takingTail(cluster: ClusterState, plan: Plan, attempt: Attempt, context: Context): ClusterState {

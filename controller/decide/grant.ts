@@ -4,6 +4,7 @@ import type { Plan } from '#core/plan.js';
 import type { Report } from '#core/report.js';
 import { type Timings, timingsOf } from '#core/timings.js';
 import type { ClusterState, Context } from '#controller/decide/state.js';
+import { tell } from '#controller/decide/tell.js';
 
 export function mayGrant(
   cluster: ClusterState,
@@ -50,19 +51,18 @@ export function grant(
     holdMs > timings.holdMs
       ? context.rules.L2(cluster.heldPromise, context.now, promiseMs)
       : cluster.heldPromise;
-  context.emit({
-    kind: 'send',
-    cluster: cluster.name,
+  tell(
+    cluster,
     member,
-    directive: {
+    {
       kind: 'grant',
-      term: context.role.term,
       incarnation: report.incarnation,
       nonce: report.nonce,
       epoch: plan.epoch,
       holdMs,
     },
-  });
+    context,
+  );
   return { ...cluster, promise: asMonotonic(promise), heldPromise };
 }
 

@@ -13,6 +13,7 @@ import { answers } from '#controller/decide/forecast.js';
 import { nextQuestion } from '#controller/decide/questions.js';
 import { askerOf, inWords, replyDone, replyError } from '#controller/decide/reply.js';
 import type { ClusterState, Context, Hold } from '#controller/decide/state.js';
+import { tell } from '#controller/decide/tell.js';
 import { submit } from '#controller/decide/writes.js';
 
 /** Several heartbeats of every profile: whoever stops the agent is not to wait for long, and not in vain. */
@@ -160,7 +161,7 @@ function givingUp(
     replyDone(hold.request, { kind: 'held', held: heldOf(ended, plan, context) }, context);
     return ended;
   }
-  const told = tell(cluster, plan, hold, context);
+  const told = askToEnd(cluster, plan, hold, context);
   if (hold.request === undefined || since(hold.since, context.now) < REACHED_WITHIN) return told;
   replyDone(hold.request, { kind: 'held', held: heldOf(cluster, plan, context) }, context);
   return { ...told, hold: { ...hold, request: undefined } };
@@ -175,7 +176,7 @@ function shortened(cluster: ClusterState, plan: Plan, context: Context): Cluster
   return { ...cluster, promise: context.rules.L2(LONG_AGO, context.now, promiseMs), heldPromise: LONG_AGO };
 }
 
-function tell(
+function askToEnd(
   cluster: ClusterState,
   { leader, epoch }: Plan,
   hold: Hold & { stage: 'ending' },
@@ -184,12 +185,7 @@ function tell(
   const { role } = context;
   const isDue = since(hold.toldAt, context.now) >= TELL_AGAIN;
   if (role.kind !== 'active' || !isDue || cluster.members[leader]?.connected !== true) return cluster;
-  context.emit({
-    kind: 'send',
-    cluster: cluster.name,
-    member: leader,
-    directive: { kind: 'endHold', term: role.term, epoch, request: hold.question },
-  });
+  tell(cluster, leader, { kind: 'endHold', epoch, request: hold.question }, context);
   return { ...cluster, hold: { ...hold, toldAt: context.now } };
 }
 

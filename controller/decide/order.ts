@@ -15,6 +15,7 @@ import { inWords, replyError } from '#controller/decide/reply.js';
 import { say } from '#controller/decide/say.js';
 import type { ClusterState, Context, Order, Wish } from '#controller/decide/state.js';
 import { isFenced } from '#controller/decide/suspect.js';
+import { tell } from '#controller/decide/tell.js';
 
 const NEAR_WITHIN = asDuration(60_000);
 const PREPARED_WITHIN = asDuration(150_000);
@@ -160,17 +161,15 @@ function enter(cluster: ClusterState, order: Order, stage: Order['stage'], conte
 function tellAgain(cluster: ClusterState, plan: Plan, order: Order, context: Context): ClusterState {
   const { role } = context;
   if (role.kind !== 'active' || since(order.toldAt, context.now) < TELL_AGAIN) return cluster;
-  const { term } = role;
   const { epoch } = plan;
-  context.emit({
-    kind: 'send',
-    cluster: cluster.name,
-    member: plan.leader,
-    directive:
-      order.stage === 'preparing'
-        ? { kind: 'prepare', term, epoch, request: order.question }
-        : { kind: 'stepDown', term, epoch },
-  });
+  tell(
+    cluster,
+    plan.leader,
+    order.stage === 'preparing'
+      ? { kind: 'prepare', epoch, request: order.question }
+      : { kind: 'stepDown', epoch },
+    context,
+  );
   return { ...cluster, order: { ...order, toldAt: context.now } };
 }
 

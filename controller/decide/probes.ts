@@ -8,6 +8,7 @@ import { memberOf, type Plan } from '#core/plan.js';
 import type { ProbeReport } from '#core/report.js';
 import { timingsOf } from '#core/timings.js';
 import type { ClusterState, Context, MemberPicture } from '#controller/decide/state.js';
+import { tell } from '#controller/decide/tell.js';
 
 const ASK_AGAIN = asDuration(1000);
 /** Older than that, it says nothing of now. */
@@ -23,12 +24,7 @@ export function probeSilentLeader(cluster: ClusterState, plan: Plan, context: Co
   if (since(cluster.probedAt, context.now) < ASK_AGAIN) return cluster;
   for (const { name } of plan.members) {
     if (name === plan.leader || cluster.members[name]?.connected !== true) continue;
-    context.emit({
-      kind: 'send',
-      cluster: cluster.name,
-      member: name,
-      directive: { kind: 'probe', term: context.role.term, member },
-    });
+    tell(cluster, name, { kind: 'probe', member }, context);
   }
   return { ...cluster, probedAt: context.now };
 }

@@ -27,6 +27,7 @@ import {
   type Repair,
   type Told,
 } from '#controller/decide/state.js';
+import { tell } from '#controller/decide/tell.js';
 import { submit } from '#controller/decide/writes.js';
 
 const ASK_AGAIN = asDuration(1000);
@@ -88,12 +89,7 @@ function ask(cluster: ClusterState, repair: Repair, context: Context): Repair {
     const found = report?.database.dataId;
     const isOther = found !== '' && found !== (cluster.stored?.plan.dataId ?? found);
     if (!connected || isOther || isSaidBy(repair.told, member)) continue;
-    context.emit({
-      kind: 'send',
-      cluster: cluster.name,
-      member: member.name,
-      directive: { kind: 'tellPlan', term: role.term, request: repair.question },
-    });
+    tell(cluster, member.name, { kind: 'tellPlan', request: repair.question }, context);
   }
   return { ...repair, askedAt: context.now };
 }

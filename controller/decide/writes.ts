@@ -7,6 +7,7 @@ import { asEpoch, asRevision, LONG_AGO } from '#core/brand.js';
 import { isEqual } from '#core/equal.js';
 import { reason } from '#core/reasons.js';
 import { timingsOf } from '#core/timings.js';
+import { tell } from '#controller/decide/tell.js';
 import { vouchedUntil } from '#controller/decide/vouched.js';
 import { answerEverybody, replyDone, replyError } from '#controller/decide/reply.js';
 import {
@@ -156,12 +157,7 @@ function adopt(
   const { plan } = committed;
   for (const { name } of plan.members) {
     if (cluster.members[name]?.connected !== true) continue;
-    context.emit({
-      kind: 'send',
-      cluster: cluster.name,
-      member: name,
-      directive: { kind: 'plan', term: context.role.term, plan },
-    });
+    tell(cluster, name, { kind: 'plan', plan }, context);
   }
   replyDone(cluster.write?.request, { kind: 'plan', plan }, context);
   const attempt = cluster.attempt;
