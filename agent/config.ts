@@ -11,6 +11,8 @@ export interface AgentConfig {
   readonly controllers: readonly string[];
   /** Where this agent answers other agents. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Where load balancers ask what the database may be used for. Undefined: nowhere. */
+  readonly health: { readonly host: string; readonly port: number } | undefined;
   readonly advertise: {
     /** `host:port` under which other agents reach this one. */
     readonly agent: string;

@@ -8,12 +8,14 @@ import { TanistError } from '#core/errors.js';
 import { isReleased, type PlanMember } from '#core/plan.js';
 import type { Answering } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
+import type { Standing } from '#core/standing.js';
 import { timingsOf } from '#core/timings.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
 import { fallSilent, keepMeanwhile, WRITE_AGAIN_MS } from '#agent/decide/refused.js';
 import { grantedUntil, mayStillOpen } from '#agent/decide/right.js';
+import { standing } from '#agent/decide/standing.js';
 import {
   type Action,
   type AgentState,
@@ -54,6 +56,8 @@ export interface AgentLoop {
   stop(): Promise<void>;
   /** What is on disk (E5): whatever answers others by itself answers from this. */
   durable(): DurableState;
+  /** What clients may use the database for, now. */
+  standing(): Standing;
   /** Another agent's question; rejects once this one ends. */
   vouch(question: VouchQuestion): Promise<VouchAnswer>;
   /** Settles when the agent cannot go on: rejects with the error to exit with. */
@@ -316,6 +320,12 @@ export function createAgentLoop(
       await Promise.all([ports.guard.leave(), ports.controllers.stop(), ports.engine.stop()]);
     },
     durable: () => kept,
+    standing: () =>
+      standing(state, {
+        now: ports.now(),
+        rules,
+        timings: timingsOf(state.durable.plan?.policy.profile ?? 'balanced'),
+      }),
     vouch(question) {
       if (stopped) return Promise.reject(new Error('this agent is ending'));
       if (refused) return Promise.reject(new Error('the disk of this agent refuses to be written'));

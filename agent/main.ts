@@ -11,6 +11,7 @@ import { createControllers } from '#agent/adapters/grpc/controllers.js';
 import { createSalvages } from '#agent/adapters/salvages.js';
 import { createCopySource, createPeerServer, createTailSource } from '#agent/adapters/grpc/peers.js';
 import { createVouches } from '#agent/adapters/grpc/vouches.js';
+import { createHealthServer } from '#agent/adapters/http/health.js';
 import { createGuard } from '#agent/adapters/guard/guard.js';
 import { probeAgent } from '#agent/adapters/probe-agent.js';
 import { type OpenStateFile, openStateFile } from '#agent/adapters/state-file/state-file.js';
@@ -111,12 +112,16 @@ export async function runAgent(config: AgentConfig): Promise<void> {
         vouch: (question) => started.vouch(question),
       },
     });
+    const health =
+      config.health === undefined
+        ? undefined
+        : await createHealthServer(config.health, config.engine.kind, () => started.standing());
     started.start();
     log('info', 'STARTED', { incarnation, identity, dataId, epoch: Number(highestEpoch) });
     try {
       log('info', 'STOPPING', { signal: await Promise.race([stopped, started.ended]) });
     } finally {
-      await Promise.all([started.stop(), peers.stop()]);
+      await Promise.all([started.stop(), peers.stop(), health?.stop()]);
       tailSource.stop();
     }
   } finally {

@@ -6,14 +6,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { TanistError } from '#core/errors.js';
 import { KEEPALIVE } from '#proto/client.js';
+import { type ListenAddress, listenError } from '#proto/listen.js';
 
-export interface ListenAddress {
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
-}
+export type { ListenAddress };
 
 export interface WireServer {
   /** Resolves to the port bound; rejects with ADDRESS_IN_USE. */
@@ -50,7 +46,7 @@ export function createServer(
       try {
         await once(tcp, 'listening');
       } catch (error) {
-        throw listenError(`${host}:${port}`, error as NodeJS.ErrnoException);
+        throw listenError({ host, port }, error);
       }
       tcp.on('error', () => undefined); // one connection that could not be accepted (too many open files); others follow
       return (tcp.address() as AddressInfo).port;
@@ -72,15 +68,4 @@ function graceful(server: Server, graceMs: number): Promise<void> {
       resolve();
     });
   });
-}
-
-function listenError(address: string, { code, message }: NodeJS.ErrnoException): TanistError {
-  if (code === 'EADDRINUSE') {
-    return new TanistError(
-      'ADDRESS_IN_USE',
-      `${address}: another process listens there`,
-      'stop it, or listen on another port',
-    );
-  }
-  return new TanistError('CONFIG_INVALID', `cannot listen on ${address}: ${message}`);
 }

@@ -61,6 +61,13 @@ const SERVERS = {
     missing: () => (inPath('tarantool') ? undefined : 'no tarantool in PATH'),
     byHand: 'Tarantool 2.6, in PATH',
   },
+  // Its package would start one, if services were let start.
+  haproxy: {
+    package: 'haproxy',
+    missing: () =>
+      inPath('haproxy') || isProgram('/usr/sbin/haproxy') ? undefined : 'no haproxy in PATH or /usr/sbin',
+    byHand: 'HAProxy 2.4 or newer: haproxy, in PATH or /usr/sbin',
+  },
   // No servers, but what makes hosts of network namespaces and cuts them off.
   ip: {
     package: 'iproute2',

@@ -29,7 +29,7 @@ function provedBy(state: AgentState, canaryAt: MonotonicMs | undefined): AgentSt
 }
 
 /** Whatever kept it from its upstream is over, also when the engine got there by itself. */
-function followsAsPlanned({ member, durable: { plan } }: AgentState, database: Observed): boolean {
+export function followsAsPlanned({ member, durable: { plan } }: AgentState, database: Observed): boolean {
   const upstream = plan && upstreamOf(plan, member);
   return (
     upstream !== undefined &&

@@ -147,7 +147,7 @@ function databaseReport(state: AgentState, context: Silently): DatabaseReport {
   };
 }
 
-function reportedState(
+export function reportedState(
   state: AgentState,
   database: Observed,
   context: Pick<Context, 'now' | 'timings'>,

@@ -23,7 +23,7 @@ export function grantedUntil(state: AgentState, plan: Plan, { rules }: Pick<Cont
 }
 
 /** The same leader under a new epoch, never closed since the last. */
-function goesOn({ durable }: AgentState, plan: Plan): boolean {
+export function goesOn({ durable }: AgentState, plan: Plan): boolean {
   return isRenewal(plan) && durable.openedEpoch > durable.fencedEpoch;
 }
 

@@ -10,6 +10,8 @@ export interface Address {
 export const PORTS = {
   controller: 7400,
   agent: 7401,
+  // Patroni's, as load balancers have it.
+  health: 8008,
   etcd: 2379,
   postgres: 5432,
   mariadb: 3306,

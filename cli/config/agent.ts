@@ -10,7 +10,19 @@ import { mysqlConfig, mysqlSchema } from '#cli/config/mysql.js';
 import { postgresConfig, postgresSchema } from '#cli/config/postgres.js';
 import { type ConfigFile, readConfigFile } from '#cli/config/read.js';
 import { redisConfig, redisSchema } from '#cli/config/redis.js';
-import { address, host, list, listen, name, oneOf, path, port, section, text } from '#cli/config/schema.js';
+import {
+  address,
+  host,
+  list,
+  listen,
+  listenIfNamed,
+  name,
+  oneOf,
+  path,
+  port,
+  section,
+  text,
+} from '#cli/config/schema.js';
 import { defaultStateDir, stateDirProblem } from '#cli/config/state-dir.js';
 import type { Surroundings } from '#cli/config/surroundings.js';
 import { checkTimings } from '#cli/config/timings.js';
@@ -22,6 +34,7 @@ export const agentSchema = section({
   hostId: text().optional(),
   controllers: list(address(PORTS.controller), 'addresses of controllers'),
   listen: listen(PORTS.agent),
+  health: listenIfNamed(PORTS.health),
   advertise: section({
     agent: address(PORTS.agent).optional(),
     database: section({
@@ -54,6 +67,7 @@ export function readAgentConfig(file: string, surroundings: Surroundings): Agent
     hostId: value.hostId ?? surroundings.machineId,
     controllers: [...new Set(value.controllers)],
     listen: value.listen,
+    health: value.health,
     advertise: advertised(read, port, surroundings),
     stateDir,
     engine: engineIn(read, stateDir, surroundings),

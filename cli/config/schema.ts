@@ -58,10 +58,16 @@ export const address = (defaultPort: number) =>
 
 /** Where a server listens. */
 export const listen = (defaultPort: number, lowestPort = 1) =>
+  listening(defaultPort, lowestPort).prefault({});
+
+/** Where a server listens that is there only if it is named. */
+export const listenIfNamed = (defaultPort: number) => listening(defaultPort, 1).optional();
+
+const listening = (defaultPort: number, lowestPort: number) =>
   section({
     host: host().prefault('127.0.0.1'),
     port: port(lowestPort).prefault(defaultPort),
-  }).prefault({});
+  });
 
 /** `http://host:port` or `https://host:port`. */
 export const url = (defaultPort: number) =>

@@ -29,11 +29,13 @@ export interface AgentPlace {
   /** Names the engine. */
   readonly section: object;
   readonly port: number;
+  readonly healthPort: number;
   readonly controllers: readonly string[];
   readonly host: string | undefined;
 }
 
-export function agentConfig({ cluster, server, section, port, controllers, host }: AgentPlace): object {
+export function agentConfig(agent: AgentPlace): object {
+  const { cluster, server, section, port, healthPort, controllers, host } = agent;
   const { address } = server.place;
   return {
     cluster,
@@ -41,6 +43,7 @@ export function agentConfig({ cluster, server, section, port, controllers, host 
     ...(host !== undefined && { host }),
     controllers: [...controllers],
     listen: { host: address, port },
+    health: { host: address, port: healthPort },
     advertise: { agent: `${address}:${port}`, database: { host: address, port: server.port } },
     ...section,
   };

@@ -11,6 +11,8 @@ export interface Member<Server extends DatabaseServer = PostgresServer> {
   readonly name: string;
   readonly server: Server;
   readonly agent: Program;
+  /** Where its agent answers load balancers. */
+  readonly healthPort: number;
   /** Where the data and the agent's state lie, if that is a disk of its own. */
   readonly disk: Disk | undefined;
   /** All of it at once: the agent, its guard and every process of the server. It stays down until it is revived. */
@@ -23,6 +25,7 @@ export interface Member<Server extends DatabaseServer = PostgresServer> {
 export function createMember<Server extends DatabaseServer>(
   server: Server,
   agent: Program,
+  healthPort: number,
   disk: Disk | undefined,
 ): Member<Server> {
   const lot = (): Lot => ({
@@ -31,7 +34,7 @@ export function createMember<Server extends DatabaseServer>(
     folders: [server.dir, `${server.dir}.tanist`],
   });
   return {
-    ...{ name: server.name, server, agent, disk, lot },
+    ...{ name: server.name, server, agent, healthPort, disk, lot },
     kill: () => killTogether([lot()]),
     revive: () => agent.start(),
   };

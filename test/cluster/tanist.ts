@@ -127,17 +127,19 @@ export async function startCluster<Server extends DatabaseServer>(
   progress(`starting ${size} agents`);
   const user = serverUser();
   const ports = await freePorts(size);
+  const healthPorts = await freePorts(size);
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   const { home, etcd, controllers, controllerAddresses } = plane;
   const members = servers.map((server, i) => {
+    const healthPort = healthPorts[i] ?? 0;
     const config = agentConfig({
       ...{ cluster: name, server, section: engine.section(server), port: ports[i] ?? 0 },
-      ...{ controllers: controllerAddresses, host: hostOf(places[i], i) },
+      ...{ healthPort, controllers: controllerAddresses, host: hostOf(places[i], i) },
     });
     const agent = createProgram({
       ...{ home, folder, user, kind: 'agent', name: `agent-${server.name}`, config, place: server.place },
     });
-    return createMember(server, agent, disks[i]);
+    return createMember(server, agent, healthPort, disks[i]);
   });
   for (const { agent } of members) agent.start();
 

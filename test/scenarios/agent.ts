@@ -10,6 +10,7 @@ import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
 import { guardedForMs } from '#agent/decide/guard.js';
 import { mayStillOpen } from '#agent/decide/right.js';
+import { standing } from '#agent/decide/standing.js';
 import { beginning } from '#agent/memory.js';
 import {
   type DurableState,
@@ -246,6 +247,17 @@ export function agentScenario(): Scenario {
     return lines;
   }
 
+  function showStanding(): string {
+    const timings = timingsOf(DEFAULT_POLICY.profile);
+    const { role, state, epoch, leader, confirms } = standing(begin, {
+      now: asMonotonic(now),
+      rules,
+      timings,
+    });
+    const who = leader === undefined ? 'nobody' : leader.name;
+    return `stands as ${role}, ${state}, epoch ${epoch} of ${who}, confirms ${confirms}`;
+  }
+
   return {
     run(command, o) {
       if (command.startsWith('+')) return pass(Number(command.slice(1)), o);
@@ -362,6 +374,8 @@ export function agentScenario(): Scenario {
           return [];
         case 'may-open':
           return [mayStillOpen(begin, { now: asMonotonic(now), rules }) ? 'yes' : 'no'];
+        case 'standing':
+          return [showStanding()];
         case 'promise':
           return [
             `promised to epoch ${begin.vouched?.epoch ?? 0} until ${shown(begin.vouched?.until ?? LONG_AGO)}, it is ${now}`,

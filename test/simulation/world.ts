@@ -129,6 +129,7 @@ export class World {
       member.look();
       return this.timeline.now - member.unguardedAt < AFTER_UNGUARDED_MS;
     };
+    this.truth.leads = (db) => this.#beside(db).agent?.standing()?.role === 'primary';
     this.truth.seenAlive = (db) => {
       const member = this.#beside(db);
       member.look();

@@ -71,6 +71,8 @@ export class Truth implements Witness {
   named: (member: string) => Database = (member) => {
     throw new Error(`no member ${member}`);
   };
+  /** Its agent sends clients there (DESIGN 7, layer 5). */
+  leads: (db: Database) => boolean = () => false;
   seenAlive: (db: Database) => { readonly agent: number; readonly guard: number } = () => ({
     agent: 0,
     guard: 0,
@@ -118,14 +120,16 @@ export class Truth implements Witness {
     }
     this.#trace.log(db.name, () => `IS OPEN at epoch ${epoch ?? 'none'}`);
     for (const other of this.databases) {
+      const isWatched = other !== db && !this.#stoodStill(other) && !this.#stoodStill(db);
+      // One that waits for others may be superseded without knowing it (S5): clients that are sent there wait, and are told nothing.
+      if (isWatched && epoch !== undefined && other.synchronous.acknowledgements === 0 && this.leads(other))
+        this.violate('INV-4', `clients are sent to ${other.name} when ${db.name} opens at epoch ${epoch}`);
       // S5: one that waits for others may stay open, for it can acknowledge nothing any more; asked at each acknowledgement.
       if (
-        other !== db &&
+        isWatched &&
         other.synchronous.acknowledgements === 0 &&
         other.canCommit &&
-        other.openedAt !== undefined &&
-        !this.#stoodStill(other) &&
-        !this.#stoodStill(db)
+        other.openedAt !== undefined
       )
         this.violate(
           'INV-4',

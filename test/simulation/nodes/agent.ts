@@ -10,12 +10,14 @@ import type { Position } from '#core/position.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import type { Report } from '#core/report.js';
 import type { Rules } from '#core/rules/index.js';
+import type { Standing } from '#core/standing.js';
 import { timingsOf } from '#core/timings.js';
 import { decide } from '#agent/decide/decide.js';
 import { isLeftGuarded } from '#agent/decide/guard.js';
 import type { ActionResult } from '#agent/ports/engine.js';
 import { fallSilent, keepMeanwhile, WRITE_AGAIN_MS } from '#agent/decide/refused.js';
 import { grantedUntil, mayStillOpen } from '#agent/decide/right.js';
+import { standing } from '#agent/decide/standing.js';
 import {
   type AgentState,
   type DurableState,
@@ -94,6 +96,13 @@ export class AgentNode implements RunningAgent {
 
   get state(): AgentState {
     return this.#state;
+  }
+
+  standing(): Standing | undefined {
+    if (!this.process.isRunning || this.#isEnding) return undefined;
+    const now = this.process.host.now();
+    const timings = timingsOf(this.#state.durable.plan?.policy.profile ?? 'balanced');
+    return standing(this.#state, { now, rules: this.#deps.rules, timings });
   }
 
   hear(controller: string, directive: Directive): void {

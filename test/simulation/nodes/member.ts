@@ -3,6 +3,7 @@ import type { Directive } from '#core/directive.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import type { PlanMember } from '#core/plan.js';
 import type { Position } from '#core/position.js';
+import type { Standing } from '#core/standing.js';
 import type { AgentState, DurableState, Input } from '#agent/decide/state.js';
 import { beginning } from '#agent/memory.js';
 import type { GuardOrder } from '#agent/ports/guard.js';
@@ -31,6 +32,8 @@ export interface RunningAgent {
   readonly process: Process;
   readonly incarnation: string;
   readonly state: AgentState;
+  /** Undefined: nobody answers. */
+  standing(): Standing | undefined;
   take(input: Input): void;
   hear(controller: string, directive: Directive): void;
   readTail(from: Position, epoch: bigint): readonly Entry[] | undefined;

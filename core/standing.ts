@@ -1,0 +1,25 @@
+/** What clients may use a member's database for, at one instant. */
+import type { Epoch } from '#core/brand.js';
+import type { PlanMember } from '#core/plan.js';
+import type { DatabaseState } from '#core/report.js';
+
+export interface Standing {
+  readonly cluster: string;
+  readonly member: string;
+  /**
+   * `primary`: proved writable at the committed epoch, and under a right that lasts. `replica`: follows as planned, and log arrives.
+   * `none`: clients have no business there.
+   */
+  readonly role: 'primary' | 'replica' | 'none';
+  readonly state: DatabaseState;
+  /** NO_EPOCH: not in care. */
+  readonly epoch: Epoch;
+  /** Of the plan that this agent holds. */
+  readonly leader: PlanMember | undefined;
+  /** Which acknowledged writes a replica has confirmed: those that are counted on need all of the set, or some of it. */
+  readonly confirms: 'every' | 'some' | 'none';
+  /** Log that is received and not applied, in the engine's `LOG_UNIT`. */
+  readonly backlog: number;
+  /** Since its agent decided last, ms. */
+  readonly silentMs: number;
+}
