@@ -64,6 +64,14 @@ async function putInForce(
   for (const member of members) await follow(member, ann, history.openings, true);
 }
 
+const recloneFrom = ({ ann, history }: Cluster, member: Member): Promise<unknown> =>
+  member.run({
+    ...{ kind: 'reclone', leader: ann.planned, source: ann.planned, instead: [], wish: undefined },
+    ...{ openings: history.openings, salvageWaived: false, timeoutMs: asDuration(60_000) },
+  });
+const isRefused = (error: unknown): boolean =>
+  String(error).includes('COPY_UNAVAILABLE: ann cannot be cloned: commits wait there');
+
 interface Write {
   readonly client: Connection;
   /** Undefined: nobody has said anything yet. */
@@ -71,10 +79,13 @@ interface Write {
   readonly ended: Promise<unknown>;
 }
 
-async function beginWrite(server: MysqlServer, value: string): Promise<Write> {
-  const client = await createConnection({
+const connect = (server: MysqlServer): Promise<Connection> =>
+  createConnection({
     ...{ host: '127.0.0.1', port: server.port, user: ACCOUNTS.app, allowPublicKeyRetrieval: true },
   });
+
+async function beginWrite(server: MysqlServer, value: string): Promise<Write> {
+  const client = await connect(server);
   client.on('error', () => undefined); // its end is told by the write
   let answer: string | undefined;
   const ended = client.query('insert into app.written (value) values (?)', [value]).then(
@@ -216,6 +227,33 @@ describe('a leader that waits for replicas', { timeout: IN_CARE_MS }, () => {
       (await ann.server.query<{ Value: string }>("show global variables like 'max_connections'"))[0]
         ?.Value === '10';
     await waitFor(isAsBefore, { timeoutMs: 10_000, what: 'the limit to be what it was' });
+  });
+
+  it('gives a copy though clients hold every connection', async () => {
+    const cluster = await createCluster();
+    const { ann, bob } = cluster;
+    await ann.server.query('set global max_connections = 10');
+    const idle = await untilRefused(() => connect(ann.server));
+    await recloneFrom(cluster, bob);
+    for (const client of idle) await client.end();
+    await start(bob);
+    await follow(bob, ann, cluster.history.openings, false);
+  });
+
+  it('gives none to the one that commits wait for, and says why', async () => {
+    const cluster = await createCluster();
+    const { ann, bob, cid } = cluster;
+    await putInForce(cluster, 1, bob);
+    await bob.server.query('stop replica io_thread');
+    const write = await beginWrite(ann.server, 'waits');
+    await waitFor(() => recloneFrom(cluster, bob).then(() => false, isRefused), {
+      ...{ timeoutMs: 60_000, what: 'a refusal that says why' },
+    });
+    // As the policy `available` would have it.
+    await setDurability(ann, of(0));
+    await untilAcknowledged(write);
+    await recloneFrom(cluster, bob);
+    expect(await values(cid.server)).toEqual(['waits']);
   });
 
   it('refuses to count on its set while somebody else confirms as well', async () => {

@@ -29,15 +29,16 @@ const LOGGED_IN = `
   select count(*) as sessions from information_schema.processlist
   where user not in ('unauthenticated user', 'system user', 'event_scheduler')`;
 
-export async function keepRoom(server: Server, timeoutMs: number): Promise<void> {
+/** `spare`: for so many more, which whoever comes first may take. */
+export async function keepRoom(server: Server, timeoutMs: number, spare = 0): Promise<void> {
   const { connection } = server;
   const most = Number(await readVariable(connection, 'max_connections', timeoutMs));
   const [row] = await connection.query<{ sessions: bigint | number }>(LOGGED_IN, { timeoutMs });
-  const wanted = Math.max(server.raisedFrom ?? most, Number(row?.sessions));
+  const wanted = Math.max(server.raisedFrom ?? most, Number(row?.sessions) + spare);
   if (wanted === most) return;
   server.raisedFrom ??= most;
   await connection.query('set global max_connections = ?', { values: [wanted], timeoutMs });
-  server.log('warn', 'CONNECTIONS_RAISED', { from: server.raisedFrom, to: wanted });
+  if (wanted > most) server.log('warn', 'CONNECTIONS_RAISED', { from: server.raisedFrom, to: wanted });
 }
 
 export async function giveRoomBack(server: Server, timeoutMs: number): Promise<void> {

@@ -6,6 +6,7 @@ import { checkSettings } from '#agent/engines/mysql/check.js';
 import { MYSQL } from '#agent/engines/mysql/connection.js';
 import { FOLLOWING } from '#agent/engines/mysql/follow.js';
 import { INSPECTING } from '#agent/engines/mysql/inspect.js';
+import { createRoomGiver } from '#agent/engines/mysql/give-room.js';
 import { readLogEnd } from '#agent/engines/mysql/log-end.js';
 import { OPENINGS } from '#agent/engines/mysql/marks.js';
 import { readPosition } from '#agent/engines/mysql/position.js';
@@ -23,7 +24,6 @@ import { inspect } from '#agent/engines/mysql-family/inspect.js';
 import { reclone } from '#agent/engines/mysql-family/reclone.js';
 import { release } from '#agent/engines/mysql-family/release.js';
 import type { Kind } from '#agent/engines/mysql-family/server.js';
-import { refuseCopy } from '#agent/engines/no-copy.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
 import type { Engine } from '#agent/ports/engine.js';
 
@@ -43,7 +43,7 @@ const KIND: Kind = {
 
 const STEPS: Steps = {
   ...{ kind: KIND, checkSettings, seal, takeTail, readTail, following: FOLLOWING },
-  createCopyGiver: () => refuseCopy('MySQL'),
+  createCopyGiver: createRoomGiver,
   reclone: (server, action, bounds) => reclone(server, cloning(server), action, bounds),
   release: (server, peers, bounds) => release(server, FOLLOWING, peers, bounds),
   inspect: (server, peers, bounds) => inspect(INSPECTING, server, peers, bounds),

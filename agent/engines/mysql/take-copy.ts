@@ -12,10 +12,12 @@ import type { PlanMember } from '#core/plan.js';
 import type { MysqlPosition } from '#core/positions/mysql.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { give } from '#agent/engines/durable-files.js';
+import type { CopySource } from '#agent/ports/engine.js';
 import type { Connection } from '#agent/engines/mysql-family/connection.js';
 import { requireRoom } from '#agent/engines/mysql-family/copy-place.js';
 import { readIdentity, readOpenings } from '#agent/engines/mysql-family/marks.js';
 import type { Copy, Told } from '#agent/engines/mysql-family/reclone.js';
+import { CLONE_THREADS } from '#agent/engines/mysql/give-room.js';
 import { readLine } from '#agent/engines/mysql/marks.js';
 import { type DataFormat, initialize, withPrivateServer } from '#agent/engines/mysql/private-server.js';
 import type { Server } from '#agent/engines/mysql/server.js';
@@ -24,9 +26,12 @@ import { readSet } from '#agent/engines/mysql/status.js';
 const LOOK_EVERY_MS = 200;
 /** Of servers that nobody waits for, on a machine that has other work. */
 const ASK_WITHIN_MS = 60_000;
-/** ER_CLONE_TOO_MANY_CONCURRENT_CLONES, of the source. */
-const BUSY = /Clone Donor Error: 3634\b/;
+/** Of the source: it gives to somebody else (ER_CLONE_TOO_MANY_CONCURRENT_CLONES), or has no connection left (ER_CON_COUNT_ERROR). */
+const BUSY = /Clone Donor Error: (3634\b|Connect failed: 1040\b)/;
 const AGAIN_AFTER_MS = 500;
+const ROOM_WITHIN_MS = 5_000;
+/** Nothing comes for so long: whether anything can is asked again. */
+const ASK_AGAIN_AFTER_MS = 15_000;
 /** Nothing comes for so long. */
 const STALLED_AFTER_MS = 30 * 60_000;
 
@@ -46,7 +51,11 @@ export async function takeCopy(
   await give(beside, await server.owner());
   const [helper, folder] = [join(beside, 'helper'), join(beside, 'data')];
   await initialize(server, helper, format, bounds);
-  const cloning = [...format, '--performance-schema=ON', '--plugin-load-add=mysql_clone.so'];
+  const cloning = [
+    ...format,
+    ...['--performance-schema=ON', '--plugin-load-add=mysql_clone.so'],
+    `--loose-clone-max-concurrency=${CLONE_THREADS}`,
+  ];
   await withPrivateServer(server, helper, cloning, bounds, ({ connections: { work, watch } }) =>
     clone(server, source, folder, { work, watch }, told, bounds),
   );
@@ -64,7 +73,7 @@ export async function takeCopy(
 }
 
 async function clone(
-  { config: { replication }, copyDir, now }: Server,
+  { config: { replication }, copyDir, copySource, now }: Server,
   source: PlanMember,
   folder: string,
   { work, watch }: { readonly work: Connection; readonly watch: Connection },
@@ -79,9 +88,10 @@ async function clone(
   // Encrypted where the source can; and nothing else than encrypted where replication is.
   const encrypted = /source_ssl\s*=\s*1/i.test(replication.options) ? 'require ssl' : '';
   let hasEnded = false;
-  /** Answers whether it was given: a source gives one at a time. */
-  const askOnce = (): Promise<boolean> =>
-    work
+  /** Answers whether it was given: a source gives one at a time, and needs connections for it. */
+  const askOnce = async (): Promise<boolean> => {
+    await askForRoom(copySource, source);
+    return work
       .query(`clone instance from ?@?:${databasePort} identified by ? data directory = ? ${encrypted}`, {
         values: [replication.user, databaseHost, replication.password ?? '', folder],
         timeoutMs: bounds.left(),
@@ -93,17 +103,26 @@ async function clone(
           throw refusalOf(source, because);
         },
       );
+  };
   const askInTurn = async (): Promise<void> => {
     if (!(await bounds.until(askOnce, AGAIN_AFTER_MS)))
-      throw new TanistError('ENGINE_FAILED', `${source.name} gave copies to others until time was up`);
+      throw new TanistError(
+        'ENGINE_FAILED',
+        `${source.name} gave copies to others, or had no connection left, until time was up`,
+      );
   };
   const cloned = askInTurn().finally(() => (hasEnded = true));
   cloned.catch(() => undefined); // looked at below
-  let [sign, movedAt] = ['', now()];
+  let [sign, movedAt, askedAt] = ['', now(), now()];
   const isOver = async (): Promise<boolean> => {
     if (hasEnded) return true;
     const { done, total, sign: seen } = await progressOf(watch);
-    if (seen !== sign) [sign, movedAt] = [seen, now()];
+    if (seen !== sign) [sign, movedAt, askedAt] = [seen, now(), now()];
+    // Commits may have begun to wait for this very copy meanwhile.
+    if (since(askedAt, now()) > ASK_AGAIN_AFTER_MS) {
+      askedAt = now();
+      await askForRoom(copySource, source);
+    }
     if (since(movedAt, now()) > STALLED_AFTER_MS)
       throw new TanistError('ENGINE_FAILED', 'nothing has come for half an hour');
     told(done, total);
@@ -113,6 +132,24 @@ async function clone(
   if (!(await bounds.until(isOver, LOOK_EVERY_MS)))
     throw new TanistError('ENGINE_FAILED', 'it took longer than it may');
   await cloned;
+}
+
+/** Of the agent there: throws COPY_UNAVAILABLE where it has none to give. */
+async function askForRoom(copySource: CopySource, { name, agentAddress }: PlanMember): Promise<void> {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), ROOM_WITHIN_MS);
+  try {
+    const answer = await copySource.fetch(agentAddress, over.signal);
+    if (answer.kind === 'refused')
+      throw new TanistError(
+        'COPY_UNAVAILABLE',
+        `${name} cannot be cloned: ${answer.text}`,
+        'it is tried again; commits that wait for nobody else go on once the policy says durability: available',
+      );
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+  }
 }
 
 /** Of the account, or of the plugin that is not there: what nobody but an administrator mends. */
