@@ -231,7 +231,13 @@ describe('a leader that waits for replicas', { timeout: IN_CARE_MS }, () => {
 
   it('gives a copy though clients hold every connection', async () => {
     const cluster = await createCluster();
-    const { ann, bob } = cluster;
+    const { ann, bob, cid } = cluster;
+    // What they held would be room for a copy.
+    for (const { server } of [bob, cid]) await server.query('stop replica');
+    const senders = await ann.server.query<{ id: bigint }>(
+      "select id from information_schema.processlist where command like 'Binlog Dump%'",
+    );
+    for (const { id } of senders) await ann.server.query(`kill ${id}`);
     await ann.server.query('set global max_connections = 10');
     const idle = await untilRefused(() => connect(ann.server));
     await recloneFrom(cluster, bob);
