@@ -32,6 +32,8 @@ export const MYSQL: EngineKit<MysqlServer> = {
   lacks: {
     tracesFound: 'only settings and files of PostgreSQL are compared yet',
     blocksReplay: 'log is applied before a seal, whoever reads',
+    hasOwnClock:
+      'under libfaketime it takes 11 s to start, and a second for a statement: its leader counts as hung',
     timesRejoins: 'a rejoin by hand is not part of the harness yet',
   },
   // Commits wait for what the agents have put in force, and under `async` for nobody.
