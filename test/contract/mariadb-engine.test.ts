@@ -2,7 +2,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { formatGtids } from '#core/positions/mariadb.js';
 import { ofEngine, type Position } from '#core/position.js';
-import { cloneReplica, createPrimary, type MariadbServer } from '#test/cluster/mariadb.js';
+import { MARIADB } from '#agent/engines/mariadb/connection.js';
+import { createConnection } from '#agent/engines/mysql-family/connection.js';
+import { ACCOUNTS, cloneReplica, createPrimary, type MariadbServer } from '#test/cluster/mariadb.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import { newHistory } from '#test/contract/engine/history.js';
 import { fence, follow, followStep, seal, start } from '#test/contract/engine/steps.js';
@@ -149,5 +151,25 @@ describe('a replica that wrote by itself', { timeout: 30_000 }, () => {
     const [leader, own] = [(await ann.until('three more', () => true)).position, await seal(bob)];
     const { comparePositions } = await import('#core/position.js');
     expect(leader && comparePositions(own, leader)).toBe('diverged');
+  });
+});
+
+describe('the session on the server', { timeout: 30_000 }, () => {
+  it('owes nobody an answer once it is closed: who waits for one looks no more, for as long as it waits', async () => {
+    const { ann } = await createPair();
+    const { socket, port, password } = ann.server;
+    const address = { host: '127.0.0.1', port, socket, user: ACCOUNTS.admin, password };
+    const connection = createConnection(MARIADB, address, () => undefined);
+    expect(await connection.connect(5_000)).toEqual({ kind: 'ready' });
+    const asked = connection.query('select sleep(20)', { timeoutMs: 20_000 });
+    asked.catch(() => undefined);
+    const isAsked = async (): Promise<boolean> =>
+      (await ann.server.query("select 1 from information_schema.processlist where info = 'select sleep(20)'"))
+        .length > 0;
+    await waitFor(isAsked, { timeoutMs: 5_000, what: 'the question to be there' });
+    const closedAt = performance.now();
+    connection.close();
+    await expect(asked).rejects.toThrow('the session has ended');
+    expect(performance.now() - closedAt).toBeLessThan(1_000);
   });
 });

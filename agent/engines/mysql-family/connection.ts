@@ -110,13 +110,21 @@ export async function openSession(
 
 const after = (ms: number): Promise<void> => sleep(ms, undefined, { ref: false });
 
+interface LongLived extends OwnSession {
+  /** Statements go one after the other. */
+  turn: Promise<unknown>;
+  /** Those who wait for an answer. */
+  readonly waiting: Set<(because: Error) => void>;
+}
+
 export function createConnection(dialect: Dialect, address: Address, onLost: () => void): Connection {
-  let session: (OwnSession & { turn: Promise<unknown> }) | undefined;
+  let session: LongLived | undefined;
   let connecting: Promise<Answer> | undefined;
 
   async function connectNow(timeoutMs: number): Promise<Answer> {
     try {
-      const mine = { ...(await openSession(dialect, address, timeoutMs)), turn: Promise.resolve() };
+      const own = await openSession(dialect, address, timeoutMs);
+      const mine: LongLived = { ...own, turn: Promise.resolve(), waiting: new Set() };
       session = mine;
       for (const event of ['end', 'error'] as const) mine.client.on(event, () => cutOff(mine));
       return { kind: 'ready' };
@@ -125,8 +133,14 @@ export function createConnection(dialect: Dialect, address: Address, onLost: () 
     }
   }
 
-  function cutOff(mine: OwnSession, because?: Error): void {
+  /** The driver leaves whoever waits for an answer on a socket that we ended waiting for ever. */
+  function end(mine: LongLived, because = new Error('the session has ended')): void {
     mine.cut(because);
+    for (const giveUp of mine.waiting) giveUp(because);
+  }
+
+  function cutOff(mine: LongLived, because?: Error): void {
+    end(mine, because);
     if (session !== mine) return;
     session = undefined;
     onLost();
@@ -153,24 +167,24 @@ export function createConnection(dialect: Dialect, address: Address, onLost: () 
       if (mine === undefined) throw new NoSession('there is no session on the server');
       const answer = mine.turn.then(() => mine.client.query<Row[]>(sql, [...values]));
       mine.turn = answer.catch(() => undefined);
-      let timer: NodeJS.Timeout | undefined;
-      const tooLate = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => {
-          const because = new Error(`no answer within ${Math.round(timeoutMs)} ms`);
-          cutOff(mine, because);
-          reject(because);
-        }, timeoutMs);
-      });
+      let giveUp: (because: Error) => void = () => undefined;
+      const over = new Promise<never>((_, reject) => (giveUp = reject));
+      mine.waiting.add(giveUp);
+      const timer = setTimeout(
+        () => cutOff(mine, new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
+        timeoutMs,
+      );
       try {
-        return await Promise.race([answer, tooLate]);
+        return await Promise.race([answer, over]);
       } finally {
         clearTimeout(timer);
+        mine.waiting.delete(giveUp);
       }
     },
     close() {
       const mine = session;
       session = undefined;
-      mine?.cut();
+      if (mine !== undefined) end(mine);
     },
   };
 }
