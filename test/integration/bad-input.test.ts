@@ -137,6 +137,7 @@ describe('bad input', () => {
       const { code, said } = await startWith(first.agent, 'agent', (config) => {
         set('stateDir', join(cluster.folder, 'second-state'))(config);
         set('listen.port', port)(config);
+        set('health', undefined)(config);
       });
       expect(code).not.toBe(0);
       expect(said).toContain('NAME_TAKEN');
@@ -165,6 +166,7 @@ describe('bad input', () => {
       const { code, said } = await startWith(first.agent, 'agent', (config) => {
         set('member', 'foreign')(config);
         set('listen.port', port)(config);
+        set('health', undefined)(config);
         set('advertise', { agent: `127.0.0.1:${port}`, database: { host: '127.0.0.1', port: foreign.port } })(
           config,
         );
