@@ -9,8 +9,6 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { KEEPALIVE } from '#proto/client.js';
 import { type ListenAddress, listenError } from '#proto/listen.js';
 
-export type { ListenAddress };
-
 export interface WireServer {
   /** Resolves to the port bound; rejects with ADDRESS_IN_USE. */
   listen(address: ListenAddress): Promise<number>;

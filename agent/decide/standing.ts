@@ -3,7 +3,7 @@
  * of what is known and the time, asked at the point of use, as a right is (`right.ts`).
  */
 import { NO_EPOCH, since } from '#core/brand.js';
-import { isReleased, type Plan } from '#core/plan.js';
+import { isReleased, memberOf, type Plan } from '#core/plan.js';
 import type { Standing } from '#core/standing.js';
 import { followsAsPlanned } from '#agent/decide/observe.js';
 import { reportedState } from '#agent/decide/report.js';
@@ -20,7 +20,7 @@ export function standing(state: AgentState, context: Instant): Standing {
     role: plan === undefined ? 'none' : roleOf(state, plan, context),
     state: database === undefined ? 'unknown' : reportedState(state, database, context),
     epoch: plan?.epoch ?? NO_EPOCH,
-    leader: plan?.members.find(({ name }) => name === plan.leader),
+    leader: plan && memberOf(plan, plan.leader),
     confirms: plan === undefined ? 'none' : confirmsBy(plan, member),
     backlog: database?.backlog ?? 0,
     silentMs: Math.round(since(state.decidedAt, context.now)),

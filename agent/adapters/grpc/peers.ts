@@ -28,7 +28,8 @@ import {
 } from '#proto/codec/tail.js';
 import { readVouchQuestion, writeVouchAnswer } from '#proto/codec/vouch.js';
 import { wire } from '#proto/load.js';
-import { createServer, type ListenAddress } from '#proto/server.js';
+import type { ListenAddress } from '#proto/listen.js';
+import { createServer } from '#proto/server.js';
 import { sent } from '#proto/sent.js';
 
 export { createCopySource } from '#agent/adapters/grpc/copy-source.js';

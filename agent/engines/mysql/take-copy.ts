@@ -134,13 +134,13 @@ async function clone(
   await cloned;
 }
 
-/** Of the agent there: throws COPY_UNAVAILABLE where it has none to give. */
+/** Of the agent there: throws COPY_UNAVAILABLE where that has none to give. One that does not answer gives none, and CLONE may do without. */
 async function askForRoom(copySource: CopySource, { name, agentAddress }: PlanMember): Promise<void> {
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), ROOM_WITHIN_MS);
   try {
-    const answer = await copySource.fetch(agentAddress, over.signal);
-    if (answer.kind === 'refused')
+    const answer = await copySource.fetch(agentAddress, over.signal).catch(() => undefined);
+    if (answer?.kind === 'refused')
       throw new TanistError(
         'COPY_UNAVAILABLE',
         `${name} cannot be cloned: ${answer.text}`,

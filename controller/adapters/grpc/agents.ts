@@ -11,7 +11,8 @@ import { type OperatorHandlers, operatorService } from '#controller/adapters/grp
 import { type AgentCall, openSession, type Session } from '#controller/adapters/grpc/session.js';
 import type { Hello } from '#proto/codec/messages.js';
 import { wire } from '#proto/load.js';
-import { createServer, type ListenAddress } from '#proto/server.js';
+import type { ListenAddress } from '#proto/listen.js';
+import { createServer } from '#proto/server.js';
 
 export type { OperatorHandlers } from '#controller/adapters/grpc/operator.js';
 
