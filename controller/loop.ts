@@ -3,19 +3,23 @@
  * effects out. Nothing here decides.
  */
 import { assertNever } from '#core/assert.js';
+import { isEqual } from '#core/equal.js';
 import { type MonotonicMs, type WallMs } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { rules } from '#core/rules/index.js';
 import type { StatusDocument } from '#core/status.js';
 import type { OwnTerm } from '#core/term.js';
+import type { Topology } from '#core/topology.js';
 import { mayAct } from '#controller/decide/authority.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import { statusOf } from '#controller/decide/status.js';
+import { topologyOf } from '#controller/decide/topology.js';
 import type { Answer, ControllerState, Effect, Input } from '#controller/decide/state.js';
 import type { Agents } from '#controller/ports/agents.js';
 import type { Election } from '#controller/ports/election.js';
 import type { FailoverWatcher, Failovers } from '#controller/ports/failovers.js';
 import type { Log } from '#controller/ports/log.js';
+import type { Topologies } from '#controller/ports/topologies.js';
 import { type PlanStore, StoreCorrupt } from '#controller/ports/plan-store.js';
 
 export interface ControllerPorts {
@@ -32,7 +36,7 @@ export interface ControllerPorts {
   readonly wall: () => WallMs;
 }
 
-export interface ControllerLoop extends Failovers {
+export interface ControllerLoop extends Failovers, Topologies {
   /** Begins to listen, to campaign and to decide. Rejects when the address cannot be bound. Resolves to the port. */
   start(): Promise<number>;
   /** Resigns, leaving what a successor needs, and ends everything. */
@@ -57,6 +61,8 @@ export function createControllerLoop(
   let stopped = false;
   const waiting = new Map<number, (answer: Answer) => void>();
   const watchers = new Map<FailoverWatcher, string>();
+  const clients = new Set<(topology: Topology) => void>();
+  const topologies = new Map<string, Topology>();
   let resigned: ((ended: Promise<boolean>) => void) | undefined;
 
   const queue: Input[] = [];
@@ -85,6 +91,7 @@ export function createControllerLoop(
     state = decision.state;
     for (const effect of decision.effects) carryOut(effect);
     tellWatchers(before);
+    tellTopologies(before, input.kind === 'tick');
     clearTimeout(timer);
     timer = setTimeout(() => take({ kind: 'tick' }), Math.max(1, decision.wakeAt - ports.now()));
   }
@@ -97,6 +104,17 @@ export function createControllerLoop(
         watcher.over();
       } else if (entry !== before.clusters[cluster]?.entry && entry?.outcome === 'proved')
         watcher.happened(entry);
+    }
+  }
+
+  /** A cluster of which nothing was heard changes only as words run out (`runsOutAt`), which is when a tick comes. */
+  function tellTopologies(before: ControllerState, isTick: boolean): void {
+    for (const [name, cluster] of Object.entries(state.clusters)) {
+      if (!isTick && cluster === before.clusters[name]) continue;
+      const topology = topologyOf(name, cluster, { now: ports.now(), rules });
+      if (isEqual(topology, topologies.get(name))) continue;
+      topologies.set(name, topology);
+      for (const client of clients) client(topology);
     }
   }
 
@@ -204,6 +222,17 @@ export function createControllerLoop(
       tellWatchers(state);
       return () => watchers.delete(watcher);
     },
+    topology: (cluster) => topologyOf(cluster, state.clusters[cluster], { now: ports.now(), rules }),
+    clusters: () => Object.keys(state.clusters).sort(),
+    watchTopology(watcher) {
+      clients.add(watcher);
+      return () => clients.delete(watcher);
+    },
+    routerConnected(cluster, router) {
+      take({ kind: 'router-connected', cluster, router });
+      return () => take({ kind: 'router-disconnected', cluster, router });
+    },
+    routerPaused: (cluster, router, pause) => take({ kind: 'router-paused', cluster, router, pause }),
     status: (cluster) => statusOf(state, cluster, ports.now(), ports.authorityNow(), ports.wall()),
     operate(cluster, command) {
       requests += 1;

@@ -32,6 +32,7 @@ export async function runController(config: ControllerConfig): Promise<void> {
     now: waitingNow,
     log,
     operator: operatorHandlers(() => loop, etcd.planStore),
+    topologies: () => loop,
   });
   const loop: ControllerLoop = createControllerLoop(config.name, config.host, {
     election: etcd.election,

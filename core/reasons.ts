@@ -39,6 +39,8 @@ export const REASONS = {
   RESTARTED: "the leader's database came back in time: the same leader is opened again",
   NEARING: 'the candidate is waited for until it is near the leader',
   PREPARING: 'the leader writes everything to disk, so that its stop is short',
+  PAUSING: 'routers let what clients have begun come to its end, and hold back the rest',
+  NOT_PAUSED: 'a router did not hold clients back in time: the switchover goes on without it',
   STEPPING_DOWN: 'the leader closes in order',
   NOT_NEAR: 'the candidate did not come near the leader in time',
   NOT_PREPARED: 'the leader did not get everything to disk in time',

@@ -30,6 +30,7 @@ export interface Report {
   /** Set by the leader of `planEpoch` once it proved itself with a local write (rule S3). */
   readonly opened: OpenedReport | undefined;
   readonly database: DatabaseReport;
+  readonly serving: Serving;
   /** S6, the leader's: what it has in force, in every sender of its engine. Undefined while that is being changed. */
   readonly durability: DurabilityReport | undefined;
   /** Whether a guard stands beside this agent (INV-6); a leader without one asks for no lease. */
@@ -55,6 +56,20 @@ export interface Report {
   readonly vouched: VouchedReport | undefined;
   /** What keeps this member from its plan. */
   readonly problem: Problem | undefined;
+}
+
+/**
+ * `primary`: proved writable at the committed epoch, and under a right that lasts. `replica`: follows as planned, and log arrives.
+ * `none`: clients have no business there.
+ */
+export const SERVING_ROLES = ['none', 'primary', 'replica'] as const;
+export type ServingRole = (typeof SERVING_ROLES)[number];
+
+/** What clients may use the database for, at `planEpoch`. */
+export interface Serving {
+  readonly role: ServingRole;
+  /** For how long that counts when nothing more is heard, ms: the profile's silence. */
+  readonly goodForMs: number;
 }
 
 export interface ToldReport {

@@ -1,16 +1,12 @@
 /** What clients may use a member's database for, at one instant. */
 import type { Epoch } from '#core/brand.js';
 import type { PlanMember } from '#core/plan.js';
-import type { DatabaseState } from '#core/report.js';
+import type { DatabaseState, ServingRole } from '#core/report.js';
 
 export interface Standing {
   readonly cluster: string;
   readonly member: string;
-  /**
-   * `primary`: proved writable at the committed epoch, and under a right that lasts. `replica`: follows as planned, and log arrives.
-   * `none`: clients have no business there.
-   */
-  readonly role: 'primary' | 'replica' | 'none';
+  readonly role: ServingRole;
   readonly state: DatabaseState;
   /** NO_EPOCH: not in care. */
   readonly epoch: Epoch;

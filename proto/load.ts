@@ -6,6 +6,7 @@ import type { ProtoGrpcType as AgentToAgent } from '#proto/generated/agent_to_ag
 import { descriptors } from '#proto/generated/descriptors.js';
 import type { ProtoGrpcType as Operator } from '#proto/generated/operator.js';
 import type { ProtoGrpcType as Salvages } from '#proto/generated/salvages.js';
+import type { ProtoGrpcType as Topology } from '#proto/generated/topology.js';
 
 // grpc-js writes lines of its own to stderr, among ours; what goes wrong is also told to whoever called.
 if (process.env['GRPC_VERBOSITY'] === undefined) setLogVerbosity(logVerbosity.NONE);
@@ -13,7 +14,7 @@ if (process.env['GRPC_VERBOSITY'] === undefined) setLogVerbosity(logVerbosity.NO
 /** Services and messages of package tanist.v1. */
 export const wire = load().tanist.v1;
 
-function load(): AgentSession & AgentToAgent & Operator & Salvages {
+function load(): AgentSession & AgentToAgent & Operator & Salvages & Topology {
   const definition = fromJSON(descriptors, {
     longs: String, // 64 bits do not fit into a number; the codec turns the text into a bigint
     enums: String,
@@ -26,5 +27,5 @@ function load(): AgentSession & AgentToAgent & Operator & Salvages {
   });
   // The loader knows the form only at run time; scripts/build.mjs generates the types from the same files and options.
   const loaded: GrpcObject = loadPackageDefinition(definition);
-  return loaded as unknown as AgentSession & AgentToAgent & Operator & Salvages;
+  return loaded as unknown as AgentSession & AgentToAgent & Operator & Salvages & Topology;
 }

@@ -2,20 +2,16 @@
  * The heartbeat: everything a controller needs to know, each time, to every controller. It leaves on time, and at once when something
  * changed that somebody waits for.
  */
-import { after, asDuration, latest, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
+import { after, asDuration, since } from '#core/brand.js';
 import { NO_ACKNOWLEDGEMENTS, sameDurability } from '#core/durability.js';
 import { isReleased } from '#core/plan.js';
-import {
-  type DatabaseReport,
-  type DatabaseState,
-  isDown,
-  NOBODY_LOWERED,
-  type Report,
-} from '#core/report.js';
+import { type DatabaseReport, NOBODY_LOWERED, type Report } from '#core/report.js';
 import { guardedForMs, isTold } from '#agent/decide/guard.js';
-import type { AgentState, Context, Observed, Transmission } from '#agent/decide/state.js';
+import type { AgentState, Context, Transmission } from '#agent/decide/state.js';
+import { lastProof, reportedState } from '#agent/decide/database-state.js';
 import { vouchedReport } from '#agent/decide/promise.js';
 import { replacedProblem } from '#agent/decide/replaced.js';
+import { servingRole } from '#agent/decide/standing.js';
 
 /** A report is composed without a word to anybody. */
 type Silently = Omit<Context, 'emit'>;
@@ -62,6 +58,7 @@ export function compose(state: AgentState, context: Silently): Report {
     tail: state.tail,
     opened: openedReport(state),
     database: databaseReport(state, context),
+    serving: { role: servingRole(state, context), goodForMs: context.timings.silenceMs },
     durability: state.inForce,
     guarded: state.guard.standing,
     guardedForMs: guardedForMs(state, context.now),
@@ -97,11 +94,6 @@ export function wantsLease(state: AgentState, context: Silently): boolean {
   if (database.role !== 'writable') return state.durable.openedEpoch < plan.epoch;
   const canaryAgeMs = asDuration(context.now - lastProof(state, database));
   return context.rules.L1({ canaryAgeMs, canaryTimeoutMs: context.timings.canaryTimeoutMs });
-}
-
-/** The newest sign that the database can commit: a canary, or the mark of its opening. */
-function lastProof(state: AgentState, database: Observed): MonotonicMs {
-  return latest(database.canaryAt ?? LONG_AGO, state.opened?.at ?? LONG_AGO);
 }
 
 function probeReport({ probed }: AgentState, context: Pick<Context, 'now'>): Report['probe'] {
@@ -147,21 +139,6 @@ function databaseReport(state: AgentState, context: Silently): DatabaseReport {
   };
 }
 
-export function reportedState(
-  state: AgentState,
-  database: Observed,
-  context: Pick<Context, 'now' | 'timings'>,
-): DatabaseState {
-  if (isDown(database.state) && state.stoppedByFence) return 'fenced';
-  const opened = state.durable.openedEpoch > state.durable.fencedEpoch;
-  // An agent that has just started, or was held up, has not had the time to hear of one.
-  const provedAt = latest(lastProof(state, database), state.listeningSince);
-  const late = since(provedAt, context.now) >= context.timings.canaryTimeoutMs;
-  return database.state === 'running' && database.role === 'writable' && opened && late
-    ? 'hung'
-    : database.state;
-}
-
 /** Nothing in it is worth a message of its own: all but what moves with every heartbeat. */
 function saysTheSame(a: Report, b: Report): boolean {
   return (
@@ -175,6 +152,7 @@ function saysTheSame(a: Report, b: Report): boolean {
     a.opened?.epoch === b.opened?.epoch &&
     a.durability?.epoch === b.durability?.epoch &&
     sameDurability(a.durability ?? NO_ACKNOWLEDGEMENTS, b.durability ?? NO_ACKNOWLEDGEMENTS) &&
+    a.serving.role === b.serving.role &&
     a.database.state === b.database.state &&
     a.database.role === b.database.role &&
     a.database.streaming === b.database.streaming &&

@@ -1,4 +1,5 @@
 /** The picture of the agents, and the answer that a leader's heartbeat gets. */
+import { highest } from '#core/brand.js';
 import { comparePlans, type Plan } from '#core/plan.js';
 import { reason } from '#core/reasons.js';
 import type { Report } from '#core/report.js';
@@ -52,7 +53,8 @@ export function agentReported(
     receivedAt: event.receivedAt,
     guardedAt: event.report.guarded ? event.receivedAt : known.guardedAt,
   });
-  return answer(withFollowers(heard, event), event.member, event.report, context);
+  const knownEpoch = highest(cluster.knownEpoch, event.report.planEpoch);
+  return answer({ ...withFollowers(heard, event), knownEpoch }, event.member, event.report, context);
 }
 
 /**

@@ -7,6 +7,7 @@ import { reason } from '#core/reasons.js';
 import { formatTerm, isSameTerm, type OwnTerm } from '#core/term.js';
 import { ELECTION } from '#core/timings.js';
 import { answerEverybody } from '#controller/decide/reply.js';
+import { newestEpoch } from '#controller/decide/topology.js';
 import type {
   ClusterState,
   Context,
@@ -124,6 +125,7 @@ function forgetPlans(
     answerEverybody(cluster, context);
     kept[name] = {
       ...cluster,
+      knownEpoch: newestEpoch(cluster),
       stored: context.rules.E4(cluster.stored?.readIn, term) ? cluster.stored : undefined,
       promise: LONG_AGO,
       vouchedUntil: LONG_AGO,

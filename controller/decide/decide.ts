@@ -4,7 +4,7 @@
  * such an effect: whatever depends on it is decided when its outcome is heard, so that one slow write never holds up the
  * grants of another cluster.
  */
-import { after, asDuration, LONG_AGO, type MonotonicMs } from '#core/brand.js';
+import { after, asDuration, earliest, LONG_AGO, type MonotonicMs } from '#core/brand.js';
 import { assertNever } from '#core/assert.js';
 import type { Rules } from '#core/rules/index.js';
 import { isSameTerm, type OwnTerm } from '#core/term.js';
@@ -21,6 +21,7 @@ import { advance } from '#controller/decide/advance.js';
 import { leaveLeadersHost, standbysFound } from '#controller/decide/hosts.js';
 import { loadClusters } from '#controller/decide/load.js';
 import { operate } from '#controller/decide/operate.js';
+import { takeRouter } from '#controller/decide/routers.js';
 import { forgiveSilence } from '#controller/decide/stall.js';
 import { askerOf } from '#controller/decide/reply.js';
 import {
@@ -31,6 +32,7 @@ import {
   emptyCluster,
   type Event,
 } from '#controller/decide/state.js';
+import { runsOutAt } from '#controller/decide/topology.js';
 import { reread, rereadFailed, written } from '#controller/decide/writes.js';
 
 export interface Decision {
@@ -102,6 +104,13 @@ function take(state: ControllerState, event: Event, context: Context): Controlle
         inCluster(state, event.cluster, (cluster) => operate(cluster, event, context)),
         event.cluster,
       );
+    case 'router-connected':
+    case 'router-disconnected':
+    case 'router-paused':
+      return forgetEmpty(
+        inCluster(state, event.cluster, (cluster) => takeRouter(cluster, event)),
+        event.cluster,
+      );
     case 'standbys':
       return standbysFound(state, event, context);
     default:
@@ -113,7 +122,10 @@ function take(state: ControllerState, event: Event, context: Context): Controlle
 function forgetEmpty(state: ControllerState, name: string): ControllerState {
   const { [name]: asked, ...others } = state.clusters;
   const isKnown = asked?.stored !== undefined || asked?.write !== undefined;
-  return isKnown || Object.keys(asked?.members ?? {}).length > 0 ? state : { ...state, clusters: others };
+  const hasSomebody = (known: object | undefined): boolean => Object.keys(known ?? {}).length > 0;
+  return isKnown || hasSomebody(asked?.members) || hasSomebody(asked?.routers)
+    ? state
+    : { ...state, clusters: others };
 }
 
 function retryLoad(state: ControllerState, term: OwnTerm, context: Context): ControllerState {
@@ -155,6 +167,7 @@ function wakeAt(state: ControllerState, now: MonotonicMs): MonotonicMs {
   let wake = after(now, AT_REST);
   for (const cluster of Object.values(state.clusters)) {
     if (isActing(cluster)) return after(now, WHILE_ACTING);
+    wake = earliest(wake, runsOutAt(cluster, now));
     const plan = cluster.stored?.plan;
     const leader = plan === undefined ? undefined : cluster.members[plan.leader];
     if (plan === undefined || leader === undefined) continue;

@@ -1,8 +1,9 @@
 /**
- * A switchover up to the seals (DESIGN 9): wait until the candidate is near, let the leader write everything to disk, have it close in
- * order. Until it is told to close nothing has changed, and whatever fails only ends the wish. An operator's failover begins with
+ * A switchover up to the seals (DESIGN 9): wait until the candidate is near, let the leader write everything to disk, have routers hold clients back,
+ * have the leader close in order. Until it is told to close nothing has changed, and whatever fails only ends the wish. An operator's failover begins with
  * the closing, or, where the leader does not answer, with waiting out its lease (L5).
  */
+import { assertNever } from '#core/assert.js';
 import { asDuration, type DurationMs, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
 import { NEAR } from '#core/position.js';
@@ -12,6 +13,7 @@ import { sealAll } from '#controller/decide/failover.js';
 import { answers, forecast } from '#controller/decide/forecast.js';
 import { nextQuestion } from '#controller/decide/questions.js';
 import { inWords, replyError } from '#controller/decide/reply.js';
+import { notPaused } from '#controller/decide/routers.js';
 import { say } from '#controller/decide/say.js';
 import type { ClusterState, Context, Order, Wish } from '#controller/decide/state.js';
 import { isFenced } from '#controller/decide/suspect.js';
@@ -21,6 +23,8 @@ const NEAR_WITHIN = asDuration(60_000);
 const PREPARED_WITHIN = asDuration(150_000);
 /** The leader's own limit for a stop in order, a fence, and the messages around them. */
 const CLOSED_WITHIN = asDuration(5000);
+/** Clients wait meanwhile: a transaction that takes longer is ended with the leader, as it would be without a router. */
+const PAUSED_WITHIN = asDuration(1000);
 const TELL_AGAIN = asDuration(1000);
 
 /** What the operator asked; `leaderIsOff` is said of the present leader. */
@@ -43,7 +47,7 @@ export function beginOrder(
   }
   const { kind, to, by, acceptLoss } = asked;
   const wish: Wish = {
-    ...{ kind, by, acceptLoss, request, closedAt: undefined },
+    ...{ kind, by, acceptLoss, request, closedAt: undefined, pause: undefined },
     to: kind === 'switchover' ? expected.candidate : to,
     off: asked.leaderIsOff ? plan.leader : undefined,
   };
@@ -87,9 +91,16 @@ export function continueOrder(
     context,
   );
   if (refused !== undefined) return end(cluster, order, refused, context);
-  return order.stage === 'nearing'
-    ? nearing(cluster, plan, order, context)
-    : preparing(cluster, plan, order, context);
+  switch (order.stage) {
+    case 'nearing':
+      return nearing(cluster, plan, order, context);
+    case 'preparing':
+      return preparing(cluster, plan, order, context);
+    case 'pausing':
+      return pausing(cluster, order, context);
+    default:
+      return assertNever(order.stage);
+  }
 }
 
 function nearing(cluster: ClusterState, plan: Plan, order: Order, context: Context): ClusterState {
@@ -102,7 +113,10 @@ function nearing(cluster: ClusterState, plan: Plan, order: Order, context: Conte
 function preparing(cluster: ClusterState, plan: Plan, order: Order, context: Context): ClusterState {
   const done = cluster.members[plan.leader]?.report?.prepared === order.question;
   // The checkpoint may have taken minutes: near once more, or waited for.
-  if (done && isNear(cluster, plan, order)) return enter(cluster, order, 'stepping-down', context);
+  if (done && isNear(cluster, plan, order)) {
+    const wish = { ...order.wish, pause: order.question };
+    return pausing(cluster, { ...order, wish, stage: 'pausing', stageAt: context.now }, context);
+  }
   if (isLate(order, PREPARED_WITHIN, context)) {
     const why = done
       ? reason('NOT_NEAR', distance(cluster, plan, order))
@@ -114,6 +128,21 @@ function preparing(cluster: ClusterState, plan: Plan, order: Order, context: Con
     ? reason('NEARING', distance(cluster, plan, order))
     : reason('PREPARING', { leader: plan.leader });
   return say(told, 'info', wait, context);
+}
+
+/** What clients have begun comes to its end, and what they begin from now on waits for the next leader. */
+function pausing(cluster: ClusterState, order: Order, context: Context): ClusterState {
+  const awaited = notPaused(cluster, order.question).join(' ');
+  if (awaited === '') return enter(cluster, order, 'stepping-down', context);
+  if (!isLate(order, PAUSED_WITHIN, context))
+    return say({ ...cluster, order }, 'info', reason('PAUSING', { awaited }), context);
+  context.emit({
+    kind: 'log',
+    level: 'warn',
+    cluster: cluster.name,
+    reason: reason('NOT_PAUSED', { awaited }),
+  });
+  return enter(cluster, order, 'stepping-down', context);
 }
 
 function steppingDown(cluster: ClusterState, plan: Plan, order: Order, context: Context): ClusterState {

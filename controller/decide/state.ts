@@ -7,6 +7,7 @@ import {
   type Epoch,
   LONG_AGO,
   type MonotonicMs,
+  NO_EPOCH,
   type Revision,
   type WallMs,
 } from '#core/brand.js';
@@ -57,6 +58,8 @@ export interface ClusterState {
   readonly name: string;
   readonly stored: Stored | undefined;
   readonly members: Readonly<Record<string, MemberPicture>>;
+  /** The highest of any plan that was ever heard of here, whoever has forgotten it since: no client is sent to an older one's leader. */
+  readonly knownEpoch: Epoch;
   /** While something is decided: who reports under a member's name with another identity than the plan has, set aside (E5). */
   readonly replaced: Readonly<Record<string, MemberPicture>>;
   /** L2: until when no other member may be appointed. */
@@ -78,6 +81,8 @@ export interface ClusterState {
   readonly heldPromise: MonotonicMs;
   /** E6: what members say of the plans that a restored etcd may have lost. */
   readonly repair: Repair | undefined;
+  /** Routers that can hold clients back, by the name that each drew, and for which pause they do so. */
+  readonly routers: Readonly<Record<string, bigint | undefined>>;
   /** Counts what was asked of agents. */
   readonly questions: number;
   /** The operator who waits until everybody has let go. */
@@ -100,6 +105,7 @@ export function emptyCluster(name: string): ClusterState {
     name,
     stored: undefined,
     members: {},
+    knownEpoch: NO_EPOCH,
     replaced: {},
     promise: LONG_AGO,
     vouchedUntil: LONG_AGO,
@@ -111,6 +117,7 @@ export function emptyCluster(name: string): ClusterState {
     hold: undefined,
     heldPromise: LONG_AGO,
     repair: undefined,
+    routers: {},
     questions: 0,
     releasing: undefined,
     probedAt: LONG_AGO,
@@ -190,12 +197,14 @@ export interface Wish {
   readonly request: number | undefined;
   /** When the old leader was told to close; undefined: not yet. */
   readonly closedAt: MonotonicMs | undefined;
+  /** Under this number routers hold clients back, from just before the old leader closes on; undefined: not yet. */
+  readonly pause: bigint | undefined;
 }
 
 /** The part of a switchover that comes before the seals: the leader is open, or about to close. */
 export interface Order {
   readonly wish: Wish;
-  readonly stage: 'nearing' | 'preparing' | 'stepping-down';
+  readonly stage: 'nearing' | 'preparing' | 'pausing' | 'stepping-down';
   readonly stageAt: MonotonicMs;
   /** Names the preparation that is asked for. */
   readonly question: bigint;
@@ -370,6 +379,16 @@ export type Input =
       readonly cluster: string;
       readonly command: OperatorCommand;
       readonly request: number;
+    }
+  /** A router that can hold clients back of this cluster, and hears its topology from here. */
+  | { readonly kind: 'router-connected'; readonly cluster: string; readonly router: string }
+  | { readonly kind: 'router-disconnected'; readonly cluster: string; readonly router: string }
+  /** It holds them back: none of them has a transaction open. */
+  | {
+      readonly kind: 'router-paused';
+      readonly cluster: string;
+      readonly router: string;
+      readonly pause: bigint;
     }
   /** Where the controllers run that could take the active role (A3). */
   | { readonly kind: 'standbys'; readonly term: OwnTerm; readonly hosts: readonly (string | undefined)[] }

@@ -1,4 +1,4 @@
-/** Every named safety rule, and damping, one function each. `decide` receives this record; tests hand it one with a rule replaced. */
+/** Every named safety rule, damping and routing, one function each. `decide` receives this record; tests hand it one with a rule replaced. */
 import * as authority from '#core/rules/authority.js';
 import * as damping from '#core/rules/damping.js';
 import * as durability from '#core/rules/durability.js';
@@ -6,6 +6,7 @@ import * as eligibility from '#core/rules/eligibility.js';
 import * as epochs from '#core/rules/epochs.js';
 import * as fencing from '#core/rules/fencing.js';
 import * as lease from '#core/rules/lease.js';
+import * as routing from '#core/rules/routing.js';
 import * as sealing from '#core/rules/sealing.js';
 import * as vouching from '#core/rules/vouching.js';
 
@@ -53,6 +54,8 @@ export const rules = {
   V6: eligibility.V6_runsWithoutGrants,
   V7: eligibility.V7_mayBeAppointed,
   damping: damping.damping_heldFor,
+  routing_mayServe: routing.routing_mayServe,
+  routing_mayTell: routing.routing_mayTell,
 } as const;
 
 export type Rules = typeof rules;

@@ -17,6 +17,8 @@ import {
   type Report,
   type Salvaged,
   type Sealed,
+  type Serving,
+  SERVING_ROLES,
   SEVERITIES,
   type TailReport,
   type ToldReport,
@@ -40,6 +42,7 @@ import type { Problem__Output } from '#proto/generated/tanist/v1/Problem.js';
 import type { Report as WireReport, Report__Output } from '#proto/generated/tanist/v1/Report.js';
 import type { Salvaged as WireSalvaged, Salvaged__Output } from '#proto/generated/tanist/v1/Salvaged.js';
 import type { Sealed as WireSealed, Sealed__Output } from '#proto/generated/tanist/v1/Sealed.js';
+import type { Serving__Output } from '#proto/generated/tanist/v1/Serving.js';
 import type { TailReport as WireTail, TailReport__Output } from '#proto/generated/tanist/v1/TailReport.js';
 import type { Told, Told__Output } from '#proto/generated/tanist/v1/Told.js';
 import type { Vouched, Vouched__Output } from '#proto/generated/tanist/v1/Vouched.js';
@@ -76,6 +79,7 @@ export function readReport(wire: Report__Output): Report {
     tail: optional(wire.tail, readTail),
     opened: optional(wire.opened, readOpened),
     database: readDatabase(required('report.database', wire.database)),
+    serving: optional(wire.serving, readServing) ?? NOT_SERVING,
     durability: optional(wire.durability, readDurability),
     guarded: wire.guarded,
     guardedForMs: readSpan(wire.guardedForMs),
@@ -104,6 +108,7 @@ export function writeReport(report: Report): WireReport {
     tail: report.tail === undefined ? null : writeTail(report.tail),
     opened: report.opened === undefined ? null : writeOpened(report.opened),
     database: writeDatabase(report.database),
+    serving: report.serving,
     durability: report.durability === undefined ? null : writeDurability(report.durability),
     guarded: report.guarded,
     // Rounded down: an agent must not be stopped for longer than the guard holds.
@@ -276,6 +281,14 @@ function readCopying({ from, doneBytes, totalBytes }: Copying__Output): Copying 
 function writeCopying({ from, doneBytes, totalBytes }: Copying): WireCopying {
   return { from, doneBytes: writeCount(doneBytes), totalBytes: writeCount(totalBytes) };
 }
+
+/** Of an agent that says nothing of it: an older one. */
+const NOT_SERVING: Serving = { role: 'none', goodForMs: 0 };
+
+const readServing = ({ role, goodForMs }: Serving__Output): Serving => ({
+  role: readOneOf('report.serving.role', role, SERVING_ROLES),
+  goodForMs,
+});
 
 function readProbe(wire: Probe__Output): ProbeReport {
   return {

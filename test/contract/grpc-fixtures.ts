@@ -83,7 +83,7 @@ export async function startController(
   const operator = { operate: unasked, status: unasked, history: unasked, watchFailovers: unasked };
   const agents = createAgents(
     { host: '127.0.0.1', port: wanted },
-    { controller: 'ctl-1', operator, now, log: noLog, ...rest },
+    { controller: 'ctl-1', operator, topologies: unasked, now, log: noLog, ...rest },
   );
   onTestFinished(() => agents.stop());
   const port = await agents.start(inbox.put);

@@ -11,6 +11,7 @@ import { ENGINE_MISTAKES } from '#test/planted/engine.js';
 import { EPOCH_MISTAKES } from '#test/planted/epochs.js';
 import { FENCING_MISTAKES } from '#test/planted/fencing.js';
 import { LEASE_MISTAKES } from '#test/planted/lease.js';
+import { ROUTING_MISTAKES } from '#test/planted/routing.js';
 import { SEALING_MISTAKES } from '#test/planted/sealing.js';
 import type { Mistake } from '#test/planted/mistake.js';
 import type { KindName } from '#test/simulation/faults/themes.js';
@@ -26,6 +27,7 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
   ...FENCING_MISTAKES,
   ...ENGINE_MISTAKES,
   ...DAMPING_MISTAKES,
+  ...ROUTING_MISTAKES,
 };
 
 /** The rules with that mistake in them; undefined: the right ones. */

@@ -157,6 +157,7 @@ export function report(
     sealed: undefined,
     tail: undefined,
     opened: undefined,
+    serving: { role: 'none', goodForMs: 1000 },
     durability: undefined,
     guarded: true,
     guardedForMs: 0,

@@ -16,8 +16,10 @@ import type { Plan } from '#core/plan.js';
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import { DEFAULT_MEMBER_POLICY, DEFAULT_POLICY, type Policy } from '#core/policy.js';
 import type { Mark, Position } from '#core/position.js';
-import type { OwnTail, Report } from '#core/report.js';
+import type { OwnTail, Report, ServingRole } from '#core/report.js';
 import { rules } from '#core/rules/index.js';
+import type { Topology } from '#core/topology.js';
+import { topologyOf } from '#controller/decide/topology.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import type { Effect, Hold, Input } from '#controller/decide/state.js';
 import {
@@ -141,6 +143,8 @@ export function controllerScenario(): Scenario {
             },
       durability:
         o['inForce'] === undefined ? old.durability : inForceOf(o['inForce'], plan?.epoch ?? NO_EPOCH),
+      serving:
+        o['serving'] === undefined ? old.serving : { ...old.serving, role: o['serving'] as ServingRole },
       guarded: o['guarded'] === undefined ? old.guarded : o['guarded'] !== 'no',
       guardedForMs: o['guardedFor'] === undefined ? old.guardedForMs : Number(o['guardedFor']),
       heldBack: o['held'] === 'back' ? questionOf(state.clusters['demo']?.hold) : old.heldBack,
@@ -361,6 +365,14 @@ export function controllerScenario(): Scenario {
           return [];
         case 'resign':
           return take({ kind: 'resign' });
+        case 'topology':
+          return [showTopology(topologyOf('demo', state.clusters['demo'], { now: asMonotonic(now), rules }))];
+        case 'router': {
+          const pause = state.clusters['demo']?.order?.wish.pause ?? 0n;
+          const told = { cluster: 'demo', router: o['0'] ?? '' };
+          if (o['1'] === 'paused') return take({ kind: 'router-paused', ...told, pause });
+          return take({ kind: o['1'] === 'gone' ? 'router-disconnected' : 'router-connected', ...told });
+        }
         case 'promise':
           return [`promise runs until ${Math.round(state.clusters['demo']?.promise ?? 0)}, it is ${now}`];
         default:
@@ -370,6 +382,13 @@ export function controllerScenario(): Scenario {
   };
   return scenario;
 }
+
+const showTopology = ({ epoch, leader, because, replicas, pause }: Topology): string =>
+  [
+    `clients: epoch ${epoch}, ${leader === undefined ? `no leader (${because ?? 'unexplained'})` : `leader ${leader.name}`}`,
+    `replicas [${replicas.map(({ name }) => name).join(' ')}]`,
+    ...(pause === undefined ? [] : ['paused']),
+  ].join(', ');
 
 /** `onCrash=restart-first`, `never=c`, `cascade=d>b`, `window=0`: wishes of the policy. */
 function policyOf(o: Options): Policy {

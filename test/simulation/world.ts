@@ -245,7 +245,10 @@ export class World {
     if (host?.isUp !== true || known?.process.isAlive === true || this.restoring > 0) return;
     const name = `k${index + 1}`;
     this.trace.log(name, () => 'controller starts');
+    const random = Random.of(this.#setting.seed, `router of ${name}`);
     this.controllers[index] = new ControllerNode(name, host, {
+      cluster: CLUSTER,
+      router: random.chance(0.5) ? { name: 'r', takesMs: () => random.pick([2, 50, 900, 3000]) } : undefined,
       etcd: this.etcd,
       rules: this.#setting.rules,
       truth: this.truth,

@@ -15,8 +15,11 @@ import {
   DATABASE_STATES,
   OWN_TAILS,
   type Report,
+  SERVING_ROLES,
   SEVERITIES,
 } from '#core/report.js';
+import { NO_LEADER, type Topology } from '#core/topology.js';
+import { readTopology, writeTopology } from '#proto/codec/topology.js';
 import type { VouchAnswer, VouchQuestion } from '#core/vouch.js';
 import {
   type AgentMessage,
@@ -156,6 +159,7 @@ const report: fc.Arbitrary<Report> = fc.record({
       holds: position,
     }),
   ),
+  serving: fc.record({ role: fc.constantFrom(...SERVING_ROLES), goodForMs: uint32 }),
   guarded: fc.boolean(),
   guardedForMs: fc.oneof(fc.nat(), fc.constant(Number.POSITIVE_INFINITY)),
   probe: maybe(
@@ -182,6 +186,15 @@ const report: fc.Arbitrary<Report> = fc.record({
   releasedEpoch: epoch,
   vouched: maybe(fc.record({ epoch, ageMs: uint32, leftMs: uint32 })),
   problem: maybe(fc.record({ code: someText, text })),
+});
+
+const databaseAddress = fc.record({ name, host: someText, port });
+const topology: fc.Arbitrary<Topology> = fc.record({
+  ...{ cluster: name, epoch },
+  leader: maybe(databaseAddress),
+  because: maybe(fc.constantFrom(...NO_LEADER)),
+  replicas: fc.array(databaseAddress, { maxLength: 3 }),
+  pause: maybe(fc.bigInt(1n, 2n ** 64n - 1n)),
 });
 
 const hello: fc.Arbitrary<AgentMessage> = fc.record({
@@ -325,6 +338,15 @@ describe('messages survive the wire unchanged', () => {
         expect(readVouchQuestion(request)).toEqual(asked);
         const response = vouch.responseDeserialize(vouch.responseSerialize(writeVouchAnswer(answered)));
         expect(readVouchAnswer(response)).toEqual(answered);
+      }),
+    );
+  });
+
+  it('from a controller to whoever leads clients', () => {
+    const { responseSerialize, responseDeserialize } = wire.Topology.service.WatchTopology;
+    fc.assert(
+      fc.property(topology, (told) => {
+        expect(readTopology(responseDeserialize(responseSerialize(writeTopology(told))))).toEqual(told);
       }),
     );
   });

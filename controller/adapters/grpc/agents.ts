@@ -7,9 +7,11 @@ import { type DurationMs, asDuration, type MonotonicMs, since } from '#core/bran
 import type { PlanMember } from '#core/plan.js';
 import type { AgentEvent, Agents } from '#controller/ports/agents.js';
 import type { Log } from '#controller/ports/log.js';
+import type { Topologies } from '#controller/ports/topologies.js';
 import { type OperatorHandlers, operatorService } from '#controller/adapters/grpc/operator.js';
 import { type AgentCall, openSession, type Session } from '#controller/adapters/grpc/session.js';
 import type { Hello } from '#proto/codec/messages.js';
+import { topologyService } from '#controller/adapters/grpc/topology.js';
 import { wire } from '#proto/load.js';
 import type { ListenAddress } from '#proto/listen.js';
 import { createServer } from '#proto/server.js';
@@ -20,6 +22,7 @@ export interface AgentsOptions {
   /** This controller's name, which it greets agents with. */
   readonly controller: string;
   readonly operator: OperatorHandlers;
+  readonly topologies: () => Topologies;
   readonly now: () => MonotonicMs;
   readonly log: Log;
 }
@@ -42,6 +45,7 @@ export function createAgents(address: ListenAddress, options: AgentsOptions): Ag
   const server = createServer({ maxMessageBytes: MAX_MESSAGE_BYTES }, (services) => {
     services.addService(wire.AgentSession.service, { Connect: accept });
     services.addService(wire.Operator.service, operatorService(options.operator, log));
+    services.addService(wire.Topology.service, topologyService(options.topologies));
   });
   const sessions = new Set<Session>();
   const holders = new Map<string, Holder>();

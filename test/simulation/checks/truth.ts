@@ -7,6 +7,7 @@ import { formatDurability } from '#core/durability.js';
 import { isEqual } from '#core/equal.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import { comparePlans, isBeingAdopted, isProved, type Plan } from '#core/plan.js';
+import type { Topology } from '#core/topology.js';
 import { comparePositions, formatPosition, type Position } from '#core/position.js';
 import type { DurableState } from '#agent/decide/state.js';
 import type { Database, Witness } from '#test/simulation/models/database.js';
@@ -32,6 +33,8 @@ interface Acknowledged {
 /** A machine whose server and guard stood still together may accept writes for this long after (DESIGN 11, not promised). */
 const AFTER_STANDSTILL_MS = 1500;
 const SEEN_WITHIN_MS = 8000;
+/** The longest that an agent's word counts, and that a message takes which is held up. */
+const TOLD_WITHIN_MS = 10_000;
 /** A guard that died so recently may not be missed yet. */
 const GUARDED_WITHIN_MS = 3000;
 /** Longer than a wish takes from the asking to the last candidate that is tried for it. */
@@ -50,7 +53,9 @@ export class Truth implements Witness {
   readonly #timeline: Timeline;
   readonly #trace: Trace;
   readonly #leaders = new Map<Epoch, Database>();
-  #newest: { readonly epoch: Epoch; readonly db: Database } | undefined;
+  #newest: { readonly epoch: Epoch; readonly db: Database; readonly at: number } | undefined;
+  /** By epoch, whom a plan in etcd named. */
+  readonly #planned = new Map<Epoch, string>();
   #acknowledged: Acknowledged[] = [];
   /** In etcd. */
   #plan: Plan | undefined;
@@ -115,7 +120,7 @@ export class Truth implements Witness {
       this.openings += 1;
       if (this.#newest === undefined || epoch >= this.#newest.epoch) {
         if (this.#newest !== undefined && this.#newest.db !== db) this.failovers += 1;
-        this.#newest = { epoch, db };
+        this.#newest = { epoch, db, at: this.#timeline.now };
       }
     }
     this.#trace.log(db.name, () => `IS OPEN at epoch ${epoch ?? 'none'}`);
@@ -136,6 +141,25 @@ export class Truth implements Witness {
           `${db.name} opens at epoch ${epoch ?? 'none'} while ${other.name} can commit at ${other.openedAt}`,
         );
     }
+  }
+
+  /** Layer 5 of DESIGN 7, at a controller: `before` is the epoch that it told its clients of last. */
+  tells(controller: string, before: Epoch, { epoch, leader }: Topology): void {
+    if (epoch < before) this.violate('routing', `${controller} goes back from epoch ${before} to ${epoch}`);
+    if (leader === undefined) return;
+    const planned = this.#planned.get(epoch);
+    if (planned !== leader.name)
+      this.violate(
+        'routing',
+        `${controller} sends clients to ${leader.name} at epoch ${epoch} of ${planned ?? 'nobody'}`,
+      );
+    const newest = this.#newest;
+    if (newest === undefined || newest.epoch <= epoch || this.isUnguarded(this.named(leader.name))) return;
+    if (this.#timeline.now - newest.at > TOLD_WITHIN_MS)
+      this.violate(
+        'routing',
+        `${controller} sends clients to ${leader.name} at epoch ${epoch}, long after ${newest.db.name} opened ${newest.epoch}`,
+      );
   }
 
   acknowledged(db: Database, entry: Entry): void {
@@ -262,6 +286,7 @@ export class Truth implements Witness {
     if (before?.epoch === plan.epoch && before.leader !== plan.leader)
       this.violate('INV-1', `epoch ${plan.epoch} is given to ${before.leader} and to ${plan.leader}`);
     this.#plan = plan;
+    this.#planned.set(plan.epoch, plan.leader);
     if (before !== undefined && isProved(before) && before.epoch === plan.epoch)
       for (const acknowledged of this.#acknowledged) this.#isCountedOn(acknowledged);
     if (plan.opening.state === 'pending' && before?.epoch !== plan.epoch && !isBeingAdopted(plan))

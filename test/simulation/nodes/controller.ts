@@ -1,12 +1,13 @@
 /** A controller process: the production `decide`, with models behind the effects. As `controller/loop.ts`, without promises. */
 import { assertNever } from '#core/assert.js';
-import type { Revision } from '#core/brand.js';
+import { NO_EPOCH, type Revision } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { OperatorCommand } from '#core/operator.js';
 import type { Plan } from '#core/plan.js';
 import type { Rules } from '#core/rules/index.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import type { Answer, ControllerState, Effect, Input, Write } from '#controller/decide/state.js';
+import { topologyOf } from '#controller/decide/topology.js';
 import type { Etcd } from '#test/simulation/models/etcd.js';
 import { SimulatedElection } from '#test/simulation/nodes/election.js';
 import type { Truth } from '#test/simulation/checks/truth.js';
@@ -18,12 +19,15 @@ const STORE_RETRY_MS = 100;
 const CALL_WITHIN_MS = 1500;
 
 export interface ControllerDeps {
+  readonly cluster: string;
   readonly etcd: Etcd;
   readonly rules: Rules;
   readonly truth: Truth;
   readonly trace: Trace;
   readonly send: (controller: ControllerNode, member: string, directive: Directive) => void;
   readonly refuse: (controller: ControllerNode, member: string, code: string) => void;
+  /** One that listens to it, and how long it takes until all clients are held back. */
+  readonly router: { readonly name: string; readonly takesMs: () => number } | undefined;
 }
 
 export class ControllerNode {
@@ -36,6 +40,8 @@ export class ControllerNode {
   #isDraining = false;
   #timer: Timer | undefined;
   #requests = 0;
+  #toldEpoch = NO_EPOCH;
+  #pausedFor: bigint | undefined;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   /** By cluster, what etcd held when it heard that it is elected (E4). */
   readonly #heldWhenElected = new Map<string, Plan>();
@@ -47,6 +53,9 @@ export class ControllerNode {
     this.#state = startState(name, host.name);
     this.#election = new SimulatedElection(deps.etcd, this.process, name, (event) => this.take(event));
     this.take({ kind: 'tick' });
+    const { router } = deps;
+    if (router !== undefined)
+      this.take({ kind: 'router-connected', cluster: deps.cluster, router: router.name });
   }
 
   get state(): ControllerState {
@@ -99,9 +108,26 @@ export class ControllerNode {
         );
       this.#carryOut(effect);
     }
+    this.#tell();
     if (this.#timer !== undefined) this.#timer.cancelled = true;
     const sleepMs = Math.max(1, decision.wakeAt - host.waitingNow());
     this.#timer = this.process.after(sleepMs, () => this.take({ kind: 'tick' }));
+  }
+
+  /** What its clients would hear now; a router among them holds clients back when it is asked to, unless it is slow. */
+  #tell(): void {
+    const { rules, truth, router } = this.#deps;
+    for (const [name, cluster] of Object.entries(this.#state.clusters)) {
+      const topology = topologyOf(name, cluster, { now: this.process.host.waitingNow(), rules });
+      truth.tells(this.name, this.#toldEpoch, topology);
+      this.#toldEpoch = topology.epoch;
+      const { pause } = topology;
+      if (router === undefined || pause === undefined || pause === this.#pausedFor) continue;
+      this.#pausedFor = pause;
+      this.process.after(router.takesMs(), () =>
+        this.take({ kind: 'router-paused', cluster: name, router: router.name, pause }),
+      );
+    }
   }
 
   #carryOut(effect: Effect): void {

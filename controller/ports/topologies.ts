@@ -1,0 +1,15 @@
+/** Whom clients are to be sent to, for all that tells them, and the routers that answer. */
+import type { Topology } from '#core/topology.js';
+
+export interface Topologies {
+  /** Also of a name that nobody knows: its topology says so. */
+  topology(cluster: string): Topology;
+  /** Names of all that are known here. */
+  clusters(): readonly string[];
+  /** Tells each change of any cluster, within the step that brings it. Answers how to stop it. */
+  watchTopology(watcher: (topology: Topology) => void): () => void;
+  /** A router can hold clients back of this cluster, from now on until the answered function is called. `router`: a name that no other has. */
+  routerConnected(cluster: string, router: string): () => void;
+  /** It holds them back, for the pause of that number. */
+  routerPaused(cluster: string, router: string, pause: bigint): void;
+}
