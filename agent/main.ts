@@ -84,6 +84,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
         databaseHost: config.advertise.database.host,
         databasePort: config.advertise.database.port,
         host: config.host,
+        engine: config.engine.kind,
       },
       now,
       log,

@@ -1,8 +1,11 @@
 /** Whom the clients of a cluster are to be sent to, as one controller sees it at one instant (DESIGN 7, layer 5). */
 import type { Epoch } from '#core/brand.js';
+import type { EngineName } from '#core/position.js';
 
 export interface Topology {
   readonly cluster: string;
+  /** Undefined: not known here yet. */
+  readonly engine: EngineName | undefined;
   /** The highest of any plan that is known of here; NO_EPOCH: none is. */
   readonly epoch: Epoch;
   /** Proved writable at `epoch`, and heard a moment ago. */

@@ -19,6 +19,7 @@ export function agentConnected(
   return withMember(cluster, event.member.name, {
     member: event.member,
     host: event.host,
+    engine: event.engine,
     incarnation: event.incarnation,
     connected: true,
     // INV-3: what an earlier incarnation reported is nothing that this one has done.

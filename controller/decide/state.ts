@@ -17,7 +17,7 @@ import type { Candidate, LedgerEntry, Phase, TailAccount } from '#core/ledger.js
 import type { OperatorAnswer, OperatorCommand } from '#core/operator.js';
 import { isBeingAdopted, type Plan, type PlanMember } from '#core/plan.js';
 import type { Policy } from '#core/policy.js';
-import type { Position } from '#core/position.js';
+import type { EngineName, Position } from '#core/position.js';
 import type { Reason } from '#core/reasons.js';
 import type { Report } from '#core/report.js';
 import type { Guard } from '#core/rules/epochs.js';
@@ -145,6 +145,7 @@ export interface Stored extends Omit<ReadCluster, 'entry'> {
 export interface MemberPicture {
   readonly member: PlanMember;
   readonly host: string | undefined;
+  readonly engine: EngineName | undefined;
   readonly incarnation: string;
   readonly connected: boolean;
   readonly report: Report | undefined;
@@ -337,6 +338,7 @@ export type Input =
       readonly member: PlanMember;
       readonly incarnation: string;
       readonly host: string | undefined;
+      readonly engine: EngineName | undefined;
     }
   | {
       readonly kind: 'agent-report';

@@ -40,7 +40,7 @@ export function topologyOf(
   // INV-1 has it that there is no other; if there were one, nobody would be sent to either.
   const isLed = leader !== undefined && another === undefined;
   return {
-    ...{ cluster: name, epoch },
+    ...{ cluster: name, engine: engineOf(cluster), epoch },
     leader: isLed ? leader : undefined,
     because: isLed ? undefined : noLeader(cluster, now),
     replicas: [...serving('replica')].sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -58,6 +58,9 @@ export function runsOutAt({ members }: ClusterState, now: MonotonicMs): Monotoni
 
 export const newestEpoch = ({ stored, knownEpoch }: ClusterState): Epoch =>
   highest(knownEpoch, stored?.plan.epoch ?? NO_EPOCH);
+
+const engineOf = ({ stored, members }: ClusterState): Topology['engine'] =>
+  stored?.plan.engine ?? Object.values(members).find(({ engine }) => engine !== undefined)?.engine;
 
 const countsUntil = ({ report, receivedAt }: MemberPicture): MonotonicMs =>
   after(receivedAt, asDuration(report?.serving.goodForMs ?? 0));

@@ -3,6 +3,7 @@ import type { MonotonicMs } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
 import type { ErrorCode } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
+import type { EngineName } from '#core/position.js';
 import type { Report } from '#core/report.js';
 
 export interface Agents {
@@ -22,6 +23,7 @@ export type AgentEvent =
       readonly member: PlanMember;
       readonly incarnation: string;
       readonly host: string | undefined;
+      readonly engine: EngineName | undefined;
     }
   | {
       readonly kind: 'agent-report';

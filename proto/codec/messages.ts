@@ -4,6 +4,7 @@
  */
 import { assertNever } from '#core/assert.js';
 import type { Directive } from '#core/directive.js';
+import { type EngineName, ENGINES } from '#core/position.js';
 import type { Report } from '#core/report.js';
 import type {
   AgentMessage as WireAgentMessage,
@@ -19,6 +20,7 @@ import {
   MalformedMessage,
   readAddress,
   readName,
+  readOneOf,
   readOptionalText,
   readPort,
   readText,
@@ -50,6 +52,8 @@ export interface Hello {
   readonly databasePort: number;
   /** Name of the machine that it runs on (rule A3). */
   readonly host: string | undefined;
+  /** Undefined: an older agent does not say. */
+  readonly engine: EngineName | undefined;
 }
 
 export type ControllerMessage =
@@ -125,9 +129,10 @@ function readHello(wire: Hello__Output): Hello {
     databaseHost: readText('hello.database_host', wire.databaseHost),
     databasePort: readPort('hello.database_port', wire.databasePort),
     host: readOptionalText(wire.host),
+    engine: wire.engine === '' ? undefined : readOneOf('hello.engine', wire.engine, ENGINES),
   };
 }
 
-function writeHello({ host, ...told }: Hello, protocol: number): WireHello {
-  return { ...told, host: host ?? '', protocol };
+function writeHello({ host, engine, ...told }: Hello, protocol: number): WireHello {
+  return { ...told, host: host ?? '', engine: engine ?? '', protocol };
 }

@@ -1,4 +1,5 @@
 /** Topologies on the wire, and as JSON for whoever asks by HTTP. */
+import { ENGINES } from '#core/position.js';
 import { type Address, NO_LEADER, NO_LEADER_TEXT, type Topology } from '#core/topology.js';
 import {
   MalformedMessage,
@@ -16,6 +17,7 @@ import type { DatabaseAddress__Output } from '#proto/generated/tanist/v1/Databas
 
 export const writeTopology = (topology: Topology): WireTopology => ({
   cluster: topology.cluster,
+  engine: topology.engine ?? '',
   epoch: topology.epoch.toString(),
   leader: topology.leader ?? null,
   because: topology.because ?? '',
@@ -28,6 +30,7 @@ export function readTopology(wire: ClusterTopology__Output): Topology {
   const pause = readUint64('topology.pause', wire.pause);
   return {
     cluster: readName('topology.cluster', wire.cluster),
+    engine: wire.engine === '' ? undefined : readOneOf('topology.engine', wire.engine, ENGINES),
     epoch: readEpoch('topology.epoch', wire.epoch),
     leader: wire.leader === null ? undefined : readAddress('topology.leader', wire.leader),
     because: wire.because === '' ? undefined : readOneOf('topology.because', wire.because, NO_LEADER),
@@ -42,8 +45,8 @@ function readAddress(field: string, { name, host, port }: DatabaseAddress__Outpu
 }
 
 /** docs/clients.md describes it. */
-export const topologyToJson = ({ cluster, epoch, leader, because, replicas }: Topology): object => ({
-  ...{ cluster, epoch: Number(epoch) },
+export const topologyToJson = ({ cluster, engine, epoch, leader, because, replicas }: Topology): object => ({
+  ...{ cluster, engine: engine ?? null, epoch: Number(epoch) },
   leader: leader ?? null,
   because: because === undefined ? null : { code: because, text: NO_LEADER_TEXT[because] },
   replicas,

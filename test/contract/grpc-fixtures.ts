@@ -111,6 +111,7 @@ export const HELLO: Hello = {
   databaseHost: '127.0.0.1',
   databasePort: 5432,
   host: 'host-1',
+  engine: 'postgres',
 };
 
 /** What another agent must not ask for. */

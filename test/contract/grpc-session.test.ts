@@ -51,6 +51,7 @@ describe('a session', () => {
       },
       incarnation: 'first',
       host: 'host-1',
+      engine: 'postgres',
     });
 
     const before = now();

@@ -316,6 +316,7 @@ export function controllerScenario(): Scenario {
             member: member(o['0'] ?? '', o['identity']),
             incarnation: o['incarnation'] ?? 'one',
             host: o['host'],
+            engine: undefined,
           });
         case 'disconnect':
           return take({

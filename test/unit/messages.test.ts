@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asDuration, asEpoch, asRevision, asVersion } from '#core/brand.js';
 import type { Directive } from '#core/directive.js';
-import type { Position } from '#core/position.js';
+import { ENGINES, type Position } from '#core/position.js';
 import type { LineagePosition } from '#core/positions/lineage.js';
 import type { MariadbPosition } from '#core/positions/mariadb.js';
 import type { MysqlPosition } from '#core/positions/mysql.js';
@@ -190,7 +190,7 @@ const report: fc.Arbitrary<Report> = fc.record({
 
 const databaseAddress = fc.record({ name, host: someText, port });
 const topology: fc.Arbitrary<Topology> = fc.record({
-  ...{ cluster: name, epoch },
+  ...{ cluster: name, engine: maybe(fc.constantFrom(...ENGINES)), epoch },
   leader: maybe(databaseAddress),
   because: maybe(fc.constantFrom(...NO_LEADER)),
   replicas: fc.array(databaseAddress, { maxLength: 3 }),
@@ -209,6 +209,7 @@ const hello: fc.Arbitrary<AgentMessage> = fc.record({
     databaseHost: someText,
     databasePort: port,
     host: maybe(someText),
+    engine: maybe(fc.constantFrom(...ENGINES)),
   }),
 });
 const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(

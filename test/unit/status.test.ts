@@ -27,7 +27,7 @@ function clusterOf(
   over: Partial<Plan> = {},
 ): ClusterStatus | undefined {
   const picture = (name: string): MemberPicture => ({
-    ...{ member: member(name), host: undefined, incarnation: 'one', connected: true },
+    ...{ member: member(name), host: undefined, engine: undefined, incarnation: 'one', connected: true },
     ...{ receivedAt: NOW, guardedAt: NOW, followedAt: NOW },
     report: reports[name],
   });

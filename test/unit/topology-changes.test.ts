@@ -5,7 +5,7 @@ import type { Topologies } from '#controller/ports/topologies.js';
 import { topologyChanges } from '#controller/adapters/topology-changes.js';
 
 const topology = (cluster: string, epoch: bigint): Topology => ({
-  ...{ cluster, epoch: asEpoch(epoch), leader: undefined, because: 'none-leads' },
+  ...{ cluster, engine: undefined, epoch: asEpoch(epoch), leader: undefined, because: 'none-leads' },
   ...{ replicas: [], pause: undefined },
 });
 

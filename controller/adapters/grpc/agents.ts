@@ -92,6 +92,7 @@ export function createAgents(address: ListenAddress, options: AgentsOptions): Ag
       member: asPlanMember(hello),
       incarnation: hello.incarnation,
       host: hello.host,
+      engine: hello.engine,
     });
     return holder;
   }

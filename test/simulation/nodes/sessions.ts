@@ -167,6 +167,7 @@ export class Sessions {
       member: agent.member.planMember,
       incarnation: agent.incarnation,
       host: agent.member.host.name,
+      engine: undefined,
     });
     agent.take({ kind: 'controller-connected', controller: controller.name });
   }
