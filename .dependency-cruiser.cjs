@@ -1,10 +1,10 @@
 // The directions of DESIGN.md section 2: main -> loop -> {decide, adapters} -> ports -> core.
 //
 // Paths are those of sources, relative to the repository; `$1` is what the first group of `from.path` matched, here the
-// side (controller or agent). Imports of types count: a type is knowledge too. What cannot be resolved is an
+// side (controller, agent or router). Imports of types count: a type is knowledge too. What cannot be resolved is an
 // error, since every other rule would be silent about it.
 
-const side = '(controller|agent)';
+const side = '(controller|agent|router)';
 const main = `^${side}/(guard/|check/)?main\\.ts$`; // the guard is a process of its own, so it has a main of its own
 const effects = `^${side}/(adapters|engines|guard|check)/`;
 const tests = '(^test/|\\.test\\.ts$)';
@@ -83,7 +83,7 @@ module.exports = {
     // Who may be seen by whom.
     rule(
       'sides-apart',
-      'controller and agent meet only on the wire, in proto, and in core.',
+      'controller, agent and router meet only on the wire, in proto, and in core.',
       { path: `^${side}/` },
       { path: `^${side}/`, pathNot: '^$1/' },
     ),

@@ -3,8 +3,8 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 // The simulator replays a run from its seed, and a rule can be argued about on paper, only because the core and the
-// two deciders are functions of values. One forgotten Date.now() ends that, hence a tool and not a habit.
-const PURE_FILES = ['core/**/*.ts', '{controller,agent}/decide/**/*.ts'];
+// deciders are functions of values. One forgotten Date.now() ends that, hence a tool and not a habit.
+const PURE_FILES = ['core/**/*.ts', '{controller,agent,router}/decide/**/*.ts'];
 const PURE = 'core and decide see no I/O, no clock, no randomness, no promise';
 const IMPURE_GLOBALS = [
   ...['Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'],
@@ -82,8 +82,8 @@ export default defineConfig(
   },
 
   {
-    files: ['{core,controller,agent}/**/*.ts'],
-    ignores: ['{controller,agent}/adapters/**', ...TESTS],
+    files: ['{core,controller,agent,router}/**/*.ts'],
+    ignores: ['{controller,agent,router}/adapters/**', ...TESTS],
     rules: {
       'no-restricted-properties': ['error', wallClockProperty],
       'no-restricted-syntax': ['error', wallClockSyntax],

@@ -5,11 +5,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientUnaryCall, type ServiceError, status } from '@grpc/grpc-js';
-import { ERRORS, type ErrorCode, TanistError } from '#core/errors.js';
+import { TanistError } from '#core/errors.js';
 import type { OperatorClient } from '#proto/generated/tanist/v1/Operator.js';
 import type { OperatorError__Output } from '#proto/generated/tanist/v1/OperatorError.js';
 import { describeFailure, openConnection } from '#proto/client.js';
 import { wire } from '#proto/load.js';
+import { asTanistError } from '#proto/refusal.js';
 
 /** What can be asked, and the JSON that comes back. */
 export interface OperatorMethods {
@@ -156,13 +157,4 @@ function noReply(error: ServiceError | null): Reply<never> {
   if (error.code !== status.UNIMPLEMENTED)
     return { kind: 'none', text: describeFailure(error), mayHaveArrived: true };
   return { kind: 'none', text: 'no controller of this version listens there', mayHaveArrived: false };
-}
-
-/** What a controller refused with, for people. */
-export function asTanistError(address: string, { code, text }: OperatorError__Output): TanistError {
-  if (Object.hasOwn(ERRORS, code)) return new TanistError(code as ErrorCode, text);
-  return new TanistError(
-    'CONTROLLER_UNREACHABLE',
-    `${address} answered ${code}, which this version does not know: ${text}`,
-  );
 }

@@ -12,6 +12,7 @@ import { addPause } from '#cli/commands/pause.js';
 import { addPolicy } from '#cli/commands/policy.js';
 import { addReinit } from '#cli/commands/reinit.js';
 import { addRelease } from '#cli/commands/release.js';
+import { addRouter } from '#cli/commands/router.js';
 import { addSalvage } from '#cli/commands/salvage.js';
 import { addStatus } from '#cli/commands/status.js';
 import { addSwitchover } from '#cli/commands/switchover.js';
@@ -53,7 +54,7 @@ function createProgram(terminal: Terminal): Command {
 
 /** In the order in which help shows them. */
 const COMMANDS = [
-  ...[addController, addAgent],
+  ...[addController, addAgent, addRouter],
   ...[addAdopt, addStatus, addHistory, addSalvage],
   ...[addSwitchover, addFailover, addPause, addHold, addMaintenance, addReinit, addPolicy],
   ...[addRelease, addEngine],

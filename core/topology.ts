@@ -18,6 +18,18 @@ export interface Topology {
   readonly pause: bigint | undefined;
 }
 
+/** What is known of a leader, for whoever leads clients there. */
+export interface Word {
+  readonly epoch: Epoch;
+  readonly leader: Address;
+}
+
+/** Which pause, and who asked for it: others know nothing of it. */
+export interface Asked {
+  readonly controller: string;
+  readonly number: bigint;
+}
+
 /** Of a member's database, for clients. */
 export interface Address {
   readonly name: string;

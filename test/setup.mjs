@@ -68,6 +68,14 @@ const SERVERS = {
       inPath('haproxy') || isProgram('/usr/sbin/haproxy') ? undefined : 'no haproxy in PATH or /usr/sbin',
     byHand: 'HAProxy 2.4 or newer: haproxy, in PATH or /usr/sbin',
   },
+  pgbouncer: {
+    package: 'pgbouncer',
+    missing: () =>
+      inPath('pgbouncer') || isProgram('/usr/sbin/pgbouncer')
+        ? undefined
+        : 'no pgbouncer in PATH or /usr/sbin',
+    byHand: 'PgBouncer 1.18 or newer: pgbouncer, in PATH or /usr/sbin',
+  },
   // No servers, but what makes hosts of network namespaces and cuts them off.
   ip: {
     package: 'iproute2',

@@ -45,7 +45,7 @@ Examples:
     .action(async (cluster: string, { controllers, json, limit, follow, fromEpoch }: Options) => {
       const { followHistory, showHistory } = await import('#cli/history/show.js');
       if (follow === true) {
-        const { watchFailovers } = await import('#cli/failover-events.js');
+        const { watchFailovers } = await import('#proto/failovers.js');
         const request = { controllers, cluster, fromEpoch: BigInt(fromEpoch ?? 0) };
         const events = watchFailovers(request, untilSignal(), (because) => {
           terminal.tell(`no active controller answers, asking on: ${because}`);

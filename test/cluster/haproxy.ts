@@ -12,6 +12,8 @@ export interface Proxy {
   readonly host: string;
   readonly leaderPort: number;
   readonly replicaPort: number;
+  /** Of a router's file. */
+  readonly section: object;
 }
 
 const HOST = '127.0.0.1';
@@ -34,10 +36,11 @@ export async function startHaproxy(
     ...servers,
   ];
   const config = join(folder, 'haproxy.cfg');
+  const socket = join(folder, 'haproxy.sock');
   writeFileSync(
     config,
     [
-      ...['global', '    maxconn 100'],
+      ...['global', '    maxconn 100', `    stats socket ${socket} mode 666 level admin`],
       ...['defaults', '    mode tcp', '    retries 2', '    timeout client 30m', '    timeout connect 4s'],
       ...['    timeout server 30m', '    timeout check 5s'],
       ...listening('primary', leaderPort, 'option httpchk'),
@@ -50,5 +53,5 @@ export async function startHaproxy(
     ...{ cwd: folder, logFile: join(folder, 'haproxy.log') },
     env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` },
   });
-  return { host: HOST, leaderPort, replicaPort };
+  return { host: HOST, leaderPort, replicaPort, section: { socket, backend: 'primary' } };
 }

@@ -1,4 +1,4 @@
-/** A controller or agent as a process: started from a configuration file that a user could have written. */
+/** A controller, agent or router as a process: started from a configuration file that a user could have written. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -26,7 +26,7 @@ export interface ProgramOptions {
   readonly home: string;
   readonly folder: string;
   readonly user: ServerUser | undefined;
-  readonly kind: 'controller' | 'agent';
+  readonly kind: 'controller' | 'agent' | 'router';
   readonly name: string;
   readonly config: object;
   readonly place: Place;

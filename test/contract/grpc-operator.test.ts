@@ -1,7 +1,7 @@
 // What a person asks of the controllers reaches the one that can answer, whatever state the others are in; and a command reaches no
 // second one once it may have reached a first.
 import { describe, expect, it } from 'vitest';
-import { watchFailovers } from '#cli/failover-events.js';
+import { watchFailovers } from '#proto/failovers.js';
 import { callOperator } from '#cli/operator-client.js';
 import { TanistError } from '#core/errors.js';
 import type { OperatorHandlers } from '#controller/adapters/grpc/agents.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { SalvagedRow } from '#core/salvage.js';
-import { watchFailovers } from '#cli/failover-events.js';
+import { watchFailovers } from '#proto/failovers.js';
 import { startChaos } from '#test/chaos/cluster.js';
 import { loseHost } from '#test/chaos/faults/processes.js';
 import { succeed } from '#test/cluster/command-line.js';

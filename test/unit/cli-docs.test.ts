@@ -10,6 +10,7 @@ import { PROFILES, timingsOf } from '#core/timings.js';
 import { agentSchema } from '#cli/config/agent.js';
 import { controllerSchema } from '#cli/config/controller.js';
 import { policySchema } from '#cli/config/policy.js';
+import { routerSchema } from '#cli/config/router.js';
 import { SECRET_VARIABLES } from '#cli/config/secret.js';
 import { DURATION_UNITS, SIZE_UNITS } from '#cli/config/units.js';
 import { WHAT_TO_DO } from '#cli/what-to-do.js';
@@ -89,6 +90,7 @@ describe('docs/configuration.md', () => {
   describe.each([
     ["The controller's file", controllerSchema],
     ["The agent's file", agentSchema],
+    ["The router's file", routerSchema],
     ['The policy file', policySchema],
   ] as const)('%s', (heading, schema) => {
     const [reference = ''] = (chapters.get(heading) ?? '').split('\n### ');
@@ -122,7 +124,7 @@ describe('docs/configuration.md', () => {
     const explained = (chapters.get('How values are written') ?? '')
       .match(/^\| (\w+) \|/gm)
       ?.map((row) => row.slice(2, -2));
-    const schemas = [controllerSchema, agentSchema, policySchema].map(jsonSchema);
+    const schemas = [controllerSchema, agentSchema, routerSchema, policySchema].map(jsonSchema);
     const used = schemas.flatMap((schema) =>
       [...keysOf(schema).values()].map(({ type }) => type.replace('list of ', '')),
     );

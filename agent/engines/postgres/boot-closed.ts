@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Owner, give, removeDurably, syncFolder } from '#agent/engines/durable-files.js';
+import { type Owner, give, removeDurably, syncFolder } from '#proto/durable-files.js';
 
 const MARKER = 'standby.signal';
 

@@ -11,6 +11,8 @@ export interface Owner {
   readonly gid: number;
 }
 
+export const ourselves = (): Owner => ({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
+
 const MODE = 0o600;
 
 export async function writeDurably(

@@ -4,11 +4,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TanistError } from '#core/errors.js';
-import { asTanistError } from '#cli/operator-client.js';
 import type { OperatorError__Output } from '#proto/generated/tanist/v1/OperatorError.js';
 import type { WatchFailoversResponse__Output } from '#proto/generated/tanist/v1/WatchFailoversResponse.js';
 import { describeFailure, openConnection } from '#proto/client.js';
 import { wire } from '#proto/load.js';
+import { asTanistError } from '#proto/refusal.js';
 
 export interface EventsRequest {
   readonly controllers: readonly string[];

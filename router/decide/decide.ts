@@ -1,0 +1,120 @@
+/**
+ * Where clients are sent, as a function of what the controllers say. Of several the one of the highest epoch is right; what is once known is never taken
+ * back for less, and is gone on with when nobody is heard. Clients are held back for a switchover, never longer than the budget, whatever is heard or not.
+ */
+import { assertNever } from '#core/assert.js';
+import { after, type DurationMs, earliest, type MonotonicMs, NEVER, since } from '#core/brand.js';
+import { isEqual } from '#core/equal.js';
+import type { Topology, Word } from '#core/topology.js';
+import type { ClusterState, Effect, Input, LetGo, Pause, RouterState } from '#router/decide/state.js';
+
+export interface Decision {
+  readonly state: RouterState;
+  readonly effects: readonly Effect[];
+  readonly wakeAt: MonotonicMs;
+}
+
+/** `words`: by cluster, what was known before; undefined: nothing was. Nothing is heard of other clusters. */
+export function startState(words: Readonly<Record<string, Word | undefined>>): RouterState {
+  const begin = (word: Word | undefined): ClusterState => ({
+    ...{ word, heard: {}, pause: undefined, spent: undefined },
+  });
+  return {
+    clusters: Object.fromEntries(Object.entries(words).map(([name, word]) => [name, begin(word)])),
+  };
+}
+
+export function decide(
+  state: RouterState,
+  input: Input,
+  { now, budgetMs }: { readonly now: MonotonicMs; readonly budgetMs: DurationMs },
+): Decision {
+  const effects: Effect[] = [];
+  const clusters = Object.fromEntries(
+    Object.entries(state.clusters).map(([name, cluster]) => {
+      const context = { name, now, budgetMs, emit: (effect: Effect) => effects.push(effect) };
+      return [name, advance(take(cluster, input, context), context)];
+    }),
+  );
+  const ends = Object.values(clusters).map(({ pause }) =>
+    pause === undefined ? NEVER : after(pause.since, budgetMs),
+  );
+  return { state: { clusters }, effects, wakeAt: ends.reduce(earliest, NEVER) };
+}
+
+interface Context {
+  readonly name: string;
+  readonly now: MonotonicMs;
+  readonly budgetMs: DurationMs;
+  readonly emit: (effect: Effect) => void;
+}
+
+function take(cluster: ClusterState, input: Input, { name, emit }: Context): ClusterState {
+  switch (input.kind) {
+    case 'topology':
+      if (input.topology.cluster !== name) return cluster;
+      return { ...cluster, heard: { ...cluster.heard, [input.controller]: input.topology } };
+    case 'lost': {
+      const { [input.controller]: _, ...heard } = cluster.heard;
+      return { ...cluster, heard };
+    }
+    case 'held':
+      if (input.cluster === name && cluster.pause !== undefined)
+        emit({ kind: 'sayHeld', cluster: name, asked: cluster.pause });
+      return cluster;
+    case 'tick':
+      return cluster;
+    default:
+      return assertNever(input);
+  }
+}
+
+function advance(cluster: ClusterState, context: Context): ClusterState {
+  return begin(letGo(lead(cluster, context), context), context);
+}
+
+function lead(cluster: ClusterState, { name, emit }: Context): ClusterState {
+  const word = Object.values(cluster.heard).map(wordOf).reduce(newer, cluster.word);
+  if (word === undefined || isEqual(word, cluster.word)) return cluster;
+  emit({ kind: 'lead', cluster: name, word });
+  return { ...cluster, word };
+}
+
+const wordOf = ({ epoch, leader }: Topology): Word | undefined =>
+  leader === undefined ? undefined : { epoch, leader };
+
+/** Of one epoch the later one: its leader is the same (INV-1), at another address. */
+const newer = (known: Word | undefined, heard: Word | undefined): Word | undefined =>
+  heard === undefined || (known !== undefined && heard.epoch < known.epoch) ? known : heard;
+
+function letGo(cluster: ClusterState, context: Context): ClusterState {
+  const { pause } = cluster;
+  const because = pause === undefined ? undefined : whyLetGo(cluster, pause, context);
+  if (pause === undefined || because === undefined) return cluster;
+  context.emit({ kind: 'letGo', cluster: context.name, because });
+  return { ...cluster, pause: undefined, spent: pause };
+}
+
+function whyLetGo(
+  { word, heard }: ClusterState,
+  pause: Pause,
+  { now, budgetMs }: Context,
+): LetGo | undefined {
+  if (word !== undefined && word.epoch > pause.epoch) return 'led';
+  if (since(pause.since, now) >= budgetMs) return 'budget';
+  // A controller that is gone has called nothing off: its successor may go on with what it began.
+  const asker = heard[pause.controller];
+  return asker !== undefined && asker.pause !== pause.number ? 'called-off' : undefined;
+}
+
+function begin(cluster: ClusterState, { name, now, emit }: Context): ClusterState {
+  const { heard, pause, spent, word } = cluster;
+  if (pause !== undefined) return cluster;
+  for (const [controller, { pause: number, epoch }] of Object.entries(heard)) {
+    if (number === undefined || (word !== undefined && epoch < word.epoch)) continue;
+    if (spent?.controller === controller && spent.number === number) continue;
+    emit({ kind: 'hold', cluster: name });
+    return { ...cluster, pause: { controller, number, epoch, since: now } };
+  }
+  return cluster;
+}

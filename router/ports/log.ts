@@ -1,0 +1,6 @@
+/** One line per decision, with its code. */
+export type Log = (
+  level: 'info' | 'warn' | 'error',
+  code: string,
+  fields: Readonly<Record<string, string | number | boolean>>,
+) => void;
