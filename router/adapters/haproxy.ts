@@ -20,15 +20,15 @@ export function createHaproxy({ socket, backend, servers }: HaproxyConfig): Targ
   return {
     name: `haproxy ${socket} ${backend}`,
     holds: undefined,
-    async lead({ epoch, leader }) {
-      const isNew = led !== epoch;
+    async lead({ epoch, leader }, isOpen) {
+      const isNew = isOpen && led !== epoch;
       const leaders = servers[leader.name] ?? leader.name;
       const known = parseServers(await ask(where, `show servers state ${backend}`));
       if (!known.some(({ name }) => name === leaders))
         throw new Error(`backend ${backend} has no server ${leaders}`);
-      const others = known.filter(({ name, isUp }) => name !== leaders && (isNew || isUp));
+      const others = known.filter(({ name, isUp }) => (name !== leaders || !isOpen) && (isNew || isUp));
       const commands = [
-        // Up once: from there on its checks know better.
+        // Up once each time: from there on its checks know better.
         ...(isNew ? [`set server ${backend}/${leaders} health up`] : []),
         ...others.flatMap(({ name }) => [
           `set server ${backend}/${name} health down`,
@@ -39,7 +39,7 @@ export function createHaproxy({ socket, backend, servers }: HaproxyConfig): Targ
         const answer = (await ask(where, command)).trim();
         if (answer !== '') throw new Error(`${command}: ${answer}`);
       }
-      led = epoch;
+      led = isOpen ? epoch : undefined;
     },
     stop: () => Promise.resolve(),
   };

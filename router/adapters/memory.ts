@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { asEpoch } from '#core/brand.js';
+import { isEqual } from '#core/equal.js';
 import { TanistError } from '#core/errors.js';
 import type { Word } from '#core/topology.js';
 import type { Memory } from '#router/ports/memory.js';
@@ -43,6 +44,7 @@ export function recall(folder: string, clusters: readonly string[]): Memory {
     words: Object.fromEntries(clusters.map((name) => [name, words.get(name)])),
     held: [...held],
     remember(cluster, word) {
+      if (isEqual(words.get(cluster), word)) return Promise.resolve();
       words.set(cluster, word);
       return write();
     },

@@ -17,7 +17,7 @@ export interface Decision {
 /** `words`: by cluster, what was known before; undefined: nothing was. Nothing is heard of other clusters. */
 export function startState(words: Readonly<Record<string, Word | undefined>>): RouterState {
   const begin = (word: Word | undefined): ClusterState => ({
-    ...{ word, heard: {}, pause: undefined, spent: undefined },
+    ...{ word, isOpen: true, heard: {}, pause: undefined, spent: undefined },
   });
   return {
     clusters: Object.fromEntries(Object.entries(words).map(([name, word]) => [name, begin(word)])),
@@ -74,11 +74,19 @@ function advance(cluster: ClusterState, context: Context): ClusterState {
 }
 
 function lead(cluster: ClusterState, { name, emit }: Context): ClusterState {
-  const word = Object.values(cluster.heard).map(wordOf).reduce(newer, cluster.word);
-  if (word === undefined || isEqual(word, cluster.word)) return cluster;
-  emit({ kind: 'lead', cluster: name, word });
-  return { ...cluster, word };
+  const heard = Object.values(cluster.heard);
+  const word = heard.map(wordOf).reduce(newer, cluster.word);
+  if (word === undefined) return cluster;
+  const isOpen = isOpenFor(word, heard);
+  if (isOpen === cluster.isOpen && isEqual(word, cluster.word)) return cluster;
+  emit({ kind: 'lead', cluster: name, word, isOpen });
+  return { ...cluster, word, isOpen };
 }
+
+/** Who hears nothing of the leader says nothing against it: only who hears everybody knows that nobody leads. */
+const isOpenFor = ({ epoch }: Word, heard: readonly Topology[]): boolean =>
+  heard.some((one) => one.leader !== undefined && one.epoch === epoch) ||
+  !heard.some((one) => one.because === 'none-leads' && one.epoch >= epoch);
 
 const wordOf = ({ epoch, leader }: Topology): Word | undefined =>
   leader === undefined ? undefined : { epoch, leader };

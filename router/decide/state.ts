@@ -9,6 +9,8 @@ export interface RouterState {
 export interface ClusterState {
   /** The last word: never replaced by one of a lower epoch. */
   readonly word: Word | undefined;
+  /** False: a controller that hears everybody says that nobody leads, and none says otherwise. */
+  readonly isOpen: boolean;
   /** By controller, what it said last; only of those that are heard. */
   readonly heard: Readonly<Record<string, Topology>>;
   /** Clients are held back. */
@@ -33,7 +35,7 @@ export type Input =
 
 export type Effect =
   /** Durable before anything is led by it. */
-  | { readonly kind: 'lead'; readonly cluster: string; readonly word: Word }
+  | { readonly kind: 'lead'; readonly cluster: string; readonly word: Word; readonly isOpen: boolean }
   | { readonly kind: 'hold'; readonly cluster: string }
   | { readonly kind: 'letGo'; readonly cluster: string; readonly because: LetGo }
   /** To whoever asked for it: clients are held back. */

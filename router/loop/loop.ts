@@ -2,7 +2,6 @@
 import { assertNever } from '#core/assert.js';
 import type { DurationMs, MonotonicMs } from '#core/brand.js';
 import { decide, startState } from '#router/decide/decide.js';
-import type { Word } from '#core/topology.js';
 import type { Effect, Input, LetGo } from '#router/decide/state.js';
 import { createWorker, type Worker } from '#router/loop/worker.js';
 import type { Controllers } from '#router/ports/controllers.js';
@@ -49,7 +48,7 @@ export function startRouterLoop(ports: RouterPorts): () => Promise<void> {
   function carryOut(effect: Effect): void {
     switch (effect.kind) {
       case 'lead':
-        return lead(effect.cluster, effect.word);
+        return lead(effect);
       case 'hold':
         return hold(effect.cluster);
       case 'letGo':
@@ -61,13 +60,14 @@ export function startRouterLoop(ports: RouterPorts): () => Promise<void> {
     }
   }
 
-  function lead(cluster: string, word: Word): void {
+  function lead({ cluster, word, isOpen }: Effect & { kind: 'lead' }): void {
     const { name: leader, host, port } = word.leader;
-    log('info', 'LEADER', { cluster, epoch: Number(word.epoch), leader, address: `${host}:${port}` });
+    const about = { cluster, epoch: Number(word.epoch), leader, address: `${host}:${port}` };
+    log('info', isOpen ? 'LEADER' : 'NOBODY_LEADS', about);
     after(
       () => memory.remember(cluster, word),
       () => {
-        for (const worker of of(cluster)) worker.lead(word);
+        for (const worker of of(cluster)) worker.lead(word, isOpen);
       },
     );
   }
@@ -111,7 +111,7 @@ export function startRouterLoop(ports: RouterPorts): () => Promise<void> {
   }
 
   for (const [cluster, word] of Object.entries(memory.words))
-    if (word !== undefined) for (const worker of of(cluster)) worker.lead(word);
+    if (word !== undefined) for (const worker of of(cluster)) worker.lead(word, true);
   controllers.start(take);
   return async () => {
     isStopped = true;

@@ -8,7 +8,7 @@ import type { Log } from '#router/ports/log.js';
 import type { Target } from '#router/ports/target.js';
 
 export interface Worker {
-  lead(word: Word): void;
+  lead(word: Word, isOpen: boolean): void;
   /** `held`: it holds clients back, or cannot at all. */
   hold(held: () => void): void;
   /** `released`: it holds nobody back. */
@@ -25,7 +25,7 @@ const LED_WITHIN = asDuration(1000);
 /** `wasHolding`: an earlier process may have left it so. */
 export function createWorker(target: Target, wasHolding: boolean, now: () => MonotonicMs, log: Log): Worker {
   const { name } = target;
-  let word: Word | undefined;
+  let wanted: { readonly word: Word; readonly isOpen: boolean } | undefined;
   let wantsHold: (() => void) | undefined;
   let holding: AbortController | undefined = wasHolding ? new AbortController() : undefined;
   let letGoSince = now();
@@ -57,7 +57,7 @@ export function createWorker(target: Target, wasHolding: boolean, now: () => Mon
 
   async function lead(): Promise<Error | undefined> {
     try {
-      if (word !== undefined) await target.lead(word);
+      if (wanted !== undefined) await target.lead(wanted.word, wanted.isOpen);
       return undefined;
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
@@ -105,8 +105,8 @@ export function createWorker(target: Target, wasHolding: boolean, now: () => Mon
 
   const running = run();
   return {
-    lead(newest) {
-      word = newest;
+    lead(word, isOpen) {
+      wanted = { word, isOpen };
       look();
     },
     hold(held) {

@@ -6,9 +6,9 @@ export interface Target {
   readonly name: string;
   /**
    * Brings it to that leader, and looks whether it is still there: asked again and again. Rejects with what is in the way, and is asked
-   * once more.
+   * once more. `isOpen` false: nobody leads at the moment, and whoever is sent there waits in vain.
    */
-  lead(word: Word): Promise<void>;
+  lead(word: Word, isOpen: boolean): Promise<void>;
   /** Undefined: it cannot hold clients back. */
   readonly holds: Holds | undefined;
   stop(): Promise<void>;

@@ -19,6 +19,10 @@ doublyAccepted are the writes that the old leader acknowledged after the first t
 clients. A write counts for the member that the connection leads to, and for the line of history that the member wrote it on:
 PostgreSQL's timeline, or the epoch of the opening.
 
+--through (crash, member, switchover): clients know one address, and Tanist only by what it does there. pgbouncer: transaction pooling, with a router; at a switchover 8 clients of
+pgbench as fast as they can, waitMs is the longest that one transaction took. haproxy: with a router; haproxy-checks: with its checks alone, as Patroni's
+documentation has them. One writer of ours goes through it, and one beside it asks all members itself (directMs).
+
 --compare sentinel (of Redis; crash, member, host, hung, switchover): afterwards three servers with a Sentinel beside each go through the
 same, a new cluster for every run, as it comes (down-after 30 s, failover-timeout 180 s) and tuned (1 s, 5 s). crash: besides with the server
 restarted at once, as by systemd; ours is not, its agent starts it as a replica. member and host: server and Sentinel. switchover: SENTINEL FAILOVER, with

@@ -20,6 +20,7 @@ import { tell } from '#test/bench/numbers.js';
 import { benchPartition, PARTITION_LASTS_S, type PartitionBenchOptions } from '#test/bench/partition.js';
 import { whyNotCompared } from '#test/bench/sentinel.js';
 import { OUTAGE_FAULTS } from '#test/bench/outage-faults.js';
+import { benchThrough, type Way, WAYS_THROUGH, whyNotThrough } from '#test/bench/through.js';
 import { engineOption } from '#test/cluster/engine-option.js';
 import { type Ability, KITS, type KitName, whyLacking } from '#test/cluster/engines.js';
 import { whyNoNetwork } from '#test/cluster/network.js';
@@ -94,13 +95,20 @@ program
   .option('--writers <n>', 'one writes every 5 ms; more than one as fast as they can', count, 1)
   .option('--reader', 'readers on the replicas hold back replay', false)
   .addOption(comparison())
+  .addOption(
+    new Option('--through <front>', 'clients know one address only, of PostgreSQL: see below').choices(
+      WAYS_THROUGH,
+    ),
+  )
   .option('--json', 'the last line is a JSON document', false)
   .addHelpText('after', explainFailover())
   .action(
-    where<FailoverOptions>(
+    where<FailoverOptions & { readonly through?: Way }>(
       (options) => [...confirmed(options), ...(options.reader ? (['blocksReplay'] as const) : [])],
-      benchFailover,
-      ({ compare, engine, fault }) => {
+      ({ through, ...options }) =>
+        through === undefined ? benchFailover(options) : benchThrough({ through, ...options }),
+      ({ compare, engine, fault, through }) => {
+        if (through !== undefined) return whyNotThrough(engine, fault);
         if (compare === undefined) return undefined;
         return engine === 'redis' ? whyNotCompared(fault) : `${compare} watches over Redis: --engine redis`;
       },

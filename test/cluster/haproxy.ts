@@ -1,5 +1,5 @@
 // Problem: that a health check says the right thing does not show that clients get there.
-// Rule: a real HAProxy, with the configuration that Patroni's documentation has, word for word but for names, addresses and ports.
+// Rule: a real HAProxy, with the configuration that Patroni's documentation has, word for word but for names, addresses and ports, and for what docs/router.md asks.
 // Consequence: one port at which the leader is found, and one at which a replica is.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ const HOST = '127.0.0.1';
 export async function startHaproxy(
   folder: string,
   members: readonly Member<DatabaseServer>[],
+  { withRouter = false }: { readonly withRouter?: boolean } = {},
 ): Promise<Proxy> {
   const [leaderPort = 0, replicaPort = 0] = await freePorts(2);
   const servers = members.map(
@@ -41,7 +42,14 @@ export async function startHaproxy(
     config,
     [
       ...['global', '    maxconn 100', `    stats socket ${socket} mode 666 level admin`],
-      ...['defaults', '    mode tcp', '    retries 2', '    timeout client 30m', '    timeout connect 4s'],
+      // docs/router.md: a connection that is refused is not held for a second.
+      ...[
+        'defaults',
+        '    mode tcp',
+        `    retries ${withRouter ? 0 : 2}`,
+        '    timeout client 30m',
+        '    timeout connect 4s',
+      ],
       ...['    timeout server 30m', '    timeout check 5s'],
       ...listening('primary', leaderPort, 'option httpchk'),
       ...listening('replicas', replicaPort, 'option httpchk OPTIONS /replica'),

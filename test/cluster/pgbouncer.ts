@@ -29,7 +29,7 @@ export async function startPgbouncer(folder: string): Promise<Pooler> {
   const users = join(dir, 'users.txt');
   const config = join(dir, 'pgbouncer.ini');
   writeFileSync(databases, '');
-  writeFileSync(users, `"${USER}" ""\n`);
+  writeFileSync(users, `"${USER}" ""\n"client" ""\n`);
   writeFileSync(
     config,
     [

@@ -30,7 +30,7 @@ describe('a router', () => {
   beforeAll(async () => {
     cluster = await startTanist({ label: 'router' });
     pooler = await startPgbouncer(cluster.folder);
-    proxy = await startHaproxy(cluster.folder, cluster.members);
+    proxy = await startHaproxy(cluster.folder, cluster.members, { withRouter: true });
     heard = join(cluster.folder, 'heard.jsonl');
     const hook = join(cluster.folder, 'hook.sh');
     // It fails the first time that it is called, for each event.

@@ -38,14 +38,14 @@ function router(known?: bigint) {
 const address = (name: string) => ({ name, host: `${name}.example`, port: 5432 });
 const topology = (epoch: bigint, leader?: string, pause?: bigint): Topology => ({
   ...{ cluster: 'orders', engine: 'postgres', epoch: asEpoch(epoch), replicas: [], pause },
-  leader: leader === undefined ? undefined : address(leader),
-  because: leader === undefined ? 'not-heard' : undefined,
+  leader: leader === undefined || leader === 'nobody' ? undefined : address(leader),
+  because: leader === undefined ? 'not-heard' : leader === 'nobody' ? 'none-leads' : undefined,
 });
 
 function show(effect: Effect): string {
   switch (effect.kind) {
     case 'lead':
-      return `lead to ${effect.word.leader.name} at ${effect.word.epoch}`;
+      return `lead to ${effect.word.leader.name} at ${effect.word.epoch}${effect.isOpen ? '' : ', who is closed'}`;
     case 'hold':
       return 'hold';
     case 'letGo':
@@ -70,6 +70,17 @@ describe('the leader', () => {
     expect(r.hear('one', 6n, 'ada')).toEqual([]);
     r.lose('one');
     expect(r.word()).toMatchObject({ epoch: 7n, leader: { name: 'old' } });
+  });
+
+  it('is known to be closed by who hears everybody, as long as nobody says otherwise', () => {
+    const r = router();
+    r.hear('one', 3n, 'ada');
+    r.hear('two', 3n, 'ada');
+    expect(r.hear('one', 3n, 'nobody')).toEqual([]);
+    expect(r.hear('two', 3n, 'nobody')).toEqual(['lead to ada at 3, who is closed']);
+    expect(r.hear('one', 3n)).toEqual([]);
+    r.lose('one');
+    expect(r.lose('two')).toEqual(['lead to ada at 3']);
   });
 
   it('is led to again at another address of the same epoch', () => {
