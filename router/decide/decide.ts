@@ -17,7 +17,7 @@ export interface Decision {
 /** `words`: by cluster, what was known before; undefined: nothing was. Nothing is heard of other clusters. */
 export function startState(words: Readonly<Record<string, Word | undefined>>): RouterState {
   const begin = (word: Word | undefined): ClusterState => ({
-    ...{ word, isOpen: true, heard: {}, pause: undefined, spent: undefined },
+    ...{ word, isOpen: true, heard: {}, pause: undefined, spent: {} },
   });
   return {
     clusters: Object.fromEntries(Object.entries(words).map(([name, word]) => [name, begin(word)])),
@@ -95,12 +95,15 @@ const wordOf = ({ epoch, leader }: Topology): Word | undefined =>
 const newer = (known: Word | undefined, heard: Word | undefined): Word | undefined =>
   heard === undefined || (known !== undefined && heard.epoch < known.epoch) ? known : heard;
 
+/** Whoever else asks for a pause by then asks for one of the same time: clients would not be let go for an instant. */
 function letGo(cluster: ClusterState, context: Context): ClusterState {
-  const { pause } = cluster;
+  const { pause, heard } = cluster;
   const because = pause === undefined ? undefined : whyLetGo(cluster, pause, context);
   if (pause === undefined || because === undefined) return cluster;
   context.emit({ kind: 'letGo', cluster: context.name, because });
-  return { ...cluster, pause: undefined, spent: pause };
+  const asked = Object.entries(heard).map(([controller, { pause: number }]) => [controller, number] as const);
+  const spent = { ...cluster.spent, [pause.controller]: pause.number, ...Object.fromEntries(asked) };
+  return { ...cluster, pause: undefined, spent };
 }
 
 function whyLetGo(
@@ -120,7 +123,7 @@ function begin(cluster: ClusterState, { name, now, emit }: Context): ClusterStat
   if (pause !== undefined) return cluster;
   for (const [controller, { pause: number, epoch }] of Object.entries(heard)) {
     if (number === undefined || (word !== undefined && epoch < word.epoch)) continue;
-    if (spent?.controller === controller && spent.number === number) continue;
+    if (spent[controller] === number) continue;
     emit({ kind: 'hold', cluster: name });
     return { ...cluster, pause: { controller, number, epoch, since: now } };
   }

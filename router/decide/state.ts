@@ -15,8 +15,8 @@ export interface ClusterState {
   readonly heard: Readonly<Record<string, Topology>>;
   /** Clients are held back. */
   readonly pause: Pause | undefined;
-  /** The last one that came to its end, which is not begun again. */
-  readonly spent: Asked | undefined;
+  /** By controller, the pause that is not begun any more: clients were let go, and its time was theirs. */
+  readonly spent: Readonly<Record<string, bigint | undefined>>;
 }
 
 export interface Pause extends Asked {
