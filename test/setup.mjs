@@ -76,6 +76,19 @@ const SERVERS = {
         : 'no pgbouncer in PATH or /usr/sbin',
     byHand: 'PgBouncer 1.18 or newer: pgbouncer, in PATH or /usr/sbin',
   },
+  // No server either: the drivers with which examples/clients are run.
+  drivers: {
+    package: 'default-jdk-headless libpostgresql-jdbc-java libmariadb-java python3-psycopg2',
+    missing: () => {
+      const lacking = ['/usr/share/java/postgresql.jar', '/usr/share/java/mariadb-java-client.jar'].filter(
+        (jar) => !existsSync(jar),
+      );
+      if (!inPath('javac')) lacking.push('javac');
+      if (!existsSync('/usr/lib/python3/dist-packages/psycopg2')) lacking.push('psycopg2');
+      return lacking.length > 0 ? `no ${lacking.join(', ')}` : undefined;
+    },
+    byHand: 'javac in PATH, psycopg2 for /usr/bin/python3, and the two JDBC drivers in /usr/share/java',
+  },
   // No servers, but what makes hosts of network namespaces and cuts them off.
   ip: {
     package: 'iproute2',
