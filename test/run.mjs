@@ -16,10 +16,11 @@ const PROJECTS = ['unit', 'scenarios', 'simulation', 'contract', 'integration'];
 const tally = { passed: 0, failed: 0 };
 const asked = process.argv.slice(2);
 
-await setUp({
-  servers: ['etcd', 'postgres', 'mariadb', 'redis', 'exec', 'haproxy', 'pgbouncer'],
-  quiet: true,
-});
+const isAskedFor = (project) =>
+  asked.some((argument) => new RegExp(`^(--project=)?${project}$`).test(argument));
+
+const servers = ['etcd', 'postgres', 'mariadb', 'redis', 'exec', 'haproxy', 'pgbouncer'];
+await setUp({ servers: [...servers, ...(isAskedFor('long') ? ['drivers'] : [])], quiet: true });
 if (!bringNewerServers()) {
   tally.failed += 1;
 } else if (await build()) {
@@ -33,7 +34,7 @@ process.exitCode = tally.failed === 0 ? 0 : 1;
 
 /** If it is on them that tests are to run. */
 function bringNewerServers() {
-  if (!asked.some((argument) => /^(--project=)?compat$/.test(argument))) return true;
+  if (!isAskedFor('compat')) return true;
   try {
     process.env.TANIST_COMPAT_DIR = bringCompatServers({ say });
     return true;
