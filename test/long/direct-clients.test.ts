@@ -36,7 +36,10 @@ async function startExample(
   const wrote = (): readonly number[] =>
     [...readFileSync(logFile, 'utf8').matchAll(/^wrote (\d+)$/gm)].map(([, id]) => Number(id));
   if (file.endsWith('.py'))
-    return { process: startProcess({ ...place, command: '/usr/bin/python3', args: [source, ...args] }), wrote };
+    return {
+      process: startProcess({ ...place, command: '/usr/bin/python3', args: [source, ...args] }),
+      wrote,
+    };
   if (file.endsWith('.mjs'))
     return { process: startProcess({ ...place, command: process.execPath, args: [source, ...args] }), wrote };
   copyFileSync(source, join(folder, file));
@@ -103,7 +106,9 @@ describe('of MariaDB', () => {
     await (await cluster.leader()).server.query('delete from direct.client_log');
     const example = await startExample(cluster.folder, file, JARS.mariadb, [addresses, 'direct', 'direct']);
     await followBoth(cluster, example);
-    const rows = await (await cluster.leader()).server.query<{ id: bigint }>('select id from direct.client_log');
+    const rows = await (
+      await cluster.leader()
+    ).server.query<{ id: bigint }>('select id from direct.client_log');
     const there = new Set(rows.map(({ id }) => Number(id)));
     expect(example.wrote().filter((id) => !there.has(id))).toEqual([]);
   });
