@@ -16,6 +16,7 @@ export const PORTS = {
   postgres: 5432,
   mariadb: 3306,
   redis: 6379,
+  sentinel: 26379,
 } as const;
 
 const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;

@@ -23,6 +23,7 @@ export const SECRET_VARIABLES = {
   redis: 'TANIST_REDIS_PASSWORD',
   replication: 'TANIST_REPLICATION_PASSWORD',
   rewind: 'TANIST_REWIND_PASSWORD',
+  sentinel: 'TANIST_SENTINEL_PASSWORD',
 } as const;
 
 export function readSecret(
