@@ -16,7 +16,8 @@ const PROJECTS = ['unit', 'scenarios', 'simulation', 'contract', 'integration'];
 const tally = { passed: 0, failed: 0 };
 const asked = process.argv.slice(2);
 
-await setUp({ servers: ['etcd', 'postgres', 'mariadb', 'redis', 'exec', 'haproxy'], quiet: true });
+const SERVERS = ['etcd', 'postgres', 'mariadb', 'redis', 'exec', 'haproxy', 'python3-redis'];
+await setUp({ servers: SERVERS, quiet: true });
 if (!bringNewerServers()) {
   tally.failed += 1;
 } else if (await build()) {

@@ -68,6 +68,15 @@ const SERVERS = {
       inPath('haproxy') || isProgram('/usr/sbin/haproxy') ? undefined : 'no haproxy in PATH or /usr/sbin',
     byHand: 'HAProxy 2.4 or newer: haproxy, in PATH or /usr/sbin',
   },
+  // No server, but a client of one, for the Python that Debian has.
+  'python3-redis': {
+    package: 'python3-redis',
+    missing: () =>
+      existsSync('/usr/lib/python3/dist-packages/redis') && isProgram('/usr/bin/python3')
+        ? undefined
+        : 'no redis in /usr/lib/python3/dist-packages',
+    byHand: 'redis-py 4.1 or newer, for /usr/bin/python3',
+  },
   // No servers, but what makes hosts of network namespaces and cuts them off.
   ip: {
     package: 'iproute2',

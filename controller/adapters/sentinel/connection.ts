@@ -43,7 +43,8 @@ const TAKEN_WITHIN: DurationMs = asDuration(5_000);
 /** What waits to be taken: above the first nothing more is answered, above the second it is ended. */
 const MOST_UNTAKEN_BYTES = 64 * 1024;
 const MOST_UNTAKEN_EVENT_BYTES = 256 * 1024;
-const MOST_MESSAGES = 1_000;
+/** A machine that is lost may take the leaders of hundreds of clusters with it. */
+const MOST_MESSAGES = 5_000;
 
 export function openConnection(socket: Socket, options: ConnectionOptions): Connection {
   const { view, now, ready, answered } = options;
