@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createSentinel } from '@redis/client';
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Topology } from '#core/topology.js';
 import type { SentinelServer } from '#controller/adapters/sentinel/server.js';
@@ -23,6 +25,7 @@ import {
   type Talker,
   unled,
 } from '#test/contract/sentinel-bed.js';
+import { DRIVERS } from '#test/load/sentinel-drivers.js';
 
 const LEADER = `SENTINEL get-master-addr-by-name ${CLUSTER}`;
 const ONE = '*($10.0.0.1 $6379)';
@@ -53,6 +56,18 @@ const ask = async (...lines: readonly string[]): Promise<readonly string[]> =>
 
 const untilEnded = (talker: Talker, timeoutMs = 15_000): Promise<void> =>
   waitFor(() => talker.isEnded(), { timeoutMs, what: 'its end' }).then(() => undefined);
+
+/** One that is its own authority. */
+function makeCertificates(label: string): { ca: string; cert: string; key: string } {
+  const dir = createRunFolder(label);
+  const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const names = ['-subj', '/CN=controller', '-addext', 'subjectAltName=DNS:controller'];
+  execFileSync('openssl', ['req', '-x509', ...newKey, ...names, '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  });
+  return { ca: cert, cert, key };
+}
 
 /** How late a timer of this thread is at most, until stopped: the controller's loop would be as late. */
 function watchLateness(): () => number {
@@ -207,6 +222,72 @@ describe('beside a Redis Sentinel', () => {
       await ours.stop();
     }
   });
+});
+
+describe('a driver', () => {
+  let leader: { host: string; port: number };
+  let same: Topology;
+
+  beforeAll(async () => {
+    const folder = createRunFolder('sentinel-drivers');
+    const [only] = await startRedisServers(['one'], () => ({ dir: folder, bootsClosed: false }));
+    leader = { host: HOST, port: only?.port ?? 0 };
+    same = led(1n, { name: 'one', ...leader });
+  }, 30_000);
+
+  it.each(Object.keys(DRIVERS))(
+    '%s passes over a controller that does not hear whoever leads',
+    async (name) => {
+      const unsure = fakeTopologies(same);
+      const [first, second] = [await startServer(unsure), await startServer(fakeTopologies(same))];
+      unsure.set({ ...same, leader: undefined, because: 'not-heard' });
+      const doors = [first, second].map(({ port }) => ({ host: HOST, port }));
+      const driver = DRIVERS[name]?.(CLUSTER, doors);
+      try {
+        await waitFor(async () => (await driver?.write()) === leader.port, {
+          timeoutMs: 15_000,
+          what: 'a write',
+        });
+      } finally {
+        await driver?.stop();
+        await Promise.all([first.stop(), second.stop()]);
+      }
+    },
+    30_000,
+  );
+
+  it('finds its way with a password and TLS', async () => {
+    const { ca, cert, key } = makeCertificates('sentinel-drivers-tls');
+    const credentials = { user: 'app', password: 'sécret' };
+    const secure = await startServer(fakeTopologies(same), {
+      credentials,
+      tls: { cert, key, ca: undefined },
+    });
+    const door = { host: HOST, port: secure.port };
+    const tls = { ca: readFileSync(ca), servername: 'controller' };
+    const one = new Redis({
+      ...{ name: CLUSTER, sentinels: [door], enableTLSForSentinelMode: false, sentinelTLS: tls },
+      ...{ sentinelUsername: credentials.user, sentinelPassword: credentials.password },
+    });
+    const another = createSentinel({
+      ...{ name: CLUSTER, sentinelRootNodes: [door] },
+      sentinelClientOptions: {
+        username: credentials.user,
+        password: credentials.password,
+        socket: { tls: true, ...tls },
+      },
+    });
+    another.on('error', () => undefined);
+    try {
+      expect(await one.set('a', 1)).toBe('OK');
+      await another.connect();
+      expect(await another.set('a', 1)).toBe('OK');
+    } finally {
+      one.disconnect();
+      await another.destroy();
+      await secure.stop();
+    }
+  }, 20_000);
 });
 
 describe('whoever asks', () => {
@@ -409,14 +490,7 @@ describe('with TLS', () => {
   let certificates: { ca: string; cert: string; key: string };
 
   beforeAll(() => {
-    const dir = createRunFolder('sentinel-tls');
-    const [ca, cert, key] = [join(dir, 'cert.pem'), join(dir, 'cert.pem'), join(dir, 'key.pem')];
-    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    const names = ['-subj', '/CN=controller', '-addext', 'subjectAltName=DNS:controller'];
-    execFileSync('openssl', ['req', '-x509', ...newKey, ...names, '-keyout', key, '-out', cert], {
-      stdio: 'ignore',
-    });
-    certificates = { ca, cert, key };
+    certificates = makeCertificates('sentinel-tls');
   });
 
   it('answers as it does without, and nobody who speaks plainly', async () => {

@@ -1,4 +1,5 @@
 // What is told of a cluster while its leader changes: to whoever asks, and to whoever listens.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asEpoch, asMonotonic } from '#core/brand.js';
 import type { Address, Topology } from '#core/topology.js';
@@ -154,6 +155,71 @@ describe('a replica', () => {
     const six = { ...TWO, host: 'fd00::2' };
     expect(tell(led(1n, ONE, six)).lines[1]).toBe(
       '+slave slave [fd00::2]:6379 fd00::2 6379 @ orders 10.0.0.1 6379',
+    );
+  });
+});
+
+describe('whatever a controller comes to know, in whichever order', () => {
+  const BECAUSE = ['not-known', 'not-in-care', 'none-leads', 'not-heard'] as const;
+  const members = fc.subarray([ONE, TWO, THREE], { minLength: 0 });
+  const topology = fc
+    .record({
+      epoch: fc.bigInt({ min: 1n, max: 6n }),
+      leader: fc.option(fc.constantFrom(ONE, TWO, THREE), { nil: undefined }),
+      because: fc.constantFrom(...BECAUSE),
+      replicas: members,
+    })
+    .map(({ epoch, leader, because, replicas }) => {
+      const others = replicas.filter((one) => one !== leader);
+      return leader === undefined ? unled(epoch, because, ...others) : led(epoch, leader, ...others);
+    });
+
+  /** What somebody knows who heard all events, and nothing else. */
+  function listen(lines: readonly string[]): { leader: string | undefined; down: boolean; up: string[] } {
+    let [leader, down]: [string | undefined, boolean] = [undefined, false];
+    const up = new Set<string>();
+    for (const line of lines) {
+      const [channel, first, , host, , , , by] = line.split(' ');
+      if (channel === '+monitor') [leader, down] = [host, false];
+      if (channel === '-monitor') {
+        leader = undefined;
+        up.clear();
+      }
+      // A Sentinel begins anew with the replicas.
+      if (channel === '+switch-master') {
+        [leader, down] = [line.split(' ')[4], false];
+        up.clear();
+      }
+      if (first === 'master' && channel === '+sdown') down = true;
+      if (first === 'master' && channel === '-sdown') down = false;
+      if (first !== 'slave') continue;
+      if (channel === '+slave' || channel === '-sdown') up.add(`${host ?? ''} @ ${by ?? ''}`);
+      if (channel === '+sdown') up.delete(`${host ?? ''} @ ${by ?? ''}`);
+    }
+    return { leader, down, up: [...up].filter((one) => one.endsWith(`@ ${leader ?? ''}`)).sort() };
+  }
+
+  it('no lower epoch is told, and whoever listened knows what whoever asks is told', () => {
+    fc.assert(
+      fc.property(fc.array(topology, { maxLength: 20 }), (topologies) => {
+        let before: Told | undefined;
+        topologies.forEach((one, i) => {
+          const told = follow(before, one, asMonotonic(i));
+          if (before !== undefined && told !== undefined) {
+            expect(told.epoch).toBeGreaterThanOrEqual(before.epoch);
+            if (told.epoch === before.epoch) expect(told.leader).toEqual(before.leader);
+          }
+          before = told;
+        });
+        const { lines, told } = tell(...topologies);
+        const heard = listen(lines);
+        expect(heard.leader).toBe(told?.leader.host);
+        if (told === undefined) return;
+        expect(heard.down).toBe(told.lostAt !== undefined);
+        const up = told.replicas.filter(({ isUp }) => isUp).map(({ address }) => address.host);
+        expect(heard.up).toEqual(up.map((host) => `${host} @ ${told.leader.host}`).sort());
+      }),
+      { numRuns: 2_000 },
     );
   });
 });
