@@ -8,13 +8,7 @@ import { stopAll, waitFor } from '#test/cluster/processes.js';
 import type { RedisServer } from '#test/cluster/redis.js';
 import { askRedis, newRedisClient, type RedisReply } from '#test/cluster/redis-client.js';
 import { type Member, startTanistOn, type TanistCluster } from '#test/cluster/tanist.js';
-import {
-  type Door,
-  DRIVERS,
-  startPythonWriter,
-  startWriter,
-  type Writer,
-} from '#test/load/sentinel-drivers.js';
+import { type Door, startAllWriters, type Writer } from '#test/load/sentinel-drivers.js';
 
 const HOST = '127.0.0.1';
 /** The slowest driver tries again after a second, and may have to more than once. */
@@ -23,15 +17,13 @@ const FOLLOW_WITHIN_MS = 20_000;
 describe('clients of Sentinel', () => {
   let cluster: TanistCluster<RedisServer>;
   let doors: readonly Door[];
-  const writers: Writer[] = [];
+  let writers: readonly Writer[] = [];
 
   beforeAll(async () => {
     const sentinelPorts = await freePorts(3);
     doors = sentinelPorts.map((port) => ({ host: HOST, port }));
     cluster = await startTanistOn(REDIS, { label: 'sentinel-clients', sentinelPorts });
-    for (const [name, driver] of Object.entries(DRIVERS))
-      writers.push(startWriter(name, driver(CLUSTER, doors)));
-    writers.push(startPythonWriter(CLUSTER, doors));
+    writers = startAllWriters(CLUSTER, doors);
   }, 120_000);
   afterAll(async () => {
     await Promise.all(writers.map((writer) => writer.stop()));

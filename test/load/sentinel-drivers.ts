@@ -150,3 +150,9 @@ function portIn(info: string): number {
   if (Number.isNaN(port)) throw new Error(`no port in ${JSON.stringify(info.slice(0, 100))}`);
   return port;
 }
+
+/** Every driver that there is, all at work. */
+export const startAllWriters = (master: string, doors: readonly Door[]): readonly Writer[] => [
+  ...Object.entries(DRIVERS).map(([name, driver]) => startWriter(name, driver(master, doors))),
+  startPythonWriter(master, doors),
+];
