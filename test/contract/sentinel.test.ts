@@ -511,6 +511,27 @@ describe('with TLS', () => {
     }
   });
 
+  it('keeps nobody out for those that only connect, more than a thousand of them, and forgets who has left', async () => {
+    const { ca, cert, key } = certificates;
+    const secure = await startServer(topologies, { tls: { cert, key, ca: undefined } });
+    const known = { ca: readFileSync(ca), servername: 'controller' };
+    try {
+      for (let i = 0; i < 1_100; i += 1) await client(secure.port);
+      const talker = await talk(secure.port, known);
+      open.push(talker);
+      for (let i = 0; i < 20; i += 1) {
+        const another = await talk(secure.port, known);
+        await another.ask('PING');
+        another.socket.destroy();
+      }
+      const isAlone = async (): Promise<boolean> =>
+        (await talker.ask('INFO clients')).map(inWords).join('').includes('connected_clients:1\r');
+      await waitFor(isAlone, { timeoutMs: 15_000, what: 'the others to be ended', everyMs: 100 });
+    } finally {
+      await secure.stop();
+    }
+  }, 30_000);
+
   it('lets those in alone that have a certificate, where an authority is named', async () => {
     const { ca, cert, key } = certificates;
     const secure = await startServer(topologies, { tls: { cert, key, ca } });

@@ -147,7 +147,10 @@ function createDoor({ tls }: SentinelConfig, speak: (raw: Socket, socket: Socket
   server.prependListener('connection', (raw: Socket) => {
     const end = endOf(raw);
     shaking.set(end, raw);
-    raw.once('close', () => shaking.delete(end));
+    raw.once('close', () => {
+      // Its end may be another's by now.
+      if (shaking.get(end) === raw) shaking.delete(end);
+    });
   });
   server.on('secureConnection', (socket: TLSSocket) => {
     const raw = shaking.get(endOf(socket));
