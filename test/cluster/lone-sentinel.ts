@@ -1,4 +1,4 @@
-/** One Sentinel of Redis by itself, which answers and decides nothing. */
+/** One Sentinel of Redis by itself, soon to lose patience. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { give, makeFolder } from '#test/cluster/folders.js';
@@ -30,6 +30,7 @@ export async function startLoneSentinel(
       `port ${port}`,
       `dir ${dir}`,
       `sentinel monitor ${cluster} ${address} ${leader.port} 1`,
+      `sentinel down-after-milliseconds ${cluster} 1000`,
       '',
     ].join('\n'),
   );

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSentinel } from '@redis/client';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { asEpoch } from '#core/brand.js';
 import type { Topology } from '#core/topology.js';
 import type { SentinelServer } from '#controller/adapters/sentinel/server.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
@@ -85,6 +86,7 @@ function watchLateness(): () => number {
 describe('beside a Redis Sentinel', () => {
   let real = 0;
   let same: Topology;
+  let killLeader: () => void;
 
   beforeAll(async () => {
     const folder = createRunFolder('sentinel');
@@ -92,6 +94,7 @@ describe('beside a Redis Sentinel', () => {
       dir: folder,
       bootsClosed: false,
     }));
+    killLeader = () => leader?.kill('SIGKILL');
     if (leader === undefined || replica === undefined) throw new Error('no servers');
     const addressOf = ({ name, port }: typeof leader) => ({ name, host: HOST, port });
     same = led(1n, addressOf(leader), addressOf(replica));
@@ -222,6 +225,55 @@ describe('beside a Redis Sentinel', () => {
       await ours.stop();
     }
   });
+
+  /** `+failover-end` comes last here, once there is something to be followed; there it comes before the switch. */
+  const SAID_BY_BOTH = [
+    ...[
+      '+sdown',
+      '+odown',
+      '+elected-leader',
+      '+selected-slave',
+      '+promoted-slave',
+      '+switch-master',
+      '+slave',
+    ],
+  ];
+
+  it('a failover has the same words, in the same order', async () => {
+    const [old, heir] = [same.leader, same.replicas[0]];
+    if (old === undefined || heir === undefined) throw new Error('no servers');
+    const topology = fakeTopologies(same);
+    const ours = await startServer(topology);
+    const listeners = await Promise.all([real, ours.port].map((port) => client(port)));
+    for (const listener of listeners) await listener.ask('PSUBSCRIBE *');
+    const heard = (listener: Talker): readonly (readonly [channel: string, text: string])[] =>
+      [...listener.rest().matchAll(/pmessage\r\n\$1\r\n\*\r\n\$\d+\r\n(.*)\r\n\$\d+\r\n(.*)\r\n/g)].map(
+        ([, channel = '', text = '']) => [channel, text],
+      );
+    try {
+      killLeader();
+      topology.set({ ...same, leader: undefined, because: 'none-leads' });
+      topology.set({ ...same, epoch: asEpoch(2n), leader: heir, replicas: [] });
+      topology.set({ ...same, epoch: asEpoch(2n), leader: heir, replicas: [old] });
+      await waitFor(() => listeners.every((one) => heard(one).some(([channel]) => channel === '+slave')), {
+        ...{ timeoutMs: 30_000, what: 'the failover' },
+      });
+      const said = listeners
+        .map(heard)
+        .map((events) =>
+          SAID_BY_BOTH.flatMap((one) => events.find(([channel]) => channel === one) ?? [`no ${one}`]),
+        );
+      expect(said[1]).toEqual(said[0]);
+      const order = listeners
+        .map(heard)
+        .map((events) =>
+          [...new Set(events.map(([channel]) => channel))].filter((one) => SAID_BY_BOTH.includes(one)),
+        );
+      expect(order[1]).toEqual(order[0]);
+    } finally {
+      await ours.stop();
+    }
+  }, 40_000);
 });
 
 describe('a driver', () => {
