@@ -6,6 +6,8 @@ export interface ControllerConfig {
   readonly host: string | undefined;
   readonly listen: ListenAddress;
   readonly etcd: EtcdConfig;
+  /** Undefined: nobody is answered there. */
+  readonly sentinel: SentinelConfig | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -23,6 +25,19 @@ export interface EtcdConfig {
   readonly tls:
     { readonly ca: string; readonly cert: string | undefined; readonly key: string | undefined } | undefined;
   readonly user: { readonly name: string; readonly password: string } | undefined;
+}
+
+/** Where clients that speak Redis Sentinel ask. */
+export interface SentinelConfig {
+  readonly listen: ListenAddress;
+  /** What clients are told instead. */
+  readonly announce: ListenAddress;
+  /** Of the other controllers, as they announce themselves. */
+  readonly peers: readonly ListenAddress[];
+  /** Undefined: nobody is asked who he is. `user` undefined: the one that has no name. */
+  readonly credentials: { readonly user: string | undefined; readonly password: string } | undefined;
+  /** `ca`: clients show a certificate that it has signed. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | undefined } | undefined;
 }
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;

@@ -5,6 +5,7 @@ import type { OperatorCommand } from '#core/operator.js';
 import { createEtcd, checkEtcd } from '#controller/adapters/etcd/index.js';
 import { createAuthorityClock, waitingNow, wallNow } from '#controller/adapters/clock.js';
 import { createAgents, type OperatorHandlers } from '#controller/adapters/grpc/agents.js';
+import { createSentinelServer } from '#controller/adapters/sentinel/server.js';
 import type { ControllerConfig } from '#controller/config.js';
 import { failoverEvents } from '#controller/failover-events.js';
 import { type ControllerLoop, createControllerLoop } from '#controller/loop.js';
@@ -45,9 +46,16 @@ export async function runController(config: ControllerConfig): Promise<void> {
     wall: wallNow,
   });
   const stopped = nextSignal();
+  // Before the loop, which would have to resign if the address were taken.
+  const sentinel =
+    config.sentinel && (await createSentinelServer(config.sentinel, { topologies: loop, now: waitingNow }));
   const port = await loop.start();
-  log('info', 'LISTENING', { address: `${config.listen.host}:${port}` });
+  log('info', 'LISTENING', {
+    address: `${config.listen.host}:${port}`,
+    ...(config.sentinel && sentinel && { sentinel: `${config.sentinel.listen.host}:${sentinel.port}` }),
+  });
   log('info', 'STOPPING', { signal: await stopped });
+  await sentinel?.stop();
   await loop.stop();
   await etcd.close();
 }

@@ -13,7 +13,12 @@ import { PROJECT_ROOT, build, isServer, run, say, setUp } from './setup.mjs';
 /** Where each lies in dist/, and what it needs on this machine; `engine`: besides, the server of the one that is asked for; `commands`: what one of them needs more. */
 const PROGRAMS = {
   demo: { folder: 'demo', servers: ['etcd'], engine: true },
-  bench: { folder: 'bench', servers: ['etcd'], engine: true, commands: { partition: ['ip', 'nft'] } },
+  bench: {
+    folder: 'bench',
+    servers: ['etcd'],
+    engine: true,
+    commands: { partition: ['ip', 'nft'], 'sentinel-clients': ['python3-redis'] },
+  },
   sim: { folder: 'simulation', servers: [], engine: false },
   chaos: {
     folder: 'chaos',

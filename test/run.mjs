@@ -19,7 +19,7 @@ const asked = process.argv.slice(2);
 const isAskedFor = (project) =>
   asked.some((argument) => new RegExp(`^(--project=)?${project}$`).test(argument));
 
-const servers = ['etcd', 'postgres', 'mariadb', 'redis', 'exec', 'haproxy', 'pgbouncer'];
+const servers = ['etcd', 'postgres', 'mariadb', 'redis', 'exec', 'haproxy', 'pgbouncer', 'python3-redis'];
 await setUp({ servers: [...servers, ...(isAskedFor('long') ? ['drivers'] : [])], quiet: true });
 if (!bringNewerServers()) {
   tally.failed += 1;

@@ -89,6 +89,15 @@ const SERVERS = {
     },
     byHand: 'javac in PATH, psycopg2 for /usr/bin/python3, and the two JDBC drivers in /usr/share/java',
   },
+  // No server, but a client of one, for the Python that Debian has.
+  'python3-redis': {
+    package: 'python3-redis',
+    missing: () =>
+      existsSync('/usr/lib/python3/dist-packages/redis') && isProgram('/usr/bin/python3')
+        ? undefined
+        : 'no redis in /usr/lib/python3/dist-packages',
+    byHand: 'redis-py 4.1 or newer, for /usr/bin/python3',
+  },
   // No servers, but what makes hosts of network namespaces and cuts them off.
   ip: {
     package: 'iproute2',

@@ -17,6 +17,7 @@ export const PORTS = {
   mariadb: 3306,
   redis: 6379,
   pgbouncer: 6432,
+  sentinel: 26379,
 } as const;
 
 const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;

@@ -2,6 +2,7 @@
 import { type ControllerConfig, type EtcdConfig, LOG_LEVELS } from '#controller/config.js';
 import { PORTS } from '#cli/config/address.js';
 import { type ConfigFile, readConfigFile } from '#cli/config/read.js';
+import { sentinelConfig, sentinelSchema } from '#cli/config/sentinel.js';
 import { list, listen, name, oneOf, path, section, text, url } from '#cli/config/schema.js';
 import { readSecret, SECRET_VARIABLES } from '#cli/config/secret.js';
 import type { Surroundings } from '#cli/config/surroundings.js';
@@ -24,6 +25,7 @@ export const controllerSchema = section({
     user: text().optional(),
     passwordFile: path().optional(),
   }).prefault({}),
+  sentinel: sentinelSchema.optional(),
   logLevel: oneOf(LOG_LEVELS).prefault('info'),
 });
 
@@ -39,6 +41,7 @@ export function readControllerConfig(file: string, surroundings: Surroundings): 
     host: value.host ?? surroundings.hostname,
     listen: value.listen,
     etcd: etcdConfig(read, surroundings),
+    sentinel: value.sentinel && sentinelConfig(value.sentinel, read, surroundings),
     logLevel: value.logLevel,
   };
 }

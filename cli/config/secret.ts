@@ -24,6 +24,7 @@ export const SECRET_VARIABLES = {
   replication: 'TANIST_REPLICATION_PASSWORD',
   rewind: 'TANIST_REWIND_PASSWORD',
   pgbouncer: 'TANIST_PGBOUNCER_PASSWORD',
+  sentinel: 'TANIST_SENTINEL_PASSWORD',
 } as const;
 
 export function readSecret(

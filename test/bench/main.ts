@@ -19,6 +19,7 @@ import { benchOutage, type OutageBenchOptions } from '#test/bench/outage.js';
 import { tell } from '#test/bench/numbers.js';
 import { benchPartition, PARTITION_LASTS_S, type PartitionBenchOptions } from '#test/bench/partition.js';
 import { whyNotCompared } from '#test/bench/sentinel.js';
+import { benchSentinelClients, STRIKES, type SentinelClientsOptions } from '#test/bench/sentinel-clients.js';
 import { OUTAGE_FAULTS } from '#test/bench/outage-faults.js';
 import { benchThrough, type Way, WAYS_THROUGH, whyNotThrough } from '#test/bench/through.js';
 import { engineOption } from '#test/cluster/engine-option.js';
@@ -128,6 +129,17 @@ program
   .option('--json', 'the last line is a JSON document', false)
   .addHelpText('after', explainPartition())
   .action(where<PartitionOptions>(nothing, benchPartition, whyNoNetwork));
+
+program
+  .command('sentinel-clients')
+  .description(
+    "takes the leader away under drivers that find it by Sentinel, through the controllers' endpoint: how long until each writes to the next one",
+  )
+  .addOption(new Option('--engine <engine>', 'of the databases').choices(['redis']).makeOptionMandatory())
+  .addOption(new Option('--fault <fault>', 'how').choices(STRIKES).default('crash'))
+  .option('--runs <n>', 'failovers', count, 20)
+  .option('--json', 'the last line is a JSON document', false)
+  .action(where<SentinelClientsOptions>(nothing, benchSentinelClients));
 
 program
   .command('outage')

@@ -12,14 +12,20 @@ export interface ControllerPlace {
   readonly etcd: readonly string[];
   /** Undefined: the machine's own name, by default. */
   readonly host: string | undefined;
+  /** Where clients of Sentinel find it, and all of them. Undefined: nowhere. */
+  readonly sentinel?: { readonly port: number; readonly all: readonly string[] } | undefined;
 }
 
-export function controllerConfig({ name, place, port, etcd, host }: ControllerPlace): object {
+export function controllerConfig(controller: ControllerPlace): object {
+  const { name, place, port, etcd, host, sentinel } = controller;
   return {
     name,
     ...(host !== undefined && { host }),
     listen: { host: place.address, port },
     etcd: { endpoints: [...etcd] },
+    ...(sentinel && {
+      sentinel: { listen: { host: place.address, port: sentinel.port }, peers: [...sentinel.all] },
+    }),
   };
 }
 

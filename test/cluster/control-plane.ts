@@ -28,6 +28,8 @@ export interface ControlPlaneOptions {
   readonly etcd: 1 | 3;
   /** Where the controller and the member of etcd of that number run; default: here. */
   readonly places: readonly Place[];
+  /** Of the controller of that number, for clients of Sentinel; default: they are not answered. */
+  readonly sentinelPorts?: readonly number[] | undefined;
   /** The name of the machine that the controller of that number says it runs on (rule A3); undefined: it does not say. */
   hostName(index: number): string | undefined;
 }
@@ -39,10 +41,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const placeOf = (i: number): Place => places[i] ?? LOOPBACK;
   const ports = await freePorts(many);
   const controllerAddresses = ports.map((port, i) => `${placeOf(i).address}:${port}`);
+  const all = (options.sentinelPorts ?? []).map((port, i) => `${placeOf(i).address}:${port}`);
   const controllers = ports.map((port, i) => {
     const name = `controller-${i + 1}`;
     const host = options.hostName(i);
-    const config = controllerConfig({ name, place: placeOf(i), port, etcd: etcd.endpoints, host });
+    const sentinelPort = options.sentinelPorts?.[i];
+    const sentinel = sentinelPort === undefined ? undefined : { port: sentinelPort, all };
+    const config = controllerConfig({ name, place: placeOf(i), port, etcd: etcd.endpoints, host, sentinel });
     return createProgram({
       ...{ home, folder, user: undefined, kind: 'controller', name, config, place: placeOf(i) },
     });

@@ -51,6 +51,8 @@ export interface TanistOptions {
   readonly disks?: boolean;
   /** How many members etcd has; default: three on hosts, else one. */
   readonly etcd?: 1 | 3;
+  /** Where controllers answer clients of Sentinel, one for each; default: nowhere. */
+  readonly sentinelPorts?: readonly number[];
   /** Told what is being done, for people who wait. */
   readonly progress?: (text: string) => void;
   /** False leaves the cluster out of care. */
@@ -79,6 +81,7 @@ export async function startTanistOn<Server extends DatabaseServer>(
   progress?.(`starting etcd and ${many} controllers`);
   const plane = await startControlPlane({
     ...{ folder, controllers: many, etcd: options.etcd ?? (onHosts ? 3 : 1), places: keepers },
+    sentinelPorts: options.sentinelPorts,
     hostName: (i) => (options.anonymousControllers === true ? undefined : hostOf(keepers[i], i)),
   });
   return startCluster(plane, engine, {

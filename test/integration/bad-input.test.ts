@@ -71,6 +71,14 @@ describe('bad input', () => {
       /127\.0\.0\.1:9/,
     ],
     [
+      'an address for clients of Sentinel that is taken',
+      'controller',
+      // By the controller that runs.
+      (config: Record<string, never>) => set('sentinel', { listen: config['listen'] })(config),
+      'ADDRESS_IN_USE',
+      /another process listens there/,
+    ],
+    [
       'a folder that is no data directory',
       'agent',
       elsewhere(set('postgres.dataDir', '/tmp')),

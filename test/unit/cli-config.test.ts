@@ -100,6 +100,40 @@ logLevel: debug`);
     expect(warnings).toEqual([]);
   });
 
+  it('has clients of Sentinel answered as one of several, in each of them by the same list', () => {
+    for (const file of ['ca.pem', 'cert.pem', 'key.pem']) write(file, 'x');
+    surroundings = { ...surroundings, env: { TANIST_SENTINEL_PASSWORD: 'secret' } };
+    const { sentinel } = controller(`
+name: c1
+sentinel:
+  listen: { host: '::' }
+  announce: 10.0.0.1
+  peers: [10.0.0.1, 10.0.0.2, '[fd00::3]:5000']
+  user: app
+  tls: { cert: cert.pem, key: key.pem, ca: ca.pem }`);
+    expect(sentinel).toEqual({
+      listen: { host: '::', port: 26_379 },
+      announce: { host: '10.0.0.1', port: 26_379 },
+      peers: [
+        { host: '10.0.0.2', port: 26_379 },
+        { host: 'fd00::3', port: 5_000 },
+      ],
+      credentials: { user: 'app', password: 'secret' },
+      tls: { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem'), ca: join(folder, 'ca.pem') },
+    });
+  });
+
+  it('has nobody answered where nobody is told to find it, and no user without a password', () => {
+    expect(problems(() => controller("name: c1\nsentinel: { listen: { host: '0.0.0.0' } }"))).toEqual([
+      expect.stringContaining('sentinel.listen.host: nobody can reach 0.0.0.0: say in sentinel.announce'),
+    ]);
+    expect(problems(() => controller('name: c1\nsentinel: { user: app }'))).toEqual([
+      expect.stringContaining(
+        'sentinel.user: a user needs a password: sentinel.passwordFile, or TANIST_SENTINEL',
+      ),
+    ]);
+  });
+
   it('tells every problem at once, in the order of the lines', () => {
     const text = `
 nmae: c1
@@ -167,7 +201,7 @@ logLevel: verbose`;
     ['name: c1\nname: c2', 'controller.yaml:2:1: not YAML: Map keys must be unique'],
     [
       '- name: c1',
-      'controller.yaml:1:1: expected a section with the keys name, host, listen, etcd, logLevel, found a list',
+      'controller.yaml:1:1: expected a section with the keys name, host, listen, etcd, sentinel, logLevel, found a list',
     ],
     [
       '# name: c1',
