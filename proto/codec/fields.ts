@@ -3,6 +3,7 @@
  * name, and whatever does not fit is a MalformedMessage that says which field and what was expected; nothing else is thrown.
  * The writers at the end are total: a message that leaves is never refused, it is brought into the range of its field.
  */
+import { isName } from '#core/name.js';
 import { asDuration, asEpoch, asVersion, type DurationMs, type Epoch, type Version } from '#core/brand.js';
 
 /** What came is no message of this protocol. Whoever sent it has their session ended; nothing else happens. */
@@ -17,8 +18,6 @@ export class MalformedMessage extends Error {
   }
 }
 
-/** Names of clusters and members are part of keys in etcd and of file names. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const ADDRESS = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/[\]]+):([1-9]\d{0,4})$/;
 const UINT64 = /^\d{1,20}$/;
 const UINT64_MAX = 2n ** 64n - 1n;
@@ -67,7 +66,7 @@ export function readText(field: string, text: string): string {
 export const readOptionalText = (text: string): string | undefined => (text === '' ? undefined : text);
 
 export function readName(field: string, text: string): string {
-  if (!NAME.test(text))
+  if (!isName(text))
     throw new MalformedMessage(field, 'a name of 1 to 63 letters, digits, dots, dashes or underscores');
   return text;
 }

@@ -53,6 +53,30 @@ describe('the operator', () => {
     await expect.poll(() => frozen.count.open).toBe(0);
   });
 
+  it.each(['__proto__', 'constructor', 'a/b', 'ü', 'x'.repeat(64)])(
+    'is told that no cluster is called %s, and no handler is asked',
+    async (cluster) => {
+      const unasked = (): never => {
+        throw new Error('asked');
+      };
+      const { address } = await startController(
+        operator({ operate: unasked, status: unasked, history: unasked }),
+      );
+      const refused = { code: 'NOT_ADOPTED' };
+      const asking = [
+        callOperator([address], 'operate', { cluster, commandJson: '{}' }, atOnce),
+        callOperator([address], 'status', { cluster }, atOnce),
+        callOperator([address], 'history', { cluster, limit: 1 }, atOnce),
+        watchFailovers(
+          { controllers: [address], cluster, fromEpoch: 0n },
+          new AbortController().signal,
+          notAway,
+        ).next(),
+      ];
+      for (const asked of asking) await expect(asked).rejects.toMatchObject(refused);
+    },
+  );
+
   it('is told what the active controller refuses, returned or thrown, with what to do next', async () => {
     const refusal = new TanistError('ALREADY_ADOPTED', 'orders is at epoch 3', 'use status');
     const { address } = await startController(

@@ -2,6 +2,7 @@
 import { type handleServerStreamingCall, type handleUnaryCall, status } from '@grpc/grpc-js';
 import { asEpoch, type Epoch } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
+import { isName } from '#core/name.js';
 import type { Log } from '#controller/ports/log.js';
 import type { OperatorError } from '#proto/generated/tanist/v1/OperatorError.js';
 import type { OperatorHandlers as OperatorService } from '#proto/generated/tanist/v1/Operator.js';
@@ -26,16 +27,16 @@ const HISTORY_LIMIT = 1000;
 export function operatorService(handlers: OperatorHandlers, log: Log): OperatorService {
   return {
     Operate: answer(
-      ({ cluster, commandJson }) => handlers.operate(cluster, commandJson),
+      ({ cluster, commandJson }) => handlers.operate(named(cluster), commandJson),
       (answerJson) => ({ answerJson }),
     ),
     Status: answer(
-      ({ cluster }) => handlers.status(cluster === '' ? undefined : cluster),
+      ({ cluster }) => handlers.status(cluster === '' ? undefined : named(cluster)),
       (statusJson) => ({ statusJson }),
     ),
     History: answer(
       ({ cluster, limit }) =>
-        handlers.history(cluster, limit === 0 ? HISTORY_DEFAULT : Math.min(limit, HISTORY_LIMIT)),
+        handlers.history(named(cluster), limit === 0 ? HISTORY_DEFAULT : Math.min(limit, HISTORY_LIMIT)),
       (entries) => ({ entriesJson: [...entries] }),
     ),
     WatchFailovers: (call) => void watch(call),
@@ -47,7 +48,7 @@ export function operatorService(handlers: OperatorHandlers, log: Log): OperatorS
     for (const sign of ['cancelled', 'error', 'close']) call.once(sign, () => over.abort());
     const { cluster, fromEpoch } = call.request;
     try {
-      const events = handlers.watchFailovers(cluster, asEpoch(BigInt(fromEpoch)), over.signal);
+      const events = handlers.watchFailovers(named(cluster), asEpoch(BigInt(fromEpoch)), over.signal);
       for await (const entryJson of events) if (!(await sent(call, { entryJson }, over.signal))) return;
     } catch (error) {
       if (error instanceof TanistError) await sent(call, { error: toWire(error) }, over.signal);
@@ -61,7 +62,7 @@ export function operatorService(handlers: OperatorHandlers, log: Log): OperatorS
     respond: (answer: Answer) => Response,
   ): handleUnaryCall<Request, Response | { error: OperatorError }> {
     return (call, callback) => {
-      void settle(handle(call.request)).then(
+      void settle(async () => handle(call.request)).then(
         (result) =>
           callback(null, result instanceof TanistError ? { error: toWire(result) } : respond(result)),
         (error: unknown) => callback(ourMistake(error)),
@@ -80,11 +81,19 @@ type WatchCall = Parameters<
   handleServerStreamingCall<WatchFailoversRequest__Output, WatchFailoversResponse>
 >[0];
 
-function settle<Answer>(answer: Promise<Answer | TanistError>): Promise<Answer | TanistError> {
-  return answer.catch((error: unknown) => {
+async function settle<Answer>(answer: () => Promise<Answer | TanistError>): Promise<Answer | TanistError> {
+  try {
+    return await answer();
+  } catch (error) {
     if (error instanceof TanistError) return error;
     throw error;
-  });
+  }
+}
+
+/** Whoever asks may be anybody. */
+function named(cluster: string): string {
+  if (isName(cluster)) return cluster;
+  throw new TanistError('NOT_ADOPTED', `no cluster is called ${JSON.stringify(cluster.slice(0, 80))}`);
 }
 
 function toWire({ code, detail, next }: TanistError): OperatorError {
