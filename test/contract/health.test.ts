@@ -5,8 +5,9 @@ import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { asEpoch } from '#core/brand.js';
-import { createHealthServer, type HealthServer } from '#agent/adapters/http/health.js';
+import { createHealthServer } from '#agent/adapters/http/health.js';
 import type { Standing } from '#core/standing.js';
+import type { HttpServer } from '#proto/http-server.js';
 import { waitFor } from '#test/cluster/processes.js';
 
 const HOST = '127.0.0.1';
@@ -24,7 +25,7 @@ interface Answer {
   readonly body: string;
 }
 
-let server: HealthServer;
+let server: HttpServer;
 let standing: Standing;
 let open: Socket[];
 
