@@ -5,6 +5,7 @@ import type { OperatorCommand } from '#core/operator.js';
 import { createEtcd, checkEtcd } from '#controller/adapters/etcd/index.js';
 import { createAuthorityClock, waitingNow, wallNow } from '#controller/adapters/clock.js';
 import { createAgents, type OperatorHandlers } from '#controller/adapters/grpc/agents.js';
+import { createApi } from '#controller/adapters/http/server.js';
 import type { ControllerConfig } from '#controller/config.js';
 import { failoverEvents } from '#controller/failover-events.js';
 import { type ControllerLoop, createControllerLoop } from '#controller/loop.js';
@@ -45,10 +46,14 @@ export async function runController(config: ControllerConfig): Promise<void> {
     wall: wallNow,
   });
   const stopped = nextSignal();
+  const api = config.api && (await createApi(config.api, loop));
   const port = await loop.start();
-  log('info', 'LISTENING', { address: `${config.listen.host}:${port}` });
+  log('info', 'LISTENING', {
+    address: `${config.listen.host}:${port}`,
+    ...(config.api && api && { api: `${config.api.host}:${api.port}` }),
+  });
   log('info', 'STOPPING', { signal: await stopped });
-  await loop.stop();
+  await Promise.all([loop.stop(), api?.stop()]);
   await etcd.close();
 }
 
