@@ -59,6 +59,7 @@ export async function createHttpServer(
 
   function answerInTurn(request: IncomingMessage, response: ServerResponse): void {
     const connection = connectionOf(response);
+    connection.isRead();
     strangers.delete(connection);
     takePlace(connection, known);
     response.once('close', () => connection.answered(idleMs));
@@ -123,7 +124,7 @@ class Connection extends Duplex {
   readonly #turns: Turns;
   /** What came, and was not handed on yet. */
   #held: Buffer = Buffer.alloc(0);
-  #state: 'asks' | 'is-answered' | 'kept' = 'asks';
+  #state: 'asks' | 'waits' | 'is-answered' | 'kept' = 'asks';
   #isIdle = false;
   #hasEnded = false;
   #isLeaving = false;
@@ -142,6 +143,11 @@ class Connection extends Duplex {
 
   get isKept(): boolean {
     return this.#state === 'kept';
+  }
+
+  /** The parser has found a request in what it was handed. */
+  isRead(): void {
+    this.#state = 'is-answered';
   }
 
   answered(idleMs: number): void {
@@ -192,14 +198,17 @@ class Connection extends Duplex {
     const isTooLong = (end ?? this.#held.length) > MOST_HEADER_BYTES;
     if (end === undefined && !isTooLong)
       return this.#hasEnded ? this.#socket.destroySoon() : void this.#socket.resume();
-    this.#state = 'is-answered';
+    this.#state = 'waits';
     this.#socket.pause();
     this.#within(READ_WITHIN_MS);
     if (isTooLong) return refuse(this);
     this.#turns(() => {
       const request = this.#held.subarray(0, end);
       this.#held = this.#held.subarray(end);
-      if (!this.destroyed) this.push(request);
+      if (this.destroyed) return;
+      this.push(request);
+      // Neither a request nor a mistake: the parser waits for more of what is nothing for us.
+      if (this.#state === 'waits') refuse(this);
     });
   }
 
@@ -267,7 +276,7 @@ const REFUSAL = [
 
 function refuse(connection: Duplex): void {
   if (connection.writable) connection.end(REFUSAL);
-  else connection.destroy();
+  else if (!connection.writableEnded) connection.destroy();
 }
 
 type Turns = (work: () => void) => void;
