@@ -9,16 +9,18 @@ export interface ControllerPlace {
   readonly name: string;
   readonly place: Place;
   readonly port: number;
+  readonly apiPort: number;
   readonly etcd: readonly string[];
   /** Undefined: the machine's own name, by default. */
   readonly host: string | undefined;
 }
 
-export function controllerConfig({ name, place, port, etcd, host }: ControllerPlace): object {
+export function controllerConfig({ name, place, port, apiPort, etcd, host }: ControllerPlace): object {
   return {
     name,
     ...(host !== undefined && { host }),
     listen: { host: place.address, port },
+    api: { host: place.address, port: apiPort },
     etcd: { endpoints: [...etcd] },
   };
 }

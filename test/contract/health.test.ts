@@ -14,7 +14,7 @@ import {
   type HttpAnswer,
   isEnded,
   type Strangers,
-} from '#test/contract/http-clients.js';
+} from '#test/cluster/http-clients.js';
 
 const LEADS: Standing = {
   ...{ cluster: 'orders', member: 'orders-1', role: 'primary', state: 'running', epoch: asEpoch(7n) },

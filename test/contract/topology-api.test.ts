@@ -19,7 +19,7 @@ import {
   isEnded,
   listen,
   type Strangers,
-} from '#test/contract/http-clients.js';
+} from '#test/cluster/http-clients.js';
 import {
   leaderlessTopology,
   ledTopology,
