@@ -1,7 +1,7 @@
 /**
  * HTTP for strangers. Node's own server works off in one go whatever has arrived of a connection: 50 clients that send 64 KiB of questions each hold
  * the process up for more than a second (measured), as long as a lease lasts. So its parser is handed one request at a time of each connection,
- * and of all of them what a few milliseconds are enough for, before everything else has its turn. Whoever is silent or slow is ended, and so is the oldest
+ * and of all of them what a millisecond is enough for, before everything else has its turn. Whoever is silent or slow is ended, and so is the oldest
  * of too many; who has never asked takes no place from those who have.
  */
 import { once } from 'node:events';
@@ -34,7 +34,7 @@ const STOP_WITHIN_MS = 250;
 const MOST_HEADER_BYTES = 8 * 1024;
 /** Of those who have not asked yet, and of those who have. */
 const MOST_CONNECTIONS = 250;
-const MOST_MS_PER_TURN = 5;
+const MOST_MS_PER_TURN = 1;
 
 /** Rejects with ADDRESS_IN_USE when the address is taken. */
 export async function createHttpServer(
@@ -48,6 +48,7 @@ export async function createHttpServer(
   const known = new Set<Connection>();
   const turns = createTurns();
   const tcp = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    turns.hurry();
     const connection = new Connection(socket, turns);
     all.add(connection);
     connection.once('close', () => {
@@ -202,7 +203,7 @@ class Connection extends Duplex {
     this.#socket.pause();
     this.#within(READ_WITHIN_MS);
     if (isTooLong) return refuse(this);
-    this.#turns(() => {
+    this.#turns.take(() => {
       const request = this.#held.subarray(0, end);
       this.#held = this.#held.subarray(end);
       if (this.destroyed) return;
@@ -261,11 +262,11 @@ function connectionOf({ socket }: ServerResponse): Connection {
 
 /** Behind the first empty line; a body is in the way of the request that follows, which is none of ours then. */
 function endOfRequest(bytes: Buffer): number | undefined {
-  const ends = ['\n\r\n', '\n\n'].flatMap((end) => {
-    const at = bytes.indexOf(end);
-    return at < 0 ? [] : [at + end.length];
-  });
-  return ends.length === 0 ? undefined : Math.min(...ends);
+  const most = bytes.subarray(0, MOST_HEADER_BYTES + 1);
+  const usual = most.indexOf('\n\r\n');
+  const short = most.subarray(0, usual < 0 ? most.length : usual + 1).indexOf('\n\n');
+  if (short >= 0) return short + 2;
+  return usual < 0 ? undefined : usual + 3;
 }
 
 const MALFORMED = JSON.stringify({ code: 'REQUEST_MALFORMED', text: ERRORS.REQUEST_MALFORMED });
@@ -279,12 +280,17 @@ function refuse(connection: Duplex): void {
   else if (!connection.writableEnded) connection.destroy();
 }
 
-type Turns = (work: () => void) => void;
+interface Turns {
+  take(work: () => void): void;
+  /** Somebody new is there, and Node lets in one between two turns: the next one is as short as can be. */
+  hurry(): void;
+}
 
 /** Works one off after the other, and lets others go first when that has taken a while. */
 function createTurns(): Turns {
   const waiting: (() => void)[] = [];
   let isComing = false;
+  let isHurried = false;
   function comeBack(): void {
     if (isComing || waiting.length === 0) return;
     isComing = true;
@@ -292,17 +298,20 @@ function createTurns(): Turns {
   }
   function workOff(): void {
     isComing = false;
-    const until = performance.now() + MOST_MS_PER_TURN;
-    while (performance.now() < until) {
-      const next = waiting.shift();
-      if (next === undefined) return;
-      next();
-    }
+    const until = performance.now() + (isHurried ? 0 : MOST_MS_PER_TURN);
+    isHurried = false;
+    do waiting.shift()?.();
+    while (waiting.length > 0 && performance.now() < until);
     comeBack();
   }
-  return (work) => {
-    waiting.push(work);
-    comeBack();
+  return {
+    take(work) {
+      waiting.push(work);
+      comeBack();
+    },
+    hurry() {
+      isHurried = true;
+    },
   };
 }
 
