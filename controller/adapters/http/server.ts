@@ -6,7 +6,8 @@ import type { ServerResponse } from 'node:http';
 import { createListeners, EVENTS_TYPE } from '#controller/adapters/http/events.js';
 import { type Answer, route, tooManyListen } from '#controller/adapters/http/routes.js';
 import type { Topologies } from '#controller/ports/topologies.js';
-import { answerWith, createHttpServer, type HttpServer } from '#proto/http-server.js';
+import { answerWith } from '#proto/http/answer.js';
+import { createHttpServer, type HttpServer } from '#proto/http/server.js';
 import type { ListenAddress } from '#proto/listen.js';
 
 const IDLE_MS = 30_000;
