@@ -76,4 +76,11 @@ export const WHAT_TO_DO: Readonly<Record<ErrorCode, string>> = {
   SCRIPT_SILENT:
     "look what the executable waits for: SCRIPT_SAYS in the agent's log holds its stderr; or raise exec.timeouts",
   TAIL_UNAVAILABLE: "keep the old leader's disk: it holds the writes that could not be fetched",
+  CLUSTER_UNKNOWN: 'check the name: /v1/clusters names all that are known, and so does tanist status',
+  PATH_UNKNOWN: 'take a path from /v1/openapi.json, or from docs/clients.md',
+  METHOD_UNKNOWN: 'ask with GET, HEAD or OPTIONS; whatever is to change is done with tanist',
+  REQUEST_MALFORMED:
+    'send a request of HTTP/1.1 whose line and headers are not above 8 KiB; no TLS is spoken here',
+  TOO_MANY_LISTEN:
+    'listen to another controller: each of them tells the same; or ask now and then instead of listening',
 };

@@ -5,6 +5,8 @@ export interface ControllerConfig {
   /** Name of the machine it runs on, compared with the agents' (rule A3). */
   readonly host: string | undefined;
   readonly listen: ListenAddress;
+  /** Where whom to send clients to is told by HTTP; undefined: nowhere. */
+  readonly api: ListenAddress | undefined;
   readonly etcd: EtcdConfig;
   /** Undefined: nobody is answered there. */
   readonly sentinel: SentinelConfig | undefined;

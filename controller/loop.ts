@@ -14,7 +14,13 @@ import { mayAct } from '#controller/decide/authority.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import { statusOf } from '#controller/decide/status.js';
 import { topologyOf } from '#controller/decide/topology.js';
-import type { Answer, ControllerState, Effect, Input } from '#controller/decide/state.js';
+import {
+  type Answer,
+  clusterOf,
+  type ControllerState,
+  type Effect,
+  type Input,
+} from '#controller/decide/state.js';
 import type { Agents } from '#controller/ports/agents.js';
 import type { Election } from '#controller/ports/election.js';
 import type { FailoverWatcher, Failovers } from '#controller/ports/failovers.js';
@@ -98,11 +104,11 @@ export function createControllerLoop(
 
   function tellWatchers(before: ControllerState): void {
     for (const [watcher, cluster] of watchers) {
-      const entry = state.clusters[cluster]?.entry;
+      const entry = clusterOf(state, cluster)?.entry;
       if (!mayAct(state.role, ports.authorityNow())) {
         watchers.delete(watcher);
         watcher.over();
-      } else if (entry !== before.clusters[cluster]?.entry && entry?.outcome === 'proved')
+      } else if (entry !== clusterOf(before, cluster)?.entry && entry?.outcome === 'proved')
         watcher.happened(entry);
     }
   }
@@ -222,7 +228,7 @@ export function createControllerLoop(
       tellWatchers(state);
       return () => watchers.delete(watcher);
     },
-    topology: (cluster) => topologyOf(cluster, state.clusters[cluster], { now: ports.now(), rules }),
+    topology: (cluster) => topologyOf(cluster, clusterOf(state, cluster), { now: ports.now(), rules }),
     clusters: () => Object.keys(state.clusters).sort(),
     watchTopology(watcher) {
       clients.add(watcher);

@@ -5,6 +5,7 @@ import type { OperatorCommand } from '#core/operator.js';
 import { createEtcd, checkEtcd } from '#controller/adapters/etcd/index.js';
 import { createAuthorityClock, waitingNow, wallNow } from '#controller/adapters/clock.js';
 import { createAgents, type OperatorHandlers } from '#controller/adapters/grpc/agents.js';
+import { createApi } from '#controller/adapters/http/server.js';
 import { createSentinelServer } from '#controller/adapters/sentinel/server.js';
 import type { ControllerConfig } from '#controller/config.js';
 import { failoverEvents } from '#controller/failover-events.js';
@@ -46,17 +47,18 @@ export async function runController(config: ControllerConfig): Promise<void> {
     wall: wallNow,
   });
   const stopped = nextSignal();
-  // Before the loop, which would have to resign if the address were taken.
+  // Before the loop, which would have to resign if an address were taken.
+  const api = config.api && (await createApi(config.api, loop));
   const sentinel =
     config.sentinel && (await createSentinelServer(config.sentinel, { topologies: loop, now: waitingNow }));
   const port = await loop.start();
   log('info', 'LISTENING', {
     address: `${config.listen.host}:${port}`,
+    ...(config.api && api && { api: `${config.api.host}:${api.port}` }),
     ...(config.sentinel && sentinel && { sentinel: `${config.sentinel.listen.host}:${sentinel.port}` }),
   });
   log('info', 'STOPPING', { signal: await stopped });
-  await sentinel?.stop();
-  await loop.stop();
+  await Promise.all([loop.stop(), api?.stop(), sentinel?.stop()]);
   await etcd.close();
 }
 

@@ -48,6 +48,11 @@ export const ERRORS = {
   SCRIPT_BROKEN: "the engine's executable does not keep to the protocol",
   SCRIPT_SILENT: "the engine's executable did not answer in time, and was killed",
   TAIL_UNAVAILABLE: "the old leader's log cannot be read",
+  CLUSTER_UNKNOWN: 'this controller knows no cluster of that name',
+  PATH_UNKNOWN: 'there is nothing at that path',
+  METHOD_UNKNOWN: 'here is only asked and answered: nothing can be changed',
+  REQUEST_MALFORMED: 'what came is no request of HTTP, or a longer one than is read',
+  TOO_MANY_LISTEN: 'as many listen to this controller as may',
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -10,6 +10,7 @@ export interface Address {
 export const PORTS = {
   controller: 7400,
   agent: 7401,
+  api: 7480,
   // Patroni's, as load balancers have it.
   health: 8008,
   etcd: 2379,

@@ -3,7 +3,7 @@ import { type ControllerConfig, type EtcdConfig, LOG_LEVELS } from '#controller/
 import { PORTS } from '#cli/config/address.js';
 import { type ConfigFile, readConfigFile } from '#cli/config/read.js';
 import { sentinelConfig, sentinelSchema } from '#cli/config/sentinel.js';
-import { list, listen, name, oneOf, path, section, text, url } from '#cli/config/schema.js';
+import { list, listen, listenIfNamed, name, oneOf, path, section, text, url } from '#cli/config/schema.js';
 import { readSecret, SECRET_VARIABLES } from '#cli/config/secret.js';
 import type { Surroundings } from '#cli/config/surroundings.js';
 import { checkTimings } from '#cli/config/timings.js';
@@ -14,6 +14,7 @@ export const controllerSchema = section({
   name: name(),
   host: text().optional(),
   listen: listen(PORTS.controller, 0),
+  api: listenIfNamed(PORTS.api),
   etcd: section({
     endpoints: list(url(PORTS.etcd), 'URLs').prefault([`http://127.0.0.1:${PORTS.etcd}`]),
     prefix: text().prefault('/tanist/v1'),
@@ -40,6 +41,7 @@ export function readControllerConfig(file: string, surroundings: Surroundings): 
     name: value.name,
     host: value.host ?? surroundings.hostname,
     listen: value.listen,
+    api: value.api,
     etcd: etcdConfig(read, surroundings),
     sentinel: value.sentinel && sentinelConfig(value.sentinel, read, surroundings),
     logLevel: value.logLevel,

@@ -29,6 +29,7 @@ import {
   type Context,
   type ControllerState,
   type Effect,
+  clusterOf,
   emptyCluster,
   type Event,
 } from '#controller/decide/state.js';
@@ -152,7 +153,7 @@ function inCluster(
 ): ControllerState {
   return {
     ...state,
-    clusters: { ...state.clusters, [name]: change(state.clusters[name] ?? emptyCluster(name)) },
+    clusters: { ...state.clusters, [name]: change(clusterOf(state, name) ?? emptyCluster(name)) },
   };
 }
 

@@ -100,6 +100,12 @@ export interface ClusterState {
   readonly said: Reason | undefined;
 }
 
+/** Names come from anybody: `constructor` may well be none of a cluster, and every object has one. */
+export const clusterOf = (
+  { clusters }: Pick<ControllerState, 'clusters'>,
+  name: string,
+): ClusterState | undefined => (Object.hasOwn(clusters, name) ? clusters[name] : undefined);
+
 export function emptyCluster(name: string): ClusterState {
   return {
     name,

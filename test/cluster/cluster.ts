@@ -28,6 +28,8 @@ export interface TanistCluster<Server extends DatabaseServer = PostgresServer> {
   /** Empty unless asked for. */
   readonly hosts: readonly Host<Server>[];
   readonly controllerAddresses: readonly string[];
+  /** Where each controller tells by HTTP whom to send clients to. */
+  readonly apiAddresses: readonly string[];
   member(name: string): Member<Server>;
   /** On which this member or controller is. */
   hostOf(program: { readonly name: string }): Host<Server>;
@@ -57,6 +59,7 @@ type Parts<Server extends DatabaseServer> = Pick<
   | 'controllers'
   | 'members'
   | 'controllerAddresses'
+  | 'apiAddresses'
 > & { readonly onHosts: boolean; readonly places: readonly NetworkHost[] };
 
 export function describeCluster<Server extends DatabaseServer>({

@@ -9,6 +9,7 @@ export interface ControllerPlace {
   readonly name: string;
   readonly place: Place;
   readonly port: number;
+  readonly apiPort: number;
   readonly etcd: readonly string[];
   /** Undefined: the machine's own name, by default. */
   readonly host: string | undefined;
@@ -17,11 +18,12 @@ export interface ControllerPlace {
 }
 
 export function controllerConfig(controller: ControllerPlace): object {
-  const { name, place, port, etcd, host, sentinel } = controller;
+  const { name, place, port, apiPort, etcd, host, sentinel } = controller;
   return {
     name,
     ...(host !== undefined && { host }),
     listen: { host: place.address, port },
+    api: { host: place.address, port: apiPort },
     etcd: { endpoints: [...etcd] },
     ...(sentinel && {
       sentinel: { listen: { host: place.address, port: sentinel.port }, peers: [...sentinel.all] },

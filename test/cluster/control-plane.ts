@@ -18,6 +18,8 @@ export interface ControlPlane {
   readonly etcd: EtcdCluster;
   readonly controllers: readonly Program[];
   readonly controllerAddresses: readonly string[];
+  /** Where each controller tells by HTTP whom to send clients to. */
+  readonly apiAddresses: readonly string[];
   /** Runs a command of `tanist` against these controllers; never rejects. */
   readonly tanist: CommandLine;
 }
@@ -40,6 +42,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const etcd = await startEtcd({ dir: folder, members: options.etcd, places });
   const placeOf = (i: number): Place => places[i] ?? LOOPBACK;
   const ports = await freePorts(many);
+  const apiPorts = await freePorts(many);
+  const apiAddresses = apiPorts.map((port, i) => `${placeOf(i).address}:${port}`);
   const controllerAddresses = ports.map((port, i) => `${placeOf(i).address}:${port}`);
   const all = (options.sentinelPorts ?? []).map((port, i) => `${placeOf(i).address}:${port}`);
   const controllers = ports.map((port, i) => {
@@ -47,12 +51,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const host = options.hostName(i);
     const sentinelPort = options.sentinelPorts?.[i];
     const sentinel = sentinelPort === undefined ? undefined : { port: sentinelPort, all };
-    const config = controllerConfig({ name, place: placeOf(i), port, etcd: etcd.endpoints, host, sentinel });
+    const config = controllerConfig({
+      ...{ name, place: placeOf(i), port, apiPort: apiPorts[i] ?? 0, etcd: etcd.endpoints, host, sentinel },
+    });
     return createProgram({
       ...{ home, folder, user: undefined, kind: 'controller', name, config, place: placeOf(i) },
     });
   });
   for (const controller of controllers) controller.start();
   const tanist = createCommandLine(home, folder, controllerAddresses);
-  return { folder, home, etcd, controllers, controllerAddresses, tanist };
+  return { folder, home, etcd, controllers, controllerAddresses, apiAddresses, tanist };
 }

@@ -132,7 +132,7 @@ export async function startCluster<Server extends DatabaseServer>(
   const ports = await freePorts(size);
   const healthPorts = await freePorts(size);
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
-  const { home, etcd, controllers, controllerAddresses } = plane;
+  const { home, etcd, controllers, controllerAddresses, apiAddresses } = plane;
   const members = servers.map((server, i) => {
     const healthPort = healthPorts[i] ?? 0;
     const config = agentConfig({
@@ -151,7 +151,8 @@ export async function startCluster<Server extends DatabaseServer>(
   const confirmed = synchronous ? engine.synchronousPolicy : undefined;
   writeFileSync(policyFile, stringify({ failoverWindow: '0ms', ...confirmed, ...options.policy }));
   const cluster = describeCluster({
-    ...{ name, engine, folder, home, policyFile, etcd, controllers, members, controllerAddresses, onHosts },
+    ...{ name, engine, folder, home, policyFile, etcd, controllers, members, controllerAddresses },
+    ...{ apiAddresses, onHosts },
     places: [...places, ...clocksAt],
   });
   if (options.adopt !== false) {

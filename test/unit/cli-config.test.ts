@@ -66,6 +66,7 @@ describe("the controller's file", () => {
       name: 'c1',
       host: 'this-machine',
       listen: { host: '127.0.0.1', port: 7400 },
+      api: undefined,
       etcd: { endpoints: ['http://127.0.0.1:2379'], prefix: '/tanist/v1', tls: undefined, user: undefined },
       logLevel: 'info',
     });
@@ -78,6 +79,7 @@ describe("the controller's file", () => {
 name: c1
 host: rack-1
 listen: { host: '::', port: 0 }
+api: { host: 10.0.0.1 }
 etcd:
   endpoints: [https://etcd-1, 'https://[fd00::2]:2380/']
   prefix: /other
@@ -89,6 +91,7 @@ logLevel: debug`);
       name: 'c1',
       host: 'rack-1',
       listen: { host: '::', port: 0 },
+      api: { host: '10.0.0.1', port: 7480 },
       etcd: {
         endpoints: ['https://etcd-1:2379', 'https://[fd00::2]:2380'],
         prefix: '/other',
@@ -201,7 +204,7 @@ logLevel: verbose`;
     ['name: c1\nname: c2', 'controller.yaml:2:1: not YAML: Map keys must be unique'],
     [
       '- name: c1',
-      'controller.yaml:1:1: expected a section with the keys name, host, listen, etcd, sentinel, logLevel, found a list',
+      'controller.yaml:1:1: expected a section with the keys name, host, listen, api, etcd, sentinel, logLevel, found a list',
     ],
     [
       '# name: c1',

@@ -1,0 +1,17 @@
+/** Names come from the wire, and `constructor` is one: what every object has must not pass for a cluster. */
+import { expect, it } from 'vitest';
+import { asMonotonic, asWall } from '#core/brand.js';
+import { rules } from '#core/rules/index.js';
+import { decide, startState } from '#controller/decide/decide.js';
+import { clusterOf } from '#controller/decide/state.js';
+import { topologyOf } from '#controller/decide/topology.js';
+
+it.each(['constructor', '__proto__'])('%s is no cluster, until one of that name is', (cluster) => {
+  const state = startState('c1', undefined);
+  const now = asMonotonic(1);
+  const topology = topologyOf(cluster, clusterOf(state, cluster), { now, rules });
+  expect(topology).toMatchObject({ cluster, because: 'not-known' });
+  const at = { at: now, authorityAt: now, wall: asWall(1) };
+  const decided = decide(state, { kind: 'router-connected', cluster, router: 'r', ...at }, rules);
+  expect(clusterOf(decided.state, cluster)).toMatchObject({ name: cluster, routers: { r: undefined } });
+});
