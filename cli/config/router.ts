@@ -1,6 +1,12 @@
 /** The router's file. Every key is explained in docs/configuration.md, and deploy/router.yaml is an example. */
 import { z } from 'zod';
-import { HOOK_EVENTS, type ClusterRoutes, type HookConfig, type RouterConfig } from '#router/config.js';
+import {
+  HOOK_EVENTS,
+  type ClusterRoutes,
+  type HookConfig,
+  type PgbouncerConfig,
+  type RouterConfig,
+} from '#router/config.js';
 import { PORTS } from '#cli/config/address.js';
 import { type ConfigFile, readConfigFile } from '#cli/config/read.js';
 import {
@@ -90,26 +96,26 @@ function routesOf(
     read.refuse(at, 'expected something that is to follow its leader: haproxy, pgbouncer or hooks');
   return {
     haproxy,
-    pgbouncer:
-      pgbouncer === undefined
-        ? undefined
-        : {
-            ...pgbouncer,
-            databases: databasesOf([...at, 'pgbouncer', 'databases'], pgbouncer.databases, read),
-            file: read.absolute(pgbouncer.file),
-            password: readSecret(
-              {
-                path: [...at, 'pgbouncer', 'passwordFile'],
-                ...{ passwordFile: pgbouncer.passwordFile, variable: SECRET_VARIABLES.pgbouncer },
-              },
-              read,
-              surroundings,
-            ),
-          },
+    pgbouncer: pgbouncer && pgbouncerConfig([...at, 'pgbouncer'], pgbouncer, read, surroundings),
     hooks: Object.entries(hooks).map(([hook, value]) => ({
       ...{ name: hook, on: value.on, timeoutMs: value.timeout },
       call: callOf([...at, 'hooks', hook], value, read),
     })),
+  };
+}
+
+function pgbouncerConfig(
+  at: readonly string[],
+  { host, port: consolePort, user, passwordFile, file, databases }: NonNullable<ClusterSection['pgbouncer']>,
+  read: RouterFile,
+  surroundings: Surroundings,
+): PgbouncerConfig {
+  const variable = SECRET_VARIABLES.pgbouncer;
+  return {
+    ...{ host, port: consolePort, user },
+    file: read.absolute(file),
+    databases: databasesOf([...at, 'databases'], databases, read),
+    password: readSecret({ path: [...at, 'passwordFile'], passwordFile, variable }, read, surroundings),
   };
 }
 

@@ -13,7 +13,7 @@ export interface Proxy {
   readonly leaderPort: number;
   readonly replicaPort: number;
   /** Of a router's file. */
-  readonly section: object;
+  readonly section: { readonly socket: string; readonly backend: string };
 }
 
 const HOST = '127.0.0.1';
