@@ -138,6 +138,7 @@ program
   .addOption(new Option('--engine <engine>', 'of the databases').choices(['redis']).makeOptionMandatory())
   .addOption(new Option('--fault <fault>', 'how').choices(STRIKES).default('crash'))
   .option('--runs <n>', 'failovers', count, 20)
+  .addOption(comparison())
   .option('--json', 'the last line is a JSON document', false)
   .action(where<SentinelClientsOptions>(nothing, benchSentinelClients));
 

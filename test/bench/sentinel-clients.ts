@@ -1,42 +1,106 @@
-/** How soon applications follow that find their Redis by Sentinel: each driver as it comes, told by the controllers instead. */
+/**
+ * How soon applications follow that find their Redis by Sentinel: each driver as it comes, told by the controllers instead; and beside it by real
+ * Sentinels.
+ */
 import { finish, type Spread, spread, tell } from '#test/bench/numbers.js';
+import { SENTINEL_TIMINGS } from '#test/bench/sentinel.js';
 import { COMMANDS, succeed } from '#test/cluster/command-line.js';
 import { CLUSTER } from '#test/cluster/configuration.js';
 import { type KitName, REDIS } from '#test/cluster/engines.js';
 import { freePorts } from '#test/cluster/ports.js';
 import { stopAll, waitFor } from '#test/cluster/processes.js';
 import type { RedisServer } from '#test/cluster/redis.js';
-import { type AnyMember, startTanistOn, type TanistCluster } from '#test/cluster/tanist.js';
-import { startAllWriters, type Writer } from '#test/load/sentinel-drivers.js';
+import { startSentinelCluster } from '#test/cluster/sentinel.js';
+import { startTanistOn } from '#test/cluster/tanist.js';
+import { type Door, startAllWriters, type Writer } from '#test/load/sentinel-drivers.js';
 
 export const STRIKES = ['crash', 'switchover'] as const;
+type Strike = (typeof STRIKES)[number];
 
 export interface SentinelClientsOptions {
   readonly engine: KitName;
-  readonly fault: (typeof STRIKES)[number];
+  readonly fault: Strike;
   readonly runs: number;
+  readonly compare?: 'sentinel';
 }
 
-const FOLLOW_WITHIN_MS = 30_000;
+/** Tuned Sentinels take two seconds and more, and another vote where the first one was split. */
+const FOLLOW_WITHIN_MS = 60_000;
 const WELL_WITHIN_MS = 60_000;
 
-export async function benchSentinelClients({ fault, runs }: SentinelClientsOptions): Promise<void> {
-  const sentinelPorts = await freePorts(3);
-  const cluster = await startTanistOn(REDIS, { label: 'bench', sentinelPorts, progress: tell });
-  const doors = sentinelPorts.map((port) => ({ host: '127.0.0.1', port }));
-  const writers = startAllWriters(CLUSTER, doors);
+/** Whoever appoints leaders here, and is asked by drivers. */
+interface Watched {
+  readonly who: string;
+  readonly master: string;
+  readonly doors: readonly Door[];
+  leader(): Promise<RedisServer>;
+  /** Resolves once it is known to be done. */
+  strike(leader: RedisServer): Promise<unknown>;
+  /** Once all have followed: until it can be struck again. */
+  heal(old: RedisServer, run: number): Promise<unknown>;
+}
+
+interface Figures {
+  readonly who: string;
+  readonly runs: number;
+  readonly followMs: Readonly<Record<string, Spread | null>>;
+  readonly notFollowed: number;
+}
+
+export async function benchSentinelClients(options: SentinelClientsOptions): Promise<void> {
+  const { fault, runs, compare } = options;
+  const ours = await measure(await startOurs(fault), runs);
+  const compared = compare === undefined ? [] : [await measure(await startTheirs(fault), runs)];
+  finish({ engine: 'redis', fault, ...ours, ...(compare !== undefined && { compared }) });
+}
+
+async function startOurs(fault: Strike): Promise<Watched> {
+  const ports = await freePorts(3);
+  const cluster = await startTanistOn(REDIS, { label: 'bench', sentinelPorts: ports, progress: tell });
+  return {
+    who: 'Tanist, balanced',
+    master: CLUSTER,
+    doors: ports.map((port) => ({ host: '127.0.0.1', port })),
+    leader: async () => (await cluster.leader()).server,
+    async strike(leader) {
+      if (fault === 'crash') leader.kill('SIGKILL');
+      else await succeed(cluster.tanist, COMMANDS.switchover(cluster));
+    },
+    heal: (_, run) => cluster.waitUntilWell({ epoch: run + 1, timeoutMs: WELL_WITHIN_MS }),
+  };
+}
+
+async function startTheirs(fault: Strike): Promise<Watched> {
+  tell('now real Sentinels, tuned: down-after 1 s, failover-timeout 5 s');
+  const cluster = await startSentinelCluster({ label: 'peer', timings: SENTINEL_TIMINGS.tuned });
+  return {
+    ...{ who: 'Sentinel, tuned', master: cluster.name, doors: cluster.doors, leader: cluster.leader },
+    async strike(leader) {
+      if (fault === 'crash') leader.kill('SIGKILL');
+      else await cluster.switchOver();
+    },
+    async heal(old) {
+      if (fault === 'crash') await old.start();
+      await cluster.waitUntilWell({ timeoutMs: WELL_WITHIN_MS });
+    },
+  };
+}
+
+async function measure(watched: Watched, runs: number): Promise<Figures> {
+  const { who, master, doors } = watched;
+  const writers = startAllWriters(master, doors);
   const took = new Map<string, number[]>(writers.map(({ name }) => [name, []]));
   let notFollowed = 0;
   try {
-    await allAtWork(writers, await cluster.leader());
+    await allAtWork(writers, await watched.leader());
     for (let run = 1; run <= runs; run += 1) {
-      const old = await cluster.leader();
+      const old = await watched.leader();
       const from = performance.now();
       for (const writer of writers) writer.forget();
-      const struck = strike(fault, cluster, old.server);
+      const struck = watched.strike(old);
       const followed = await Promise.all(
         writers.map(async (writer): Promise<string> => {
-          const isElsewhere = (): boolean => ![undefined, old.server.port].includes(writer.port());
+          const isElsewhere = (): boolean => ![undefined, old.port].includes(writer.port());
           try {
             await waitFor(isElsewhere, { timeoutMs: FOLLOW_WITHIN_MS, everyMs: 5, what: writer.name });
           } catch {
@@ -48,32 +112,21 @@ export async function benchSentinelClients({ fault, runs }: SentinelClientsOptio
           return `${writer.name} ${Math.round(ms)} ms`;
         }),
       );
-      tell(`run ${run}: ${followed.join(', ')}`);
+      tell(`${who}, run ${run}: ${followed.join(', ')}`);
       await struck;
-      await cluster.waitUntilWell({ epoch: run + 1, timeoutMs: WELL_WITHIN_MS });
-      await allAtWork(writers, await cluster.leader());
+      await watched.heal(old, run);
+      await allAtWork(writers, await watched.leader());
     }
   } finally {
     await Promise.all(writers.map((writer) => writer.stop()));
     await stopAll();
   }
-  const followMs: Readonly<Record<string, Spread | null>> = Object.fromEntries(
-    [...took].map(([name, values]) => [name, spread(values)]),
-  );
-  finish({ engine: 'redis', fault, runs, followMs, notFollowed });
+  const followMs = Object.fromEntries([...took].map(([name, values]) => [name, spread(values)]));
+  return { who, runs, followMs, notFollowed };
 }
 
-async function strike(
-  fault: SentinelClientsOptions['fault'],
-  cluster: TanistCluster<RedisServer>,
-  leader: RedisServer,
-): Promise<void> {
-  if (fault === 'crash') leader.kill('SIGKILL');
-  else await succeed(cluster.tanist, COMMANDS.switchover(cluster));
-}
-
-async function allAtWork(writers: readonly Writer[], { server }: AnyMember): Promise<void> {
-  await waitFor(() => writers.every((writer) => writer.port() === server.port), {
+async function allAtWork(writers: readonly Writer[], leader: RedisServer): Promise<void> {
+  await waitFor(() => writers.every((writer) => writer.port() === leader.port), {
     ...{ timeoutMs: FOLLOW_WITHIN_MS, what: 'all to write to the leader' },
   });
 }

@@ -34,6 +34,9 @@ export interface SentinelOptions {
 
 export interface SentinelCluster {
   readonly servers: readonly RedisServer[];
+  /** Of the master, and of the Sentinels: for drivers. */
+  readonly name: string;
+  readonly doors: readonly { readonly host: string; readonly port: number }[];
   /** As most Sentinels that answer say; rejects where none does. */
   leader(): Promise<RedisServer>;
   /** `SENTINEL FAILOVER`, asked of the first Sentinel. */
@@ -85,7 +88,8 @@ export async function startSentinelCluster(options: SentinelOptions): Promise<Se
     return known.every((many) => many === followers.length) && upstreams.every((port) => port === now.port);
   };
   const cluster: SentinelCluster = {
-    ...{ servers, leader },
+    ...{ servers, leader, name: CLUSTER },
+    doors: sentinels.map(({ place, port }) => ({ host: place.address, port })),
     async switchOver() {
       const answer = await sentinels[0]?.ask('SENTINEL', 'failover', CLUSTER);
       if (answer !== 'OK') throw new Error(`SENTINEL FAILOVER: ${String(answer)}`);
