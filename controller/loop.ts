@@ -64,6 +64,7 @@ export function createControllerLoop(
   let state = startState(name, host);
   let timer: NodeJS.Timeout | undefined;
   let requests = 0;
+  let calls = 0;
   let stopped = false;
   const waiting = new Map<number, (answer: Answer) => void>();
   const watchers = new Map<FailoverWatcher, string>();
@@ -113,15 +114,19 @@ export function createControllerLoop(
     }
   }
 
-  /** A cluster of which nothing was heard changes only as words run out (`runsOutAt`), which is when a tick comes. */
+  const seen = (name: string): Topology =>
+    topologyOf(name, clusterOf(state, name), { authorityNow: ports.authorityNow(), rules, role: state.role });
+
+  /** A cluster of which nothing was heard changes only as words run out (`runsOutIn`), which is when a tick comes. */
   function tellTopologies(before: ControllerState, isTick: boolean): void {
     for (const [name, cluster] of Object.entries(state.clusters)) {
       if (!isTick && cluster === before.clusters[name]) continue;
-      const topology = topologyOf(name, cluster, { now: ports.now(), rules });
+      const topology = seen(name);
       if (isEqual(topology, topologies.get(name))) continue;
       topologies.set(name, topology);
       for (const client of clients) client(topology);
     }
+    for (const name of topologies.keys()) if (clusterOf(state, name) === undefined) topologies.delete(name);
   }
 
   function later(input: Input): void {
@@ -228,17 +233,19 @@ export function createControllerLoop(
       tellWatchers(state);
       return () => watchers.delete(watcher);
     },
-    topology: (cluster) => topologyOf(cluster, clusterOf(state, cluster), { now: ports.now(), rules }),
+    topology: seen,
     clusters: () => Object.keys(state.clusters).sort(),
     watchTopology(watcher) {
       clients.add(watcher);
       return () => clients.delete(watcher);
     },
-    routerConnected(cluster, router) {
-      take({ kind: 'router-connected', cluster, router });
-      return () => take({ kind: 'router-disconnected', cluster, router });
+    routerConnected(router, holds) {
+      calls += 1;
+      const call = String(calls);
+      take({ kind: 'router-connected', call, router, clusters: holds });
+      return () => take({ kind: 'router-disconnected', call });
     },
-    routerPaused: (cluster, router, pause) => take({ kind: 'router-paused', cluster, router, pause }),
+    routerPaused: (router, cluster, pause) => take({ kind: 'router-paused', router, cluster, pause }),
     status: (cluster) => statusOf(state, cluster, ports.now(), ports.authorityNow(), ports.wall()),
     operate(cluster, command) {
       requests += 1;

@@ -63,6 +63,11 @@ export const LONGEST_PROMISE: DurationMs = asDuration(
   Math.max(...PROFILES.map((profile) => PROFILE_TIMINGS[profile].promiseMs)),
 );
 
+/** The longest silence of any profile: for no longer counts what an agent said to clients. */
+export const LONGEST_SILENCE: DurationMs = asDuration(
+  Math.max(...PROFILES.map((profile) => PROFILE_TIMINGS[profile].silenceMs)),
+);
+
 export const timingsOf = (profile: ProfileName): Timings => PROFILE_TIMINGS[profile];
 
 /** A4: the longest hold. Whoever asks for one gives up automatic failover for (hold + F) * drift: 12 minutes at the most. */

@@ -24,6 +24,12 @@ export interface Word {
   readonly leader: Address;
 }
 
+/**
+ * What is heard of a word's leader now. `leads`: a controller names it. `closed`: a controller that hears everybody says that nobody leads, and none says otherwise.
+ * `unheard`: nobody says either; it may lead on, or another does.
+ */
+export type Led = 'leads' | 'closed' | 'unheard';
+
 /** Which pause, and who asked for it: others know nothing of it. */
 export interface Asked {
   readonly controller: string;

@@ -19,10 +19,12 @@ export async function runRouter(config: RouterConfig): Promise<void> {
   };
   const names = Object.keys(config.clusters);
   const memory = recall(config.stateDir, names);
+  const targets = targetsOf(config, log);
+  const holds = names.filter((name) => targets[name]?.some((target) => target.holds !== undefined));
   const stopped = nextSignal();
   const stop = startRouterLoop({
-    ...{ memory, log, now, budgetMs: config.pauseBudgetMs, targets: targetsOf(config, log) },
-    controllers: createControllers(config.controllers, names, log),
+    ...{ memory, log, now, budgetMs: config.pauseBudgetMs, targets },
+    controllers: createControllers(config.controllers, { clusters: names, holds }, log),
   });
   log('info', 'STARTED', { controllers: config.controllers.join(' '), clusters: names.join(' ') });
   log('info', 'STOPPING', { signal: await stopped });

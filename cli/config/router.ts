@@ -7,7 +7,7 @@ import {
   type PgbouncerConfig,
   type RouterConfig,
 } from '#router/config.js';
-import { PORTS } from '#cli/config/address.js';
+import { formatAddress, parseAddress, PORTS } from '#cli/config/address.js';
 import { type ConfigFile, readConfigFile } from '#cli/config/read.js';
 import {
   address,
@@ -76,6 +76,7 @@ export function readRouterConfig(file: string, surroundings: Surroundings): Rout
   const read = readConfigFile(file, routerSchema);
   const { controllers, stateDir, pauseBudget, logLevel, clusters } = read.value;
   if (Object.keys(clusters).length === 0) read.refuse(['clusters'], 'expected at least one cluster');
+  refuseShared(clusters, read);
   return {
     ...{ controllers: [...new Set(controllers)], stateDir: read.absolute(stateDir), logLevel },
     pauseBudgetMs: pauseBudget,
@@ -95,13 +96,41 @@ function routesOf(
   if (haproxy === undefined && pgbouncer === undefined && Object.keys(hooks).length === 0)
     read.refuse(at, 'expected something that is to follow its leader: haproxy, pgbouncer or hooks');
   return {
-    haproxy,
+    haproxy: haproxy && { ...haproxy, socket: socketOf([...at, 'haproxy', 'socket'], haproxy.socket, read) },
     pgbouncer: pgbouncer && pgbouncerConfig([...at, 'pgbouncer'], pgbouncer, read, surroundings),
     hooks: Object.entries(hooks).map(([hook, value]) => ({
       ...{ name: hook, on: value.on, timeoutMs: value.timeout },
       call: callOf([...at, 'hooks', hook], value, read),
     })),
   };
+}
+
+/** Each would lead it to the leader of its own cluster, again and again. */
+function refuseShared(clusters: RouterFile['value']['clusters'], read: RouterFile): void {
+  const taken = new Map<string, string>();
+  const take = (at: readonly string[], what: string): void => {
+    const [, cluster = ''] = at;
+    const other = taken.get(what);
+    if (other !== undefined) read.refuse([...at], `cluster ${other} has the same`);
+    taken.set(what, cluster);
+  };
+  for (const [name, { haproxy, pgbouncer }] of Object.entries(clusters)) {
+    const at = ['clusters', name];
+    if (haproxy !== undefined) take([...at, 'haproxy', 'backend'], `${haproxy.socket} ${haproxy.backend}`);
+    if (pgbouncer === undefined) continue;
+    take([...at, 'pgbouncer', 'file'], read.absolute(pgbouncer.file));
+    for (const database of Object.keys(pgbouncer.databases))
+      take([...at, 'pgbouncer', 'databases', database], `${pgbouncer.host} ${pgbouncer.port} ${database}`);
+  }
+}
+
+/** An absolute path, or `host:port`. */
+function socketOf(at: readonly string[], socket: string, read: RouterFile): string {
+  if (socket.startsWith('/')) return socket;
+  const address = /:\d+$/.test(socket) ? parseAddress(socket, 0) : undefined;
+  return address === undefined
+    ? read.refuse([...at], 'expected an absolute path, or an address with its port')
+    : formatAddress(address);
 }
 
 function pgbouncerConfig(
@@ -127,8 +156,11 @@ function databasesOf(
 ): Readonly<Record<string, string>> {
   if (Object.keys(databases).length === 0) read.refuse([...at], 'expected at least one database');
   for (const [called, rest] of Object.entries(databases)) {
-    if (!/^[A-Za-z0-9_.-]+$/.test(called))
-      read.refuse([...at, called], 'expected a name of letters, digits, dots, dashes or underscores');
+    if (!/^[A-Za-z0-9_.-]+$/.test(called) || called === 'pgbouncer')
+      read.refuse(
+        [...at, called],
+        'expected a name of letters, digits, dots, dashes or underscores, and not pgbouncer',
+      );
     if (/[\r\n]|\b(?:host|port)\s*=/.test(rest))
       read.refuse([...at, called], 'expected one line without host and port, which the router adds');
   }
@@ -142,8 +174,9 @@ function callOf(
 ): HookConfig['call'] {
   if ((exec === undefined) === (url === undefined)) read.refuse([...at], 'expected either exec or url');
   if (url !== undefined) {
-    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
-      read.refuse([...at, 'url'], 'expected a URL that begins with http:// or https://');
+    const parsed = URL.canParse(url) ? new URL(url) : undefined;
+    if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.username !== '')
+      read.refuse([...at, 'url'], 'expected a URL that begins with http:// or https://, without a user');
     return { kind: 'url', url };
   }
   const [command = '', ...args] = exec ?? [];

@@ -25,6 +25,7 @@ export function agentConnected(
     // INV-3: what an earlier incarnation reported is nothing that this one has done.
     report: sameProcess ? known.report : undefined,
     receivedAt: sameProcess ? known.receivedAt : (known?.receivedAt ?? context.now),
+    saidAt: known?.saidAt ?? context.authorityNow,
     guardedAt: known?.guardedAt ?? context.now,
     followedAt: known?.followedAt ?? context.now,
   });
@@ -52,6 +53,7 @@ export function agentReported(
     ...known,
     report: event.report,
     receivedAt: event.receivedAt,
+    saidAt: context.authorityNow,
     guardedAt: event.report.guarded ? event.receivedAt : known.guardedAt,
   });
   const knownEpoch = highest(cluster.knownEpoch, event.report.planEpoch);

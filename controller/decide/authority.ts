@@ -7,14 +7,14 @@ import { reason } from '#core/reasons.js';
 import { formatTerm, isSameTerm, type OwnTerm } from '#core/term.js';
 import { ELECTION } from '#core/timings.js';
 import { answerEverybody } from '#controller/decide/reply.js';
-import { newestEpoch } from '#controller/decide/topology.js';
-import type {
-  ClusterState,
-  Context,
-  ControllerState,
-  Event,
-  Resigned,
-  Role,
+import {
+  type ClusterState,
+  type Context,
+  type ControllerState,
+  type Event,
+  newestEpoch,
+  type Resigned,
+  type Role,
 } from '#controller/decide/state.js';
 
 /** A1: true while this controller may send, grant, seal and write. */

@@ -33,7 +33,7 @@ import {
   emptyCluster,
   type Event,
 } from '#controller/decide/state.js';
-import { runsOutAt } from '#controller/decide/topology.js';
+import { runsOutIn } from '#controller/decide/topology.js';
 import { reread, rereadFailed, written } from '#controller/decide/writes.js';
 
 export interface Decision {
@@ -52,6 +52,7 @@ export function startState(name: string, host: string | undefined): ControllerSt
     standbysAskedAt: LONG_AGO,
     decidedAt: LONG_AGO,
     clusters: {},
+    routers: {},
   };
 }
 
@@ -64,11 +65,12 @@ export function decide(state: ControllerState, event: Event, rules: Rules): Deci
     controller: state.name,
     role: state.role,
     rules,
+    routers: state.routers,
     emit: (effect) => effects.push(effect),
   };
   const taken = take(forgiveSilence(state, event), event, context);
-  const next = advanceAll(taken, { ...context, role: taken.role });
-  return { state: next, effects, wakeAt: wakeAt(next, event.at) };
+  const next = advanceAll(taken, { ...context, role: taken.role, routers: taken.routers });
+  return { state: next, effects, wakeAt: wakeAt(next, event) };
 }
 
 /** Takes the event into the state; what follows from the whole state is left to `advance`. */
@@ -108,10 +110,7 @@ function take(state: ControllerState, event: Event, context: Context): Controlle
     case 'router-connected':
     case 'router-disconnected':
     case 'router-paused':
-      return forgetEmpty(
-        inCluster(state, event.cluster, (cluster) => takeRouter(cluster, event)),
-        event.cluster,
-      );
+      return { ...state, routers: takeRouter(state.routers, event) };
     case 'standbys':
       return standbysFound(state, event, context);
     default:
@@ -123,10 +122,7 @@ function take(state: ControllerState, event: Event, context: Context): Controlle
 function forgetEmpty(state: ControllerState, name: string): ControllerState {
   const { [name]: asked, ...others } = state.clusters;
   const isKnown = asked?.stored !== undefined || asked?.write !== undefined;
-  const hasSomebody = (known: object | undefined): boolean => Object.keys(known ?? {}).length > 0;
-  return isKnown || hasSomebody(asked?.members) || hasSomebody(asked?.routers)
-    ? state
-    : { ...state, clusters: others };
+  return isKnown || Object.keys(asked?.members ?? {}).length > 0 ? state : { ...state, clusters: others };
 }
 
 function retryLoad(state: ControllerState, term: OwnTerm, context: Context): ControllerState {
@@ -164,11 +160,11 @@ const isActing = ({ attempt, hold, inspecting, order, releasing, suspicion }: Cl
   [attempt, inspecting, order, releasing, suspicion, askerOf(hold)].some((one) => one !== undefined);
 
 /** Deadlines under an attempt are short; at rest the only one that matters is a leader falling silent. */
-function wakeAt(state: ControllerState, now: MonotonicMs): MonotonicMs {
+function wakeAt(state: ControllerState, { at: now, authorityAt }: Event): MonotonicMs {
   let wake = after(now, AT_REST);
   for (const cluster of Object.values(state.clusters)) {
     if (isActing(cluster)) return after(now, WHILE_ACTING);
-    wake = earliest(wake, runsOutAt(cluster, now));
+    wake = earliest(wake, after(now, runsOutIn(cluster, authorityAt)));
     const plan = cluster.stored?.plan;
     const leader = plan === undefined ? undefined : cluster.members[plan.leader];
     if (plan === undefined || leader === undefined) continue;

@@ -23,6 +23,8 @@ const NEAR_WITHIN = asDuration(60_000);
 const PREPARED_WITHIN = asDuration(150_000);
 /** The leader's own limit for a stop in order, a fence, and the messages around them. */
 const CLOSED_WITHIN = asDuration(5000);
+/** Of routers, in one line. */
+const MOST_NAMED = 5;
 /** Clients wait meanwhile: a transaction that takes longer is ended with the leader, as it would be without a router. */
 const PAUSED_WITHIN = asDuration(1000);
 const TELL_AGAIN = asDuration(1000);
@@ -132,7 +134,7 @@ function preparing(cluster: ClusterState, plan: Plan, order: Order, context: Con
 
 /** What clients have begun comes to its end, and what they begin from now on waits for the next leader. */
 function pausing(cluster: ClusterState, order: Order, context: Context): ClusterState {
-  const awaited = notPaused(cluster, order.question).join(' ');
+  const awaited = notPaused(context.routers, cluster.name, order.question).slice(0, MOST_NAMED).join(' ');
   if (awaited === '') return enter(cluster, order, 'stepping-down', context);
   if (!isLate(order, PAUSED_WITHIN, context))
     return say({ ...cluster, order }, 'info', reason('PAUSING', { awaited }), context);

@@ -3,29 +3,35 @@
  * clients an error and have nothing to do with safety.
  */
 import { assertNever } from '#core/assert.js';
-import type { ClusterState, Input } from '#controller/decide/state.js';
+import type { ControllerState, Input, Router } from '#controller/decide/state.js';
 
-type Told = Extract<Input, { readonly router: string }>;
+type Routers = ControllerState['routers'];
+type Told = Extract<Input, { readonly kind: `router-${string}` }>;
 
-export function takeRouter(cluster: ClusterState, event: Told): ClusterState {
-  const { [event.router]: _, ...others } = cluster.routers;
+export function takeRouter(routers: Routers, event: Told): Routers {
   switch (event.kind) {
     case 'router-connected':
-      return { ...cluster, routers: { ...others, [event.router]: undefined } };
-    case 'router-disconnected':
-      return { ...cluster, routers: others };
-    case 'router-paused':
-      // One that is gone meanwhile is not waited for either.
-      return event.router in cluster.routers
-        ? { ...cluster, routers: { ...others, [event.router]: event.pause } }
-        : cluster;
+      return { ...routers, [event.call]: { name: event.router, clusters: event.clusters, paused: {} } };
+    case 'router-disconnected': {
+      const { [event.call]: _, ...others } = routers;
+      return others;
+    }
+    case 'router-paused': {
+      const paused = (router: Router): Router =>
+        router.name === event.router
+          ? { ...router, paused: { ...router.paused, [event.cluster]: event.pause } }
+          : router;
+      return Object.fromEntries(Object.entries(routers).map(([call, router]) => [call, paused(router)]));
+    }
     default:
       return assertNever(event);
   }
 }
 
-/** Names of those that do not hold clients back yet. */
-export const notPaused = ({ routers }: ClusterState, pause: bigint | undefined): readonly string[] =>
-  Object.keys(routers)
-    .filter((name) => routers[name] !== pause)
-    .sort();
+/** Names of those that do not hold clients of it back yet. */
+export function notPaused(routers: Routers, cluster: string, pause: bigint): readonly string[] {
+  const awaited = Object.values(routers).filter(
+    ({ clusters, paused }) => clusters.includes(cluster) && paused[cluster] !== pause,
+  );
+  return [...new Set(awaited.map(({ name }) => name))].sort();
+}

@@ -5,6 +5,7 @@
 import {
   type DurationMs,
   type Epoch,
+  highest,
   LONG_AGO,
   type MonotonicMs,
   NO_EPOCH,
@@ -34,6 +35,16 @@ export interface ControllerState {
   /** When it decided last: a long gap is a stall of its own. */
   readonly decidedAt: MonotonicMs;
   readonly clusters: Readonly<Record<string, ClusterState>>;
+  /** Those that listen here, by the number of their call. */
+  readonly routers: Readonly<Record<string, Router>>;
+}
+
+/** One that can hold clients back of these clusters. */
+export interface Router {
+  readonly name: string;
+  readonly clusters: readonly string[];
+  /** By cluster, the pause for which it does so. */
+  readonly paused: Readonly<Record<string, bigint | undefined>>;
 }
 
 export type Role =
@@ -81,8 +92,6 @@ export interface ClusterState {
   readonly heldPromise: MonotonicMs;
   /** E6: what members say of the plans that a restored etcd may have lost. */
   readonly repair: Repair | undefined;
-  /** Routers that can hold clients back, by the name that each drew, and for which pause they do so. */
-  readonly routers: Readonly<Record<string, bigint | undefined>>;
   /** Counts what was asked of agents. */
   readonly questions: number;
   /** The operator who waits until everybody has let go. */
@@ -106,6 +115,10 @@ export const clusterOf = (
   name: string,
 ): ClusterState | undefined => (Object.hasOwn(clusters, name) ? clusters[name] : undefined);
 
+/** The highest of any plan that this controller knows of. */
+export const newestEpoch = ({ stored, knownEpoch }: ClusterState): Epoch =>
+  highest(knownEpoch, stored?.plan.epoch ?? NO_EPOCH);
+
 export function emptyCluster(name: string): ClusterState {
   return {
     name,
@@ -123,7 +136,6 @@ export function emptyCluster(name: string): ClusterState {
     hold: undefined,
     heldPromise: LONG_AGO,
     repair: undefined,
-    routers: {},
     questions: 0,
     releasing: undefined,
     probedAt: LONG_AGO,
@@ -156,6 +168,8 @@ export interface MemberPicture {
   readonly connected: boolean;
   readonly report: Report | undefined;
   readonly receivedAt: MonotonicMs;
+  /** The same on the clock of expiries: until when its word to clients counts, which no standstill of ours prolongs. */
+  readonly saidAt: MonotonicMs;
   /** When it was last heard to have a guard (V4). */
   readonly guardedAt: MonotonicMs;
   /** When the leader was last heard to send it log (S6). */
@@ -388,14 +402,19 @@ export type Input =
       readonly command: OperatorCommand;
       readonly request: number;
     }
-  /** A router that can hold clients back of this cluster, and hears its topology from here. */
-  | { readonly kind: 'router-connected'; readonly cluster: string; readonly router: string }
-  | { readonly kind: 'router-disconnected'; readonly cluster: string; readonly router: string }
+  /** A router that can hold clients back of these clusters listens here. `call`: of all calls this one; one that connects again is another for a while. */
+  | {
+      readonly kind: 'router-connected';
+      readonly call: string;
+      readonly router: string;
+      readonly clusters: readonly string[];
+    }
+  | { readonly kind: 'router-disconnected'; readonly call: string }
   /** It holds them back: none of them has a transaction open. */
   | {
       readonly kind: 'router-paused';
-      readonly cluster: string;
       readonly router: string;
+      readonly cluster: string;
       readonly pause: bigint;
     }
   /** Where the controllers run that could take the active role (A3). */
@@ -449,5 +468,6 @@ export interface Context {
   readonly controller: string;
   readonly role: Role;
   readonly rules: Rules;
+  readonly routers: ControllerState['routers'];
   readonly emit: (effect: Effect) => void;
 }

@@ -6,28 +6,31 @@
 import {
   after,
   asDuration,
+  type DurationMs,
   earliest,
-  type Epoch,
-  highest,
   type MonotonicMs,
   NEVER,
   NO_EPOCH,
+  since,
 } from '#core/brand.js';
 import { isReleased, type PlanMember } from '#core/plan.js';
 import type { ServingRole } from '#core/report.js';
+import { LONGEST_SILENCE } from '#core/timings.js';
 import type { Address, NoLeader, Topology } from '#core/topology.js';
+import { mayAct } from '#controller/decide/authority.js';
 import {
   type ClusterState,
   type Context,
   emptyCluster,
   type MemberPicture,
+  newestEpoch,
 } from '#controller/decide/state.js';
 
 /** `known` undefined: a name that was never heard of. */
 export function topologyOf(
   name: string,
   known: ClusterState | undefined,
-  { now, rules }: Pick<Context, 'now' | 'rules'>,
+  { authorityNow: now, rules, role }: Pick<Context, 'authorityNow' | 'rules' | 'role'>,
 ): Topology {
   const cluster = known ?? emptyCluster(name);
   const epoch = newestEpoch(cluster);
@@ -44,34 +47,39 @@ export function topologyOf(
     leader: isLed ? leader : undefined,
     because: isLed ? undefined : noLeader(cluster, now),
     replicas: [...serving('replica')].sort((a, b) => (a.name < b.name ? -1 : 1)),
-    pause: cluster.order?.wish.pause ?? cluster.attempt?.wish?.pause,
+    pause: mayAct(role, now) ? (cluster.order?.wish.pause ?? cluster.attempt?.wish?.pause) : undefined,
   };
 }
 
-/** When the next word runs out that was not said again by then; NEVER: none does. */
-export function runsOutAt({ members }: ClusterState, now: MonotonicMs): MonotonicMs {
-  return Object.values(members)
+/** After how long the next word runs out that is not said again by then; infinite: none does. */
+export function runsOutIn({ members }: ClusterState, now: MonotonicMs): DurationMs {
+  const ends = Object.values(members)
     .map(countsUntil)
-    .filter((until) => until > now)
-    .reduce(earliest, NEVER);
+    .filter((until) => until > now);
+  return since(now, ends.reduce(earliest, NEVER));
 }
-
-export const newestEpoch = ({ stored, knownEpoch }: ClusterState): Epoch =>
-  highest(knownEpoch, stored?.plan.epoch ?? NO_EPOCH);
 
 const engineOf = ({ stored, members }: ClusterState): Topology['engine'] =>
   stored?.plan.engine ?? Object.values(members).find(({ engine }) => engine !== undefined)?.engine;
 
-const countsUntil = ({ report, receivedAt }: MemberPicture): MonotonicMs =>
-  after(receivedAt, asDuration(report?.serving.goodForMs ?? 0));
+const countsUntil = ({ report, saidAt }: MemberPicture): MonotonicMs =>
+  after(saidAt, asDuration(Math.min(report?.serving.goodForMs ?? 0, LONGEST_SILENCE)));
 
-function noLeader({ stored, members }: ClusterState, now: MonotonicMs): NoLeader {
+function noLeader(cluster: ClusterState, now: MonotonicMs): NoLeader {
+  const { stored, members } = cluster;
   const pictures = Object.values(members);
   if (stored === undefined && pictures.length === 0) return 'not-known';
-  if (stored !== undefined && isReleased(stored.plan)) return 'not-in-care';
+  const epoch = newestEpoch(cluster);
+  const isReleasedBy = ({ report }: MemberPicture): boolean =>
+    epoch !== NO_EPOCH && report?.planEpoch === epoch && report.releasedEpoch >= epoch;
+  if (stored === undefined ? pictures.some(isReleasedBy) : isReleased(stored.plan)) return 'not-in-care';
   const isHeard = (one: MemberPicture | undefined): boolean => one !== undefined && now < countsUntil(one);
-  const expected = stored?.plan.members.map(({ name }) => members[name]) ?? pictures;
-  return expected.every(isHeard) ? 'none-leads' : 'not-heard';
+  // Whoever has no plan knows of members only by what they say: of all of them the one that led this epoch is the one that may lead on.
+  const mayLead =
+    stored === undefined
+      ? pictures.filter(({ report }) => report?.openedEpoch === epoch)
+      : stored.plan.members.map(({ name }) => members[name]);
+  return mayLead.length > 0 && mayLead.every(isHeard) ? 'none-leads' : 'not-heard';
 }
 
 const addressOf = ({ name, databaseHost, databasePort }: PlanMember): Address => ({

@@ -8,8 +8,8 @@ export interface Topologies {
   clusters(): readonly string[];
   /** Tells each change of any cluster, within the step that brings it. Answers how to stop it. */
   watchTopology(watcher: (topology: Topology) => void): () => void;
-  /** A router can hold clients back of this cluster, from now on until the answered function is called. `router`: a name that no other has. */
-  routerConnected(cluster: string, router: string): () => void;
-  /** It holds them back, for the pause of that number. */
-  routerPaused(cluster: string, router: string, pause: bigint): void;
+  /** A router can hold clients of these clusters back, from now on until the answered function is called. `router`: a name that no other has. */
+  routerConnected(router: string, holds: readonly string[]): () => void;
+  /** It holds those of that cluster back, for the pause of that number. */
+  routerPaused(router: string, cluster: string, pause: bigint): void;
 }

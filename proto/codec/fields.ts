@@ -71,6 +71,13 @@ export function readName(field: string, text: string): string {
   return text;
 }
 
+/** A name or an IP address without brackets: it ends up in the configuration of others. */
+export function readHost(field: string, text: string): string {
+  if (!/^[A-Za-z0-9_.:%-]{1,255}$/.test(text))
+    throw new MalformedMessage(field, 'a host name or an IP address');
+  return text;
+}
+
 export function readAddress(field: string, text: string): string {
   const port = ADDRESS.exec(text)?.[1];
   if (port === undefined || Number(port) > 65_535)

@@ -19,6 +19,7 @@ import { readDirective, writeDirective } from '#proto/codec/directive.js';
 import {
   MalformedMessage,
   readAddress,
+  readHost,
   readName,
   readOneOf,
   readOptionalText,
@@ -126,7 +127,7 @@ function readHello(wire: Hello__Output): Hello {
     incarnation: readText('hello.incarnation', wire.incarnation),
     identity: readText('hello.identity', wire.identity),
     agentAddress: readAddress('hello.agent_address', wire.agentAddress),
-    databaseHost: readText('hello.database_host', wire.databaseHost),
+    databaseHost: readHost('hello.database_host', wire.databaseHost),
     databasePort: readPort('hello.database_port', wire.databasePort),
     host: readOptionalText(wire.host),
     engine: wire.engine === '' ? undefined : readOneOf('hello.engine', wire.engine, ENGINES),

@@ -1,14 +1,7 @@
 /** Topologies on the wire, and as JSON for whoever asks by HTTP. */
 import { ENGINES } from '#core/position.js';
 import { type Address, NO_LEADER, NO_LEADER_TEXT, type Topology } from '#core/topology.js';
-import {
-  MalformedMessage,
-  readEpoch,
-  readName,
-  readOneOf,
-  readText,
-  readUint64,
-} from '#proto/codec/fields.js';
+import { MalformedMessage, readEpoch, readHost, readName, readUint64 } from '#proto/codec/fields.js';
 import type {
   ClusterTopology as WireTopology,
   ClusterTopology__Output,
@@ -30,10 +23,11 @@ export function readTopology(wire: ClusterTopology__Output): Topology {
   const pause = readUint64('topology.pause', wire.pause);
   return {
     cluster: readName('topology.cluster', wire.cluster),
-    engine: wire.engine === '' ? undefined : readOneOf('topology.engine', wire.engine, ENGINES),
+    // What a newer controller knows and we do not is unknown here.
+    engine: ENGINES.find((engine) => engine === wire.engine),
     epoch: readEpoch('topology.epoch', wire.epoch),
     leader: wire.leader === null ? undefined : readAddress('topology.leader', wire.leader),
-    because: wire.because === '' ? undefined : readOneOf('topology.because', wire.because, NO_LEADER),
+    because: NO_LEADER.find((because) => because === wire.because),
     replicas: wire.replicas.map((replica) => readAddress('topology.replicas', replica)),
     pause: pause === 0n ? undefined : pause,
   };
@@ -41,7 +35,7 @@ export function readTopology(wire: ClusterTopology__Output): Topology {
 
 function readAddress(field: string, { name, host, port }: DatabaseAddress__Output): Address {
   if (port < 1 || port > 65_535) throw new MalformedMessage(`${field}.port`, 'a port');
-  return { name: readName(`${field}.name`, name), host: readText(`${field}.host`, host), port };
+  return { name: readName(`${field}.name`, name), host: readHost(`${field}.host`, host), port };
 }
 
 /** docs/clients.md describes it. */

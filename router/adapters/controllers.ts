@@ -13,10 +13,10 @@ const AGAIN_MS = 250;
 const PROMPTLY_MS = 2000;
 const LIMITS = { maxMessageBytes: 1024 * 1024, windowBytes: 64 * 1024 };
 
-/** Of these clusters clients can be held back. */
+/** `holds`: of those clusters clients can be held back. */
 export function createControllers(
   addresses: readonly string[],
-  clusters: readonly string[],
+  { clusters, holds }: { readonly clusters: readonly string[]; readonly holds: readonly string[] },
   log: Log,
 ): Controllers {
   const router = randomUUID();
@@ -30,7 +30,7 @@ export function createControllers(
     while (!isOver()) {
       const connection = openConnection(wire.Topology, controller, LIMITS);
       connections.set(controller, connection);
-      const call = connection.client.watchTopology({ clusters: [...clusters], router });
+      const call = connection.client.watchTopology({ clusters: [...clusters], router, holds: [...holds] });
       call.on('error', () => undefined); // the loop below gets it; without a listener it would end the process
       connection.client.waitForReady(Date.now() + PROMPTLY_MS, (tooLate) => {
         if (tooLate !== undefined) call.cancel();

@@ -1,10 +1,11 @@
 /**
  * HAProxy, by its runtime API (2.0 and later). Its own checks go on deciding who is up, by what the agents answer; this makes them agree at once. So nothing stays
- * behind in it that could keep a leader from clients once the router is gone.
+ * behind in it that could keep a leader from clients once the router is gone; and while no controller names a leader it is let alone.
  */
 import { once } from 'node:events';
 import { connect, type NetConnectOpts } from 'node:net';
 import type { Epoch } from '#core/brand.js';
+import type { Led } from '#core/topology.js';
 import type { HaproxyConfig } from '#router/config.js';
 import type { Target } from '#router/ports/target.js';
 import { splitAddress } from '#proto/client.js';
@@ -17,29 +18,42 @@ export function createHaproxy({ socket, backend, servers }: HaproxyConfig): Targ
   /** Whose leader was made known to it. */
   let led: Epoch | undefined;
 
+  function commandsFor(
+    leaders: string,
+    known: readonly ServerState[],
+    is: Led,
+    isNew: boolean,
+  ): readonly string[] {
+    // Whoever hears nothing knows no better than its checks.
+    if (is === 'unheard') return [];
+    const isDown = ({ name, isUp }: ServerState): boolean =>
+      is === 'closed' ? name === leaders && isUp : name !== leaders && (isNew || isUp);
+    return [
+      // Up once each time: from there on its checks know better.
+      ...(isNew ? [`set server ${backend}/${leaders} health up`] : []),
+      ...known
+        .filter(isDown)
+        .flatMap(({ name }) => [
+          `set server ${backend}/${name} health down`,
+          `shutdown sessions server ${backend}/${name}`,
+        ]),
+    ];
+  }
+
   return {
     name: `haproxy ${socket} ${backend}`,
     holds: undefined,
-    async lead({ epoch, leader }, isOpen) {
-      const isNew = isOpen && led !== epoch;
+    async lead({ epoch, leader }, is) {
       const leaders = servers[leader.name] ?? leader.name;
       const known = parseServers(await ask(where, `show servers state ${backend}`));
       if (!known.some(({ name }) => name === leaders))
         throw new Error(`backend ${backend} has no server ${leaders}`);
-      const others = known.filter(({ name, isUp }) => (name !== leaders || !isOpen) && (isNew || isUp));
-      const commands = [
-        // Up once each time: from there on its checks know better.
-        ...(isNew ? [`set server ${backend}/${leaders} health up`] : []),
-        ...others.flatMap(({ name }) => [
-          `set server ${backend}/${name} health down`,
-          `shutdown sessions server ${backend}/${name}`,
-        ]),
-      ];
-      for (const command of commands) {
+      const isNew = is === 'leads' && led !== epoch;
+      for (const command of commandsFor(leaders, known, is, isNew)) {
         const answer = (await ask(where, command)).trim();
         if (answer !== '') throw new Error(`${command}: ${answer}`);
       }
-      led = isOpen ? epoch : undefined;
+      led = is === 'leads' ? epoch : undefined;
     },
     stop: () => Promise.resolve(),
   };

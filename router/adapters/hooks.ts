@@ -1,10 +1,11 @@
 /**
  * Hooks: an executable or a URL that is told of each new leader, and of each failover in the ledger. Each event once and in order: what waits is on disk
- * before it is tried, and forgotten once the hook has taken it. One whose router dies between the two hears that event again, under the same id.
+ * before it is tried, and forgotten once the hook has taken it. One whose router dies between the two hears that event again, under the same id. A leader whose successor is known
+ * is told to nobody any more.
  */
 import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -22,6 +23,9 @@ const LAST_RETRY_MS = 30_000;
 /** What a hook says is for the log: its beginning is enough. */
 const MOST_OUTPUT = 2000;
 const ASK_AGAIN_MS = 1000;
+const MOST_WAITING = 100;
+/** Whatever a hook has left running may hold its output for ever. */
+const OUTPUT_WITHIN_MS = 200;
 
 const event = z.strictObject({
   /** The same each time that it is tried. */
@@ -53,7 +57,9 @@ export interface HookDeps {
 
 /** Throws STATE_CORRUPT. */
 export function createHook(config: HookConfig, { cluster, controllers, stateDir, log }: HookDeps): Target {
-  const file = join(stateDir, `hook-${cluster}-${config.name}.json`);
+  const folder = join(stateDir, 'hooks', cluster);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, `${config.name}.json`);
   let known: HookMemory = read(file);
   const over = new AbortController();
   const isOver = (): boolean => over.signal.aborted;
@@ -73,6 +79,7 @@ export function createHook(config: HookConfig, { cluster, controllers, stateDir,
   }
 
   async function hearFailovers(): Promise<void> {
+    let trouble = '';
     while (!isOver()) {
       const from = BigInt(known.failover.epoch);
       try {
@@ -81,9 +88,15 @@ export function createHook(config: HookConfig, { cluster, controllers, stateDir,
           over.signal,
           () => undefined,
         );
-        for await (const entryJson of events) await take(entryJson);
+        for await (const entryJson of events) {
+          trouble = '';
+          await take(entryJson);
+        }
       } catch (error) {
-        log('warn', 'FAILOVERS_UNHEARD', { cluster, hook: config.name, because: text(error) });
+        // Each trouble once: the cluster may not be in care for days.
+        if (text(error) !== trouble)
+          log('warn', 'FAILOVERS_UNHEARD', { cluster, hook: config.name, because: text(error) });
+        trouble = text(error);
       }
       await sleep(ASK_AGAIN_MS, undefined, { signal: over.signal }).catch(() => undefined);
     }
@@ -96,6 +109,9 @@ export function createHook(config: HookConfig, { cluster, controllers, stateDir,
     const { failover } = known;
     // The one that was told last comes first again.
     if (failover.id === id || epoch < failover.epoch) return;
+    // The ledger keeps what is not taken up yet.
+    while (known.waiting.length >= MOST_WAITING && !isOver())
+      await sleep(ASK_AGAIN_MS, undefined, { signal: over.signal }).catch(() => undefined);
     const told: HookedEvent = { ...{ id, event: 'failover', cluster, epoch }, entry };
     await change((before) => ({
       ...before,
@@ -106,6 +122,7 @@ export function createHook(config: HookConfig, { cluster, controllers, stateDir,
 
   async function deliver(): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
+    let taken = '';
     while (!isOver()) {
       const [next] = known.waiting;
       if (next === undefined) {
@@ -117,7 +134,9 @@ export function createHook(config: HookConfig, { cluster, controllers, stateDir,
       }
       const about = { cluster, hook: config.name, event: next.event, epoch: next.epoch };
       try {
-        await call(config, next, over.signal);
+        // Taken, and only not forgotten yet: it is not told again.
+        if (taken !== next.id) await call(config, next, over.signal);
+        taken = next.id;
         await change((before) => ({ ...before, waiting: before.waiting.filter(({ id }) => id !== next.id) }));
         log('info', 'HOOK_DONE', about);
         retryMs = FIRST_RETRY_MS;
@@ -139,7 +158,8 @@ export function createHook(config: HookConfig, { cluster, controllers, stateDir,
       await change((before) => ({
         ...before,
         ledEpoch: Number(word.epoch),
-        waiting: [...before.waiting, leaderEvent(cluster, word)],
+        // Whoever led before is nobody's leader any more.
+        waiting: [...before.waiting.filter((one) => one.event !== 'leader'), leaderEvent(cluster, word)],
       }));
     },
     async stop() {
@@ -201,7 +221,7 @@ function execute(
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       ...{ detached: true, stdio: ['pipe', 'pipe', 'pipe'] },
-      env: { ...process.env, ...environmentOf(told) },
+      env: { ...withoutPasswords(process.env), ...environmentOf(told) },
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr])
@@ -211,10 +231,17 @@ function execute(
     child.stdin.on('error', () => undefined); // it does not read
     child.stdin.end(body);
     let why = '';
+    /** With all that it has started, unless that has gone its own way. */
+    const kill = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // Nothing of it is left.
+      }
+    };
     const end = (because: string): void => {
       why = because;
-      // With all that it has started.
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      kill();
     };
     const timer = setTimeout(() => end(`it took longer than ${timeoutMs} ms`), timeoutMs);
     const stop = (): void => end('the router stops');
@@ -222,15 +249,26 @@ function execute(
     const settle = (failure: string): void => {
       clearTimeout(timer);
       over.removeEventListener('abort', stop);
+      for (const stream of [child.stdout, child.stderr]) stream.destroy();
       if (failure === '') resolve();
       else reject(new Error(`${failure}${output === '' ? '' : `: ${output.slice(0, MOST_OUTPUT).trim()}`}`));
     };
     child.once('error', (error) => settle(error.message));
-    child.once('close', (code, signal) =>
-      settle(why !== '' ? why : code === 0 ? '' : `it ended with ${signal ?? `status ${code ?? '?'}`}`),
-    );
+    child.once('exit', (code, signal) => {
+      const failure =
+        why !== '' ? why : code === 0 ? '' : `it ended with ${signal ?? `status ${code ?? '?'}`}`;
+      const late = setTimeout(() => settle(failure), OUTPUT_WITHIN_MS);
+      child.once('close', () => {
+        clearTimeout(late);
+        settle(failure);
+      });
+    });
   });
 }
+
+/** Ours are none of a hook's business. */
+const withoutPasswords = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !/^TANIST_.*PASSWORD$/.test(name)));
 
 const environmentOf = ({ id, event: what, cluster, epoch, leader }: HookedEvent): Record<string, string> => ({
   ...{ TANIST_EVENT: what, TANIST_EVENT_ID: id, TANIST_CLUSTER: cluster, TANIST_EPOCH: String(epoch) },
@@ -242,4 +280,8 @@ const environmentOf = ({ id, event: what, cluster, epoch, leader }: HookedEvent)
       }),
 });
 
-const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** `fetch` says what was wrong in the cause only. */
+function text(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}

@@ -17,47 +17,39 @@ const schema = z.strictObject({
       leader: z.strictObject({ name: z.string(), host: z.string(), port: z.int() }).readonly(),
     }),
   ),
-  held: z.array(z.string()),
 });
 
 /** Throws STATE_CORRUPT; STATE_UNWRITABLE where the folder cannot be made. */
 export function recall(folder: string, clusters: readonly string[]): Memory {
   const file = join(folder, 'router.json');
-  const stored = read(folder, file);
-  const words = new Map<string, Word>(
-    Object.entries(stored.clusters).map(([name, { epoch, leader }]) => [
-      name,
-      { epoch: asEpoch(BigInt(epoch)), leader },
-    ]),
-  );
-  const held = new Set(stored.held);
-  const write = (): Promise<void> => {
+  const stored: Readonly<Record<string, Word | undefined>> = read(folder, file);
+  let known = stored;
+  let turn: Promise<void> = Promise.resolve();
+  const write = async (next: typeof known): Promise<void> => {
+    const entries = Object.entries(next).flatMap(([name, word]) =>
+      word === undefined ? [] : [[name, word] as const],
+    );
     const toStore: z.input<typeof schema> = {
       clusters: Object.fromEntries(
-        [...words].map(([name, { epoch, leader }]) => [name, { epoch: Number(epoch), leader }]),
+        entries.map(([name, { epoch, leader }]) => [name, { epoch: Number(epoch), leader }]),
       ),
-      held: [...held],
     };
-    return writeDurably(file, `${JSON.stringify(toStore, undefined, 2)}\n`, ourselves());
+    await writeDurably(file, `${JSON.stringify(toStore, undefined, 2)}\n`, ourselves());
+    known = next;
   };
   return {
-    words: Object.fromEntries(clusters.map((name) => [name, words.get(name)])),
-    held: [...held],
+    words: Object.fromEntries(clusters.map((name) => [name, stored[name]])),
     remember(cluster, word) {
-      if (isEqual(words.get(cluster), word)) return Promise.resolve();
-      words.set(cluster, word);
-      return write();
-    },
-    rememberHeld(cluster, isHeld) {
-      if (isHeld === held.has(cluster)) return Promise.resolve();
-      if (isHeld) held.add(cluster);
-      else held.delete(cluster);
-      return write();
+      const mine = turn.then(() =>
+        isEqual(known[cluster], word) ? undefined : write({ ...known, [cluster]: word }),
+      );
+      turn = mine.catch(() => undefined);
+      return mine;
     },
   };
 }
 
-function read(folder: string, file: string): z.output<typeof schema> {
+function read(folder: string, file: string): Readonly<Record<string, Word>> {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -67,11 +59,17 @@ function read(folder: string, file: string): z.output<typeof schema> {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { clusters: {}, held: [] };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw new TanistError('STATE_CORRUPT', `${file}: ${(error as Error).message}`);
   }
   try {
-    return schema.parse(JSON.parse(text));
+    const { clusters } = schema.parse(JSON.parse(text));
+    return Object.fromEntries(
+      Object.entries(clusters).map(([name, { epoch, leader }]) => [
+        name,
+        { epoch: asEpoch(BigInt(epoch)), leader },
+      ]),
+    );
   } catch {
     throw new TanistError(
       'STATE_CORRUPT',

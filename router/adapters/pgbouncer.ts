@@ -3,9 +3,10 @@
  * PAUSE lets open transactions end and keeps back new ones; RESUME sends them on.
  */
 import { readFile, stat } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { Client } from 'pg';
-import type { MonotonicMs } from '#core/brand.js';
-import { since } from '#core/brand.js';
+import { type Epoch, type MonotonicMs, since } from '#core/brand.js';
+import { addressOf } from '#router/adapters/addresses.js';
 import type { PgbouncerConfig } from '#router/config.js';
 import type { Word } from '#core/topology.js';
 import type { Target } from '#router/ports/target.js';
@@ -19,6 +20,7 @@ interface DatabaseRow {
   readonly name: string;
   readonly host: string | null;
   readonly port: number;
+  readonly paused: number | string;
 }
 interface ServerRow {
   readonly database: string;
@@ -31,7 +33,8 @@ export function createPgbouncer(config: PgbouncerConfig, now: () => MonotonicMs)
   const { databases, file, host, port, user, password } = config;
   const names = Object.keys(databases);
   let console_: Client | undefined;
-  let led: { readonly word: Word; readonly at: MonotonicMs } | undefined;
+  let led: { readonly epoch: Epoch; readonly at: MonotonicMs } | undefined;
+  let isHolding = false;
 
   async function open(answerWithinMs: number | undefined): Promise<Client> {
     const client = new Client({
@@ -61,21 +64,23 @@ export function createPgbouncer(config: PgbouncerConfig, now: () => MonotonicMs)
     await client?.end().catch(() => undefined);
   }
 
-  /** Databases of ours that are behind another address. */
-  async function elsewhere({ leader }: Word): Promise<readonly string[]> {
-    const rows = await say<DatabaseRow>('SHOW DATABASES');
+  const ours = async (): Promise<readonly DatabaseRow[]> =>
+    (await say<DatabaseRow>('SHOW DATABASES')).filter(({ name }) => names.includes(name));
+
+  /** Those that are behind another address. */
+  function elsewhere(rows: readonly DatabaseRow[], { leader }: Word): readonly string[] {
     const isThere = (name: string): boolean =>
       rows.some((row) => row.name === name && row.host === leader.host && row.port === leader.port);
     return names.filter((name) => !isThere(name));
   }
 
   async function endStuck({ leader }: Word): Promise<void> {
-    const servers = await say<ServerRow>('SHOW SERVERS');
-    const stuck = servers.filter(
+    const address = canonical(await addressOf(leader.host));
+    const stuck = (await say<ServerRow>('SHOW SERVERS')).filter(
       (one) =>
         names.includes(one.database) &&
         one.state === 'active' &&
-        !(one.port === leader.port && (one.addr === leader.host || !isAddress(leader.host))),
+        !(one.port === leader.port && canonical(one.addr) === address),
     );
     for (const name of new Set(stuck.map(({ database }) => database))) {
       await say(`KILL ${quote(name)}`);
@@ -83,13 +88,27 @@ export function createPgbouncer(config: PgbouncerConfig, now: () => MonotonicMs)
     }
   }
 
+  async function resume(name: string): Promise<void> {
+    await say(`RESUME ${quote(name)}`).catch((error: unknown) => {
+      // It is not, as after a restart of its own; or it is not led yet.
+      if (!isAnswer(error) || !/not paused|no such database/i.test(error.message)) throw error;
+    });
+  }
+
+  /** Whatever is paused without being asked to be, by whoever's doing: nobody else would let its clients go. */
+  async function resumeForgotten(rows: readonly DatabaseRow[]): Promise<void> {
+    if (isHolding) return;
+    for (const { name, paused } of rows) if (Number(paused) !== 0) await resume(name);
+  }
+
   return {
     name: `pgbouncer ${host}:${port}`,
     async lead(word) {
       await writeLines(file, linesOf(word, databases));
-      if ((await elsewhere(word)).length > 0) {
+      const before = await ours();
+      if (elsewhere(before, word).length > 0) {
         await say('RELOAD');
-        const missing = await elsewhere(word);
+        const missing = elsewhere(await ours(), word);
         if (missing.length > 0)
           throw new Error(
             `${missing.join(' ')}: still elsewhere after a reload; does its configuration include ${file}?`,
@@ -97,31 +116,38 @@ export function createPgbouncer(config: PgbouncerConfig, now: () => MonotonicMs)
         // Sessions with the old leader that have nothing to do end at once, others after their transaction.
         for (const name of names) await say(`RECONNECT ${quote(name)}`);
       }
-      if (led?.word.epoch !== word.epoch) led = { word, at: now() };
-      else if (since(led.at, now()) > STUCK_AFTER_MS) await endStuck(word);
+      await resumeForgotten(before);
+      if (led?.epoch !== word.epoch) led = { epoch: word.epoch, at: now() };
+      else if (!isHolding && since(led.at, now()) > STUCK_AFTER_MS) await endStuck(word);
     },
     holds: {
       async hold(over) {
-        const client = await open(undefined);
-        const give = (): void => void client.end().catch(() => undefined);
-        over.addEventListener('abort', give);
-        try {
-          for (const name of names) await client.query(`PAUSE ${quote(name)}`);
-        } finally {
-          over.removeEventListener('abort', give);
-          give();
-        }
+        isHolding = true;
+        await Promise.all(names.map((name) => pause(name, over)));
       },
       async letGo() {
-        for (const name of names)
-          await say(`RESUME ${quote(name)}`).catch((error: unknown) => {
-            // It was not paused, as after a restart of its own.
-            if (!isAnswer(error) || !error.message.includes('not paused')) throw error;
-          });
+        isHolding = false;
+        const results = await Promise.allSettled(names.map(resume));
+        for (const result of results) if (result.status === 'rejected') throw result.reason;
       },
     },
     stop: close,
   };
+
+  /** On a session of its own: the answer comes once no transaction is open. What is let go meanwhile is not paused any more. */
+  async function pause(name: string, over: AbortSignal): Promise<void> {
+    const client = await open(undefined);
+    const give = (): void => void client.end().catch(() => undefined);
+    over.addEventListener('abort', give);
+    try {
+      over.throwIfAborted();
+      await client.query(`PAUSE ${quote(name)}`);
+      over.throwIfAborted();
+    } finally {
+      over.removeEventListener('abort', give);
+      give();
+    }
+  }
 }
 
 /** Theirs alone: whatever else stands in the file is replaced. */
@@ -137,12 +163,14 @@ const linesOf = ({ epoch, leader }: Word, databases: PgbouncerConfig['databases'
 async function writeLines(file: string, lines: string): Promise<void> {
   const there = await readFile(file, 'utf8').catch(() => undefined);
   if (there === lines) return;
-  // PgBouncer must be able to read it, so it stays whose it is.
-  const { uid, gid, mode } = await stat(file).catch(() => ({ ...ourselves(), mode: 0o644 }));
+  // PgBouncer must be able to read it: by its group, which a folder with the setgid bit gives it.
+  const { uid, gid, mode } = await stat(file).catch(() => ({ ...ourselves(), mode: 0o640 }));
   await writeDurably(file, lines, { uid, gid }, mode & 0o777);
 }
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-const isAddress = (host: string): boolean => /^[\d.]+$|:/.test(host);
+/** IPv6 has several spellings. */
+const canonical = (address: string): string =>
+  isIPv6(address) ? new URL(`http://[${address}]`).hostname : address;
 const isAnswer = (error: unknown): error is Error =>
   error instanceof Error && 'severity' in error && error.severity !== undefined;

@@ -5,7 +5,7 @@
 import { assertNever } from '#core/assert.js';
 import { after, type DurationMs, earliest, type MonotonicMs, NEVER, since } from '#core/brand.js';
 import { isEqual } from '#core/equal.js';
-import type { Topology, Word } from '#core/topology.js';
+import type { Led, Topology, Word } from '#core/topology.js';
 import type { ClusterState, Effect, Input, LetGo, Pause, RouterState } from '#router/decide/state.js';
 
 export interface Decision {
@@ -17,7 +17,7 @@ export interface Decision {
 /** `words`: by cluster, what was known before; undefined: nothing was. Nothing is heard of other clusters. */
 export function startState(words: Readonly<Record<string, Word | undefined>>): RouterState {
   const begin = (word: Word | undefined): ClusterState => ({
-    ...{ word, isOpen: true, heard: {}, pause: undefined, spent: {} },
+    ...{ word, led: 'unheard', heard: {}, pause: undefined, spent: {} },
   });
   return {
     clusters: Object.fromEntries(Object.entries(words).map(([name, word]) => [name, begin(word)])),
@@ -53,20 +53,30 @@ function take(cluster: ClusterState, input: Input, { name, emit }: Context): Clu
   switch (input.kind) {
     case 'topology':
       if (input.topology.cluster !== name) return cluster;
+      // What was said to a connection that has ended meanwhile may not have arrived.
+      if (cluster.pause?.isHeld === true && isAskedBy(cluster.pause, input))
+        sayHeld(cluster.pause, name, emit);
       return { ...cluster, heard: { ...cluster.heard, [input.controller]: input.topology } };
     case 'lost': {
       const { [input.controller]: _, ...heard } = cluster.heard;
       return { ...cluster, heard };
     }
     case 'held':
-      if (input.cluster === name && cluster.pause !== undefined)
-        emit({ kind: 'sayHeld', cluster: name, asked: cluster.pause });
-      return cluster;
+      if (input.cluster !== name || cluster.pause?.number !== input.number) return cluster;
+      sayHeld(cluster.pause, name, emit);
+      return { ...cluster, pause: { ...cluster.pause, isHeld: true } };
     case 'tick':
       return cluster;
     default:
       return assertNever(input);
   }
+}
+
+const isAskedBy = ({ controller, number }: Pause, told: Input & { kind: 'topology' }): boolean =>
+  controller === told.controller && number === told.topology.pause;
+
+function sayHeld({ controller, number }: Pause, cluster: string, emit: Context['emit']): void {
+  emit({ kind: 'sayHeld', cluster, asked: { controller, number } });
 }
 
 function advance(cluster: ClusterState, context: Context): ClusterState {
@@ -77,16 +87,17 @@ function lead(cluster: ClusterState, { name, emit }: Context): ClusterState {
   const heard = Object.values(cluster.heard);
   const word = heard.map(wordOf).reduce(newer, cluster.word);
   if (word === undefined) return cluster;
-  const isOpen = isOpenFor(word, heard);
-  if (isOpen === cluster.isOpen && isEqual(word, cluster.word)) return cluster;
-  emit({ kind: 'lead', cluster: name, word, isOpen });
-  return { ...cluster, word, isOpen };
+  const led = ledNow(word, heard);
+  if (led === cluster.led && isEqual(word, cluster.word)) return cluster;
+  emit({ kind: 'lead', cluster: name, word, led });
+  return { ...cluster, word, led };
 }
 
 /** Who hears nothing of the leader says nothing against it: only who hears everybody knows that nobody leads. */
-const isOpenFor = ({ epoch }: Word, heard: readonly Topology[]): boolean =>
-  heard.some((one) => one.leader !== undefined && one.epoch === epoch) ||
-  !heard.some((one) => one.because === 'none-leads' && one.epoch >= epoch);
+function ledNow({ epoch }: Word, heard: readonly Topology[]): Led {
+  if (heard.some((one) => one.leader !== undefined && one.epoch === epoch)) return 'leads';
+  return heard.some((one) => one.because === 'none-leads' && one.epoch >= epoch) ? 'closed' : 'unheard';
+}
 
 const wordOf = ({ epoch, leader }: Topology): Word | undefined =>
   leader === undefined ? undefined : { epoch, leader };
@@ -113,9 +124,13 @@ function whyLetGo(
 ): LetGo | undefined {
   if (word !== undefined && word.epoch > pause.epoch) return 'led';
   if (since(pause.since, now) >= budgetMs) return 'budget';
-  // A controller that is gone has called nothing off: its successor may go on with what it began.
+  // Who asked for it asks no more. But while nobody leads clients would be sent on to whom has closed; and a controller that is gone has called
+  // nothing off, for its successor may go on with what it began.
   const asker = heard[pause.controller];
-  return asker !== undefined && asker.pause !== pause.number ? 'called-off' : undefined;
+  const isCalledOff = asker !== undefined && asker.pause !== pause.number;
+  return isCalledOff && Object.values(heard).some(({ leader }) => leader !== undefined)
+    ? 'called-off'
+    : undefined;
 }
 
 function begin(cluster: ClusterState, { name, now, emit }: Context): ClusterState {
@@ -124,8 +139,12 @@ function begin(cluster: ClusterState, { name, now, emit }: Context): ClusterStat
   for (const [controller, { pause: number, epoch }] of Object.entries(heard)) {
     if (number === undefined || (word !== undefined && epoch < word.epoch)) continue;
     if (spent[controller] === number) continue;
-    emit({ kind: 'hold', cluster: name });
-    return { ...cluster, pause: { controller, number, epoch, since: now } };
+    emit({ kind: 'hold', cluster: name, number });
+    // Of whom clients are with, whatever plan is committed by now.
+    return {
+      ...cluster,
+      pause: { controller, number, epoch: word?.epoch ?? epoch, since: now, isHeld: false },
+    };
   }
   return cluster;
 }

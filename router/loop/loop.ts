@@ -1,6 +1,7 @@
 /** One loop: what the controllers say goes through `decide`, and what follows is carried out. Nothing here decides. */
 import { assertNever } from '#core/assert.js';
 import type { DurationMs, MonotonicMs } from '#core/brand.js';
+import type { Word } from '#core/topology.js';
 import { decide, startState } from '#router/decide/decide.js';
 import type { Effect, Input, LetGo } from '#router/decide/state.js';
 import { createWorker, type Worker } from '#router/loop/worker.js';
@@ -19,6 +20,10 @@ export interface RouterPorts {
   readonly budgetMs: DurationMs;
 }
 
+const REMEMBER_AGAIN_MS = 1000;
+/** A disk that hangs is waited for no longer. */
+const REMEMBER_WITHIN_MS = 500;
+
 /** Runs until the answered function is called, which lets all clients go and ends everything. */
 export function startRouterLoop(ports: RouterPorts): () => Promise<void> {
   const { controllers, memory, log, now, budgetMs } = ports;
@@ -28,12 +33,11 @@ export function startRouterLoop(ports: RouterPorts): () => Promise<void> {
   const workers = new Map<string, readonly Worker[]>(
     Object.entries(ports.targets).map(([cluster, targets]) => [
       cluster,
-      targets.map((target) => createWorker(target, memory.held.includes(cluster), now, log)),
+      targets.map((target) => createWorker(target, now, log)),
     ]),
   );
   const of = (cluster: string): readonly Worker[] => workers.get(cluster) ?? [];
-  /** Writes to memory, one after the other. */
-  let written: Promise<unknown> = Promise.resolve();
+  const holding = (cluster: string): readonly Worker[] => of(cluster).filter(({ holds }) => holds);
 
   function take(input: Input): void {
     if (isStopped) return;
@@ -48,9 +52,9 @@ export function startRouterLoop(ports: RouterPorts): () => Promise<void> {
   function carryOut(effect: Effect): void {
     switch (effect.kind) {
       case 'lead':
-        return lead(effect);
+        return void lead(effect);
       case 'hold':
-        return hold(effect.cluster);
+        return hold(effect.cluster, effect.number);
       case 'letGo':
         return letGo(effect.cluster, effect.because);
       case 'sayHeld':
@@ -60,74 +64,55 @@ export function startRouterLoop(ports: RouterPorts): () => Promise<void> {
     }
   }
 
-  function lead({ cluster, word, isOpen }: Effect & { kind: 'lead' }): void {
+  async function lead({ cluster, word, led }: Effect & { kind: 'lead' }): Promise<void> {
     const { name: leader, host, port } = word.leader;
     const about = { cluster, epoch: Number(word.epoch), leader, address: `${host}:${port}` };
-    log('info', isOpen ? 'LEADER' : 'NOBODY_LEADS', about);
-    after(
-      () => memory.remember(cluster, word),
-      () => {
-        for (const worker of of(cluster)) worker.lead(word, isOpen);
-      },
-    );
+    log('info', CODES[led], about);
+    const isLate = new Promise<void>((resolve) => setTimeout(resolve, REMEMBER_WITHIN_MS));
+    await Promise.race([remember(cluster, word), isLate]);
+    // What was decided meanwhile goes before it.
+    const newest = state.clusters[cluster];
+    if (newest?.word === word) for (const worker of of(cluster)) worker.lead(word, newest.led);
   }
 
-  function hold(cluster: string): void {
+  /** What cannot be remembered is done all the same, and tried again: a disk that is full is no reason to leave clients where nobody answers. */
+  async function remember(cluster: string, word: Word): Promise<void> {
+    try {
+      await memory.remember(cluster, word);
+    } catch (error) {
+      log('error', 'MEMORY_UNWRITABLE', { cluster, because: String(error) });
+      setTimeout(() => {
+        if (!isStopped && state.clusters[cluster]?.word === word) void remember(cluster, word);
+      }, REMEMBER_AGAIN_MS);
+    }
+  }
+
+  function hold(cluster: string, number: bigint): void {
     log('info', 'HOLDING', { cluster });
-    after(
-      () => memory.rememberHeld(cluster, true),
-      () => {
-        // Between the decision and now it may have been let go again.
-        if (state.clusters[cluster]?.pause === undefined) return;
-        const held = onceAll(of(cluster).length, () => take({ kind: 'held', cluster }));
-        for (const worker of of(cluster)) worker.hold(held);
-      },
-    );
+    let missing = holding(cluster).length;
+    const held = (): void => {
+      missing -= 1;
+      if (missing === 0) take({ kind: 'held', cluster, number });
+    };
+    for (const worker of holding(cluster)) worker.hold(held);
   }
 
   /** Not before they are led to the next leader, if that is why. */
   function letGo(cluster: string, because: LetGo): void {
     log(because === 'budget' ? 'warn' : 'info', 'LET_GO', { cluster, because });
-    const released = onceAll(of(cluster).length, () =>
-      after(
-        () => memory.rememberHeld(cluster, state.clusters[cluster]?.pause !== undefined),
-        () => undefined,
-      ),
-    );
-    after(
-      () => Promise.resolve(),
-      () => {
-        for (const worker of of(cluster)) worker.letGo(released);
-      },
-    );
-  }
-
-  /** What cannot be remembered is done all the same: a disk that is full is no reason to leave clients where nobody answers. */
-  function after(write: () => Promise<void>, then: () => void): void {
-    written = written
-      .then(write)
-      .catch((error: unknown) => log('error', 'MEMORY_UNWRITABLE', { because: String(error) }))
-      .then(then);
+    const until = because === 'led' ? state.clusters[cluster]?.word?.epoch : undefined;
+    for (const worker of holding(cluster)) worker.letGo(until);
   }
 
   for (const [cluster, word] of Object.entries(memory.words))
-    if (word !== undefined) for (const worker of of(cluster)) worker.lead(word, true);
+    if (word !== undefined) for (const worker of of(cluster)) worker.lead(word, 'unheard');
   controllers.start(take);
   return async () => {
     isStopped = true;
     clearTimeout(timer);
     controllers.stop();
-    await written;
     await Promise.all([...workers.values()].flat().map((worker) => worker.stop()));
-    for (const cluster of workers.keys()) await memory.rememberHeld(cluster, false).catch(() => undefined);
   };
 }
 
-/** Calls it once it was itself called so many times. */
-function onceAll(count: number, then: () => void): () => void {
-  let missing = count;
-  return () => {
-    missing -= 1;
-    if (missing === 0) then();
-  };
-}
+const CODES = { leads: 'LEADER', closed: 'NOBODY_LEADS', unheard: 'LEADER_UNHEARD' } as const;

@@ -2,17 +2,19 @@
  * Keeps one target where it ought to be. One step at a time, level-triggered: it looks what is wanted, brings that about, and looks again after a while, since a proxy
  * may be restarted or changed by others meanwhile.
  */
-import { asDuration, type MonotonicMs, since } from '#core/brand.js';
-import type { Word } from '#core/topology.js';
+import { asDuration, type Epoch, type MonotonicMs, since } from '#core/brand.js';
+import type { Led, Word } from '#core/topology.js';
 import type { Log } from '#router/ports/log.js';
 import type { Target } from '#router/ports/target.js';
 
 export interface Worker {
-  lead(word: Word, isOpen: boolean): void;
-  /** `held`: it holds clients back, or cannot at all. */
+  readonly holds: boolean;
+  lead(word: Word, led: Led): void;
+  /** `held`: it holds clients back. Never called by a target that cannot. */
   hold(held: () => void): void;
-  /** `released`: it holds nobody back. */
-  letGo(released: () => void): void;
+  /** At once; or, with an epoch, once it is led to a leader of that epoch, which is waited for a second at most. */
+  letGo(until: Epoch | undefined): void;
+  /** Nobody is held back by a router that is gone. */
   stop(): Promise<void>;
 }
 
@@ -21,15 +23,17 @@ const LOOK_AGAIN_MS = 1000;
 const TRY_AGAIN_MS = 100;
 /** Clients go on waiting for a target that cannot be led to the next leader for no longer than this. */
 const LED_WITHIN = asDuration(1000);
+const LET_GO_TRIES = 20;
 
-/** `wasHolding`: an earlier process may have left it so. */
-export function createWorker(target: Target, wasHolding: boolean, now: () => MonotonicMs, log: Log): Worker {
-  const { name } = target;
-  let wanted: { readonly word: Word; readonly isOpen: boolean } | undefined;
+export function createWorker(target: Target, now: () => MonotonicMs, log: Log): Worker {
+  const { name, holds } = target;
+  let wanted: { readonly word: Word; readonly led: Led } | undefined;
   let wantsHold: (() => void) | undefined;
-  let holding: AbortController | undefined = wasHolding ? new AbortController() : undefined;
-  let letGoSince = now();
-  let released: () => void = () => undefined;
+  // A router before this one may have left clients held back.
+  let holding: AbortController | undefined = holds && new AbortController();
+  let begunFor: (() => void) | undefined;
+  let until: { readonly epoch: Epoch; readonly since: MonotonicMs } | undefined;
+  let ledTo: Epoch | undefined;
   let trouble = '';
   let isStopped = false;
   let isDue = true;
@@ -42,35 +46,47 @@ export function createWorker(target: Target, wasHolding: boolean, now: () => Mon
 
   async function step(): Promise<void> {
     // First of all: what clients do now is what has to come to its end.
-    if (wantsHold !== undefined && holding === undefined) holding = begin(wantsHold);
-    const failure = await lead();
-    const isDone = failure === undefined || isStopped || since(letGoSince, now()) > LED_WITHIN;
-    if (wantsHold === undefined && isDone) {
-      holding?.abort();
-      if (holding !== undefined) await target.holds?.letGo();
-      holding = undefined;
-      released();
-      released = () => undefined;
+    if (wantsHold !== undefined && begunFor !== wantsHold) {
+      if (holding !== undefined) await release();
+      holding = begin(wantsHold);
+      begunFor = wantsHold;
     }
-    if (failure !== undefined) throw failure;
-  }
-
-  async function lead(): Promise<Error | undefined> {
+    if (mayLetGo()) await release();
+    if (wanted === undefined) return;
+    const { word, led } = wanted;
     try {
-      if (wanted !== undefined) await target.lead(wanted.word, wanted.isOpen);
-      return undefined;
-    } catch (error) {
-      return error instanceof Error ? error : new Error(String(error));
+      await target.lead(word, led);
+      ledTo = word.epoch;
+    } finally {
+      if (mayLetGo()) await release();
     }
   }
 
-  function begin(held: () => void): AbortController {
+  function mayLetGo(): boolean {
+    if (wantsHold !== undefined || holding === undefined) return false;
+    return (
+      until === undefined ||
+      (ledTo !== undefined && ledTo >= until.epoch) ||
+      since(until.since, now()) > LED_WITHIN
+    );
+  }
+
+  async function release(): Promise<void> {
+    holding?.abort();
+    await holds?.letGo();
+    holding = undefined;
+    begunFor = undefined;
+  }
+
+  function begin(held: () => void): AbortController | undefined {
+    if (holds === undefined) return undefined;
     const over = new AbortController();
-    if (target.holds === undefined) held();
-    else
-      target.holds.hold(over.signal).then(held, (error: unknown) => {
-        if (!over.signal.aborted) log('warn', 'HOLD_FAILED', { target: name, because: text(error) });
-      });
+    holds.hold(over.signal).then(held, (error: unknown) => {
+      if (over.signal.aborted) return;
+      log('warn', 'HOLD_FAILED', { target: name, because: text(error) });
+      // It is begun again with the next look, if it is still wanted.
+      if (holding === over) [holding, begunFor] = [undefined, undefined];
+    });
     return over;
   }
 
@@ -88,11 +104,11 @@ export function createWorker(target: Target, wasHolding: boolean, now: () => Mon
         trouble = text(error);
         waitMs = TRY_AGAIN_MS;
       }
-      await pause(waitMs);
+      await rest(waitMs);
     }
   }
 
-  function pause(ms: number): Promise<void> {
+  function rest(ms: number): Promise<void> {
     return new Promise((resolve) => {
       if (isDue) return resolve();
       const timer = setTimeout(resolve, ms);
@@ -105,27 +121,36 @@ export function createWorker(target: Target, wasHolding: boolean, now: () => Mon
 
   const running = run();
   return {
-    lead(word, isOpen) {
-      wanted = { word, isOpen };
+    holds: holds !== undefined,
+    lead(word, led) {
+      wanted = { word, led };
       look();
     },
     hold(held) {
       wantsHold = held;
+      until = undefined;
       look();
     },
-    letGo(done) {
+    letGo(epoch) {
       wantsHold = undefined;
-      letGoSince = now();
-      released = done;
+      until = epoch === undefined ? undefined : { epoch, since: now() };
       look();
     },
     async stop() {
       isStopped = true;
+      wantsHold = undefined;
+      until = undefined;
       look();
       await running;
-      // Nobody is held back by a router that is gone.
-      wantsHold = undefined;
-      if (holding !== undefined) await step().catch(() => undefined);
+      for (let tries = 1; holding !== undefined && tries <= LET_GO_TRIES; tries += 1) {
+        try {
+          await release();
+        } catch (error) {
+          log('warn', 'ROUTE_FAILED', { target: name, because: text(error) });
+          isDue = false;
+          await rest(TRY_AGAIN_MS);
+        }
+      }
       await target.stop();
     },
   };

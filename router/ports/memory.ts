@@ -1,11 +1,8 @@
-/** What a router knows across restarts. Durable when a call resolves. */
+/** What a router knows across restarts. */
 import type { Word } from '#core/topology.js';
 
 export interface Memory {
   readonly words: Readonly<Record<string, Word | undefined>>;
-  /** Of which clusters clients may be held back since before the start. */
-  readonly held: readonly string[];
+  /** Durable when it resolves. Rejects where the disk does not take it; then what was there before still is. */
   remember(cluster: string, word: Word): Promise<void>;
-  /** Before they are held back, and once they are not any more. */
-  rememberHeld(cluster: string, isHeld: boolean): Promise<void>;
 }

@@ -1,14 +1,14 @@
 /** Something that leads clients: a proxy, a pooler, a hook. */
-import type { Word } from '#core/topology.js';
+import type { Led, Word } from '#core/topology.js';
 
 export interface Target {
   /** For the log. */
   readonly name: string;
   /**
    * Brings it to that leader, and looks whether it is still there: asked again and again. Rejects with what is in the way, and is asked
-   * once more. `isOpen` false: nobody leads at the moment, and whoever is sent there waits in vain.
+   * once more.
    */
-  lead(word: Word, isOpen: boolean): Promise<void>;
+  lead(word: Word, led: Led): Promise<void>;
   /** Undefined: it cannot hold clients back. */
   readonly holds: Holds | undefined;
   stop(): Promise<void>;

@@ -36,11 +36,11 @@ async function start() {
       watchers.add(watcher);
       return () => watchers.delete(watcher);
     },
-    routerConnected(cluster, router) {
-      told.push(`${router} of ${cluster}`);
+    routerConnected(router, holds) {
+      told.push(`${router} of ${holds.join(' ')}`);
       return () => told.push(`${router} has left`);
     },
-    routerPaused: (_, router, pause) => void told.push(`${router} paused for ${pause}`),
+    routerPaused: (router, _, pause) => void told.push(`${router} paused for ${pause}`),
   };
   const { address } = await startController({ topologies: () => topologies });
   const connection = openConnection(wire.Topology, address, LIMITS);
@@ -51,7 +51,7 @@ async function start() {
 describe('whoever listens', () => {
   it('hears what is, then each change; and as a router is known for as long', async () => {
     const { client, watchers, told } = await start();
-    const call = client.watchTopology({ clusters: ['orders'], router: 'r-1' });
+    const call = client.watchTopology({ clusters: ['orders'], router: 'r-1', holds: ['orders'] });
     call.on('error', () => undefined);
     const epochs: string[] = [];
     call.on('data', ({ epoch }: ClusterTopology__Output) => epochs.push(epoch));
@@ -82,4 +82,13 @@ describe('whoever listens', () => {
     expect(paused).toMatchObject({ code: status.INVALID_ARGUMENT });
     expect(told).toEqual([]);
   });
+});
+
+it('a request for more clusters than anybody has is refused', async () => {
+  const { client, told } = await start();
+  const holds = Array.from({ length: 300 }, (_, i) => `c${i}`);
+  const call = client.watchTopology({ clusters: holds, router: 'r-1', holds });
+  const refused = await new Promise((resolve) => call.on('error', resolve));
+  expect(refused).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  expect(told).toEqual([]);
 });

@@ -367,12 +367,20 @@ export function controllerScenario(): Scenario {
         case 'resign':
           return take({ kind: 'resign' });
         case 'topology':
-          return [showTopology(topologyOf('demo', state.clusters['demo'], { now: asMonotonic(now), rules }))];
+          return [
+            showTopology(
+              topologyOf('demo', state.clusters['demo'], {
+                authorityNow: asMonotonic(now),
+                ...{ rules, role: state.role },
+              }),
+            ),
+          ];
         case 'router': {
           const pause = state.clusters['demo']?.order?.wish.pause ?? 0n;
-          const told = { cluster: 'demo', router: o['0'] ?? '' };
-          if (o['1'] === 'paused') return take({ kind: 'router-paused', ...told, pause });
-          return take({ kind: o['1'] === 'gone' ? 'router-disconnected' : 'router-connected', ...told });
+          const [call, router] = [o['0'] ?? '', o['0'] ?? ''];
+          if (o['1'] === 'paused') return take({ kind: 'router-paused', router, cluster: 'demo', pause });
+          if (o['1'] === 'gone') return take({ kind: 'router-disconnected', call });
+          return take({ kind: 'router-connected', call, router, clusters: ['demo'] });
         }
         case 'promise':
           return [`promise runs until ${Math.round(state.clusters['demo']?.promise ?? 0)}, it is ${now}`];

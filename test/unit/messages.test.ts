@@ -188,7 +188,8 @@ const report: fc.Arbitrary<Report> = fc.record({
   problem: maybe(fc.record({ code: someText, text })),
 });
 
-const databaseAddress = fc.record({ name, host: someText, port });
+const host = fc.stringMatching(/^[A-Za-z0-9_.:%-]{1,60}$/);
+const databaseAddress = fc.record({ name, host, port });
 const topology: fc.Arbitrary<Topology> = fc.record({
   ...{ cluster: name, engine: maybe(fc.constantFrom(...ENGINES)), epoch },
   leader: maybe(databaseAddress),
@@ -206,7 +207,7 @@ const hello: fc.Arbitrary<AgentMessage> = fc.record({
     incarnation: someText,
     identity: someText,
     agentAddress: address,
-    databaseHost: someText,
+    databaseHost: host,
     databasePort: port,
     host: maybe(someText),
     engine: maybe(fc.constantFrom(...ENGINES)),

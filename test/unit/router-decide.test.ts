@@ -23,7 +23,7 @@ function router(known?: bigint) {
     hear: (controller: string, epoch: bigint, leader?: string, pause?: bigint) =>
       take({ kind: 'topology', controller, topology: topology(epoch, leader, pause) }),
     lose: (controller: string) => take({ kind: 'lost', controller }),
-    held: () => take({ kind: 'held', cluster: 'orders' }),
+    held: (number = 5n) => take({ kind: 'held', cluster: 'orders', number }),
     /** As the loop's timer does. */
     pass(ms: number): string[] {
       now += ms;
@@ -45,7 +45,7 @@ const topology = (epoch: bigint, leader?: string, pause?: bigint): Topology => (
 function show(effect: Effect): string {
   switch (effect.kind) {
     case 'lead':
-      return `lead to ${effect.word.leader.name} at ${effect.word.epoch}${effect.isOpen ? '' : ', who is closed'}`;
+      return `lead to ${effect.word.leader.name} at ${effect.word.epoch}${effect.led === 'leads' ? '' : `, who is ${effect.led}`}`;
     case 'hold':
       return 'hold';
     case 'letGo':
@@ -80,7 +80,7 @@ describe('the leader', () => {
     expect(r.hear('two', 3n, 'nobody')).toEqual(['lead to ada at 3, who is closed']);
     expect(r.hear('one', 3n)).toEqual([]);
     r.lose('one');
-    expect(r.lose('two')).toEqual(['lead to ada at 3']);
+    expect(r.lose('two')).toEqual(['lead to ada at 3, who is unheard']);
   });
 
   it('is led to again at another address of the same epoch', () => {
@@ -105,7 +105,8 @@ describe('clients are held back', () => {
     r.hear('one', 3n, 'ada');
     expect(r.hear('one', 3n, 'ada', 5n)).toEqual(['hold']);
     expect(r.held()).toEqual(['tell one of 5']);
-    expect(r.hear('one', 3n, undefined, 5n)).toEqual([]);
+    // Said again: the answer may not have arrived.
+    expect(r.hear('one', 3n, 'nobody', 5n)).toEqual(['tell one of 5', 'lead to ada at 3, who is closed']);
     expect(r.hear('two', 4n, 'ben')).toEqual(['lead to ben at 4', 'let go: led']);
     expect(r.hear('one', 4n, undefined, 5n)).toEqual([]);
   });
@@ -117,6 +118,22 @@ describe('clients are held back', () => {
     expect(r.hear('two', 3n, 'ada')).toEqual([]);
     expect(r.hear('one', 3n, 'ada')).toEqual(['let go: called-off']);
     expect(r.hear('one', 3n, 'ada', 6n)).toEqual(['hold']);
+  });
+
+  it('while nobody leads, though nobody asks for it any more: who asked may have been deposed', () => {
+    const r = router();
+    r.hear('one', 3n, 'ada');
+    r.hear('one', 3n, 'ada', 5n);
+    expect(r.hear('one', 3n, 'nobody')).toEqual(['lead to ada at 3, who is closed']);
+    expect(r.hear('two', 4n, 'ada')).toEqual(['lead to ada at 4', 'let go: led']);
+  });
+
+  it('for the pause that is asked for, not by what was held for another', () => {
+    const r = router();
+    r.hear('one', 3n, 'ada');
+    r.hear('one', 3n, 'ada', 5n);
+    expect(r.held(4n)).toEqual([]);
+    expect(r.held(5n)).toEqual(['tell one of 5']);
   });
 
   it('for no longer than the budget, and not again for the same pause', () => {
@@ -133,7 +150,7 @@ describe('clients are held back', () => {
     const r = router();
     r.hear('one', 3n, 'ada');
     r.hear('one', 3n, 'ada', 5n);
-    expect(r.lose('one')).toEqual([]);
+    expect(r.lose('one')).toEqual(['lead to ada at 3, who is unheard']);
     expect(r.hear('two', 3n)).toEqual([]);
     expect(r.pass(3000)).toEqual(['let go: budget']);
   });
@@ -163,7 +180,7 @@ it('whatever is heard, in whatever order: no epoch below the last, and nobody is
       for (const one of inputs) {
         const before = r.isPaused();
         if ('lost' in one) r.lose(one.lost);
-        else if ('held' in one) r.held();
+        else if ('held' in one) r.held(1n);
         else if ('ms' in one) r.pass(one.ms);
         else r.hear(one.controller, one.epoch, one.leader, one.pause);
         expect(r.word()?.epoch ?? 0n).toBeGreaterThanOrEqual(epoch);

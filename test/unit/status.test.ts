@@ -28,7 +28,7 @@ function clusterOf(
 ): ClusterStatus | undefined {
   const picture = (name: string): MemberPicture => ({
     ...{ member: member(name), host: undefined, engine: undefined, incarnation: 'one', connected: true },
-    ...{ receivedAt: NOW, guardedAt: NOW, followedAt: NOW },
+    ...{ receivedAt: NOW, saidAt: NOW, guardedAt: NOW, followedAt: NOW },
     report: reports[name],
   });
   const names = Object.keys(reports);
@@ -44,7 +44,7 @@ function clusterOf(
       ...{ kind: 'active', term: TERM, electedAt: NOW, authorityUntil: ms(9_000) },
       ...{ resigned: undefined, loaded: true },
     },
-    ...{ standbysAskedAt: NOW, decidedAt: NOW, clusters: { demo } },
+    ...{ standbysAskedAt: NOW, decidedAt: NOW, clusters: { demo }, routers: {} },
   };
   return statusOf(state, undefined, NOW, NOW, asWall(0)).clusters[0];
 }

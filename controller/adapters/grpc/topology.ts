@@ -9,35 +9,54 @@ import type { TopologyHandlers } from '#proto/generated/tanist/v1/Topology.js';
 import type { WatchTopologyRequest__Output } from '#proto/generated/tanist/v1/WatchTopologyRequest.js';
 import { sent } from '#proto/sent.js';
 
+/** More than anybody has in one file. */
+const MOST_CLUSTERS = 256;
+/** More than there are proxies beside one set of controllers: each is looked at while a switchover waits. */
+const MOST_ROUTERS = 256;
+/** Whoever asks may be anybody. */
+const NO_NAME = { code: status.INVALID_ARGUMENT, details: 'a router or cluster that cannot be called so' };
+const TOO_MANY = { code: status.RESOURCE_EXHAUSTED, details: 'too many clusters in one request, or routers' };
+
 export function topologyService(topologies: () => Topologies): TopologyHandlers {
+  let routers = 0;
   return {
-    WatchTopology: (call) => void watch(call, topologies()),
+    WatchTopology(call) {
+      const { clusters, router, holds } = call.request;
+      const isRouter = router !== '';
+      if (![...clusters, ...holds, ...(isRouter ? [router] : [])].every(isName))
+        return void call.emit('error', NO_NAME);
+      if (clusters.length + holds.length > MOST_CLUSTERS || (isRouter && routers >= MOST_ROUTERS))
+        return void call.emit('error', TOO_MANY);
+      if (!isRouter) return void watch(call, topologies());
+      // It is counted on before it hears of anything, so that no pause is asked for that it would not be waited for.
+      routers += 1;
+      const leave = holds.length === 0 ? undefined : topologies().routerConnected(router, holds);
+      void watch(call, topologies()).finally(() => {
+        routers -= 1;
+        leave?.();
+      });
+    },
     Paused({ request: { router, cluster, pause } }, callback) {
       if (!isName(router) || !isName(cluster)) return callback(NO_NAME);
-      topologies().routerPaused(cluster, router, BigInt(pause));
+      topologies().routerPaused(router, cluster, BigInt(pause));
       callback(null, {});
     },
   };
 }
 
-/** Whoever asks may be anybody. */
-const NO_NAME = { code: status.INVALID_ARGUMENT, details: 'a router or cluster that cannot be called so' };
-
 type WatchCall = Parameters<handleServerStreamingCall<WatchTopologyRequest__Output, ClusterTopology>>[0];
 
+/** Never rejects. */
 async function watch(call: WatchCall, topologies: Topologies): Promise<void> {
   const over = new AbortController();
   for (const sign of ['cancelled', 'error', 'close']) call.once(sign, () => over.abort());
-  const { clusters, router } = call.request;
-  if (!clusters.every(isName) || !(router === '' || isName(router))) return void call.emit('error', NO_NAME);
-  // It is counted on before it hears of anything, so that no pause is asked for that it would not be waited for.
-  const leave = router === '' ? [] : clusters.map((cluster) => topologies.routerConnected(cluster, router));
   try {
-    for await (const topology of topologyChanges(clusters, topologies, over.signal)) {
+    for await (const topology of topologyChanges(call.request.clusters, topologies, over.signal)) {
       if (!(await sent(call, writeTopology(topology), over.signal))) return;
     }
+  } catch {
+    // One listener less: it connects anew.
   } finally {
-    for (const stop of leave) stop();
     call.end();
   }
 }

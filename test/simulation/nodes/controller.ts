@@ -55,7 +55,7 @@ export class ControllerNode {
     this.take({ kind: 'tick' });
     const { router } = deps;
     if (router !== undefined)
-      this.take({ kind: 'router-connected', cluster: deps.cluster, router: router.name });
+      this.take({ kind: 'router-connected', call: '1', router: router.name, clusters: [deps.cluster] });
   }
 
   get state(): ControllerState {
@@ -118,7 +118,10 @@ export class ControllerNode {
   #tell(): void {
     const { rules, truth, router } = this.#deps;
     for (const [name, cluster] of Object.entries(this.#state.clusters)) {
-      const topology = topologyOf(name, cluster, { now: this.process.host.waitingNow(), rules });
+      const topology = topologyOf(name, cluster, {
+        authorityNow: this.process.host.now(),
+        ...{ rules, role: this.#state.role },
+      });
       truth.tells(this.name, this.#toldEpoch, topology);
       this.#toldEpoch = topology.epoch;
       const { pause } = topology;
