@@ -25,6 +25,7 @@ import type { Engine } from '#agent/ports/engine.js';
 import type { Log } from '#agent/ports/log.js';
 import type { Durable, Memory } from '#agent/ports/state-file.js';
 import { answerTail } from '#agent/tail.js';
+import { nextSignal } from '#proto/next-signal.js';
 
 /** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start or go on. */
 export async function runAgent(config: AgentConfig): Promise<void> {
@@ -177,11 +178,4 @@ async function beginOrFence(
     }
     throw error;
   }
-}
-
-/** The first of SIGTERM and SIGINT; a second one ends the process as it always would. */
-function nextSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
-  });
 }

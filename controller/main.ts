@@ -14,6 +14,7 @@ import type { Log } from '#controller/ports/log.js';
 import { type PlanStore, StoreCorrupt } from '#controller/ports/plan-store.js';
 import { ledgerEntryToJson } from '#proto/codec/json.js';
 import { answerToJson, commandFromJson } from '#proto/codec/operator.js';
+import { nextSignal } from '#proto/next-signal.js';
 
 /** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start. */
 export async function runController(config: ControllerConfig): Promise<void> {
@@ -101,11 +102,4 @@ function readCommand(json: string): OperatorCommand {
   } catch (error) {
     throw new TanistError('CONFIG_INVALID', error instanceof Error ? error.message : String(error));
   }
-}
-
-/** The first of SIGTERM and SIGINT; a second one ends the process as it always would. */
-function nextSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
-  });
 }

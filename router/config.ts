@@ -1,6 +1,8 @@
 /** What a router is told at start. Read and checked by the command line; trusted from there on. */
 import type { DurationMs } from '#core/brand.js';
 
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
 export interface RouterConfig {
   /** `host:port` of all controllers. */
   readonly controllers: readonly string[];
@@ -8,7 +10,7 @@ export interface RouterConfig {
   readonly stateDir: string;
   /** For how long it holds clients back at the most. */
   readonly pauseBudgetMs: DurationMs;
-  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly clusters: Readonly<Record<string, ClusterRoutes>>;
 }
 

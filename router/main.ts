@@ -10,6 +10,7 @@ import type { RouterConfig } from '#router/config.js';
 import { startRouterLoop } from '#router/loop/loop.js';
 import type { Log } from '#router/ports/log.js';
 import type { Target } from '#router/ports/target.js';
+import { nextSignal } from '#proto/next-signal.js';
 
 /** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start. */
 export async function runRouter(config: RouterConfig): Promise<void> {
@@ -46,10 +47,3 @@ function targetsOf(config: RouterConfig, log: Log): Readonly<Record<string, read
 }
 
 const now = (): MonotonicMs => asMonotonic(performance.now());
-
-/** The first of SIGTERM and SIGINT; a second one ends the process as it always would. */
-function nextSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
-  });
-}

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import {
   HOOK_EVENTS,
+  LOG_LEVELS,
   type ClusterRoutes,
   type HookConfig,
   type PgbouncerConfig,
@@ -23,8 +24,6 @@ import {
 } from '#cli/config/schema.js';
 import { readSecret, SECRET_VARIABLES } from '#cli/config/secret.js';
 import type { Surroundings } from '#cli/config/surroundings.js';
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 const named = <Value extends z.ZodType>(value: Value, what: string) =>
   z.record(name(), value, {

@@ -127,8 +127,10 @@ export function createPgbouncer(config: PgbouncerConfig, now: () => MonotonicMs)
       },
       async letGo() {
         isHolding = false;
-        const results = await Promise.allSettled(names.map(resume));
-        for (const result of results) if (result.status === 'rejected') throw result.reason;
+        const failures: unknown[] = [];
+        // One that fails keeps no other's clients.
+        for (const name of names) await resume(name).catch((error: unknown) => failures.push(error));
+        if (failures.length > 0) throw failures[0];
       },
     },
     stop: close,

@@ -84,8 +84,9 @@ export function createWorker(target: Target, now: () => MonotonicMs, log: Log): 
     holds.hold(over.signal).then(held, (error: unknown) => {
       if (over.signal.aborted) return;
       log('warn', 'HOLD_FAILED', { target: name, because: text(error) });
-      // It is begun again with the next look, if it is still wanted.
-      if (holding === over) [holding, begunFor] = [undefined, undefined];
+      // Some of it may be held all the same: it is let go, and begun again if it is still wanted.
+      if (holding === over) begunFor = undefined;
+      setTimeout(look, TRY_AGAIN_MS);
     });
     return over;
   }

@@ -14,6 +14,7 @@ function start() {
   const done: string[] = [];
   let leads: (() => void) | undefined;
   let fails = 0;
+  let holdFails = false;
   const worker: Worker = createWorker(
     {
       name: 'target',
@@ -30,6 +31,7 @@ function start() {
         async hold() {
           done.push('hold');
           await Promise.resolve();
+          if (holdFails) throw new Error('one of two');
         },
         async letGo() {
           await Promise.resolve();
@@ -55,7 +57,14 @@ function start() {
     leads?.();
     await stopped;
   });
-  return { worker, seen, led, done, failNext: (times: number) => (fails = times) };
+  return {
+    worker,
+    seen,
+    led,
+    done,
+    failNext: (times: number) => (fails = times),
+    failHold: () => (holdFails = true),
+  };
 }
 
 describe('a worker', () => {
@@ -99,6 +108,16 @@ describe('a worker', () => {
     worker.letGo(asEpoch(9n));
     worker.hold(() => undefined);
     await seen('let go', 'hold', 'let go', 'hold');
+  });
+
+  it('lets go of what it holds in part, when holding has failed and is not wanted any more', async () => {
+    const { worker, seen, failHold } = start();
+    await seen('let go');
+    failHold();
+    worker.hold(() => undefined);
+    await seen('let go', 'hold');
+    worker.letGo(undefined);
+    await seen('let go', 'hold', 'let go');
   });
 
   it('lets go when it is stopped, and tries again', async () => {
