@@ -4,7 +4,7 @@
  */
 import { assertNever } from '#core/assert.js';
 import { isEqual } from '#core/equal.js';
-import { type MonotonicMs, type WallMs } from '#core/brand.js';
+import { after, type MonotonicMs, type WallMs } from '#core/brand.js';
 import type { OperatorCommand } from '#core/operator.js';
 import { rules } from '#core/rules/index.js';
 import type { StatusDocument } from '#core/status.js';
@@ -13,7 +13,7 @@ import type { Topology } from '#core/topology.js';
 import { mayAct } from '#controller/decide/authority.js';
 import { decide, startState } from '#controller/decide/decide.js';
 import { statusOf } from '#controller/decide/status.js';
-import { topologyOf } from '#controller/decide/topology.js';
+import { runsOutIn, topologyOf } from '#controller/decide/topology.js';
 import {
   type Answer,
   clusterOf,
@@ -69,7 +69,8 @@ export function createControllerLoop(
   const waiting = new Map<number, (answer: Answer) => void>();
   const watchers = new Map<FailoverWatcher, string>();
   const clients = new Set<(topology: Topology) => void>();
-  const topologies = new Map<string, Topology>();
+  /** As they were told last, and until when they stand if nothing more is heard. */
+  const told = new Map<string, { readonly topology: Topology; readonly until: MonotonicMs }>();
   let resigned: ((ended: Promise<boolean>) => void) | undefined;
 
   const queue: Input[] = [];
@@ -98,7 +99,7 @@ export function createControllerLoop(
     state = decision.state;
     for (const effect of decision.effects) carryOut(effect);
     tellWatchers(before);
-    tellTopologies(before, input.kind === 'tick');
+    tellTopologies(before);
     clearTimeout(timer);
     timer = setTimeout(() => take({ kind: 'tick' }), Math.max(1, decision.wakeAt - ports.now()));
   }
@@ -117,16 +118,18 @@ export function createControllerLoop(
   const seen = (name: string): Topology =>
     topologyOf(name, clusterOf(state, name), { authorityNow: ports.authorityNow(), rules, role: state.role });
 
-  /** A cluster of which nothing was heard changes only as words run out (`runsOutIn`), which is when a tick comes. */
-  function tellTopologies(before: ControllerState, isTick: boolean): void {
+  /** A cluster of which nothing is heard changes as words run out, however much is heard of others. */
+  function tellTopologies(before: ControllerState): void {
+    const now = ports.authorityNow();
     for (const [name, cluster] of Object.entries(state.clusters)) {
-      if (!isTick && cluster === before.clusters[name]) continue;
+      const last = told.get(name);
+      if (cluster === before.clusters[name] && last !== undefined && now < last.until) continue;
       const topology = seen(name);
-      if (isEqual(topology, topologies.get(name))) continue;
-      topologies.set(name, topology);
+      told.set(name, { topology, until: after(now, runsOutIn(cluster, now)) });
+      if (isEqual(topology, last?.topology)) continue;
       for (const client of clients) client(topology);
     }
-    for (const name of topologies.keys()) if (clusterOf(state, name) === undefined) topologies.delete(name);
+    for (const name of told.keys()) if (clusterOf(state, name) === undefined) told.delete(name);
   }
 
   function later(input: Input): void {
