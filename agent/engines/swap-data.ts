@@ -42,8 +42,8 @@ export async function swapData(
   note?: string,
 ): Promise<SwapMemo> {
   const place = realpathSync(server.dataDir);
-  const old = join(server.oldDataDir, oldDataName(server.wallNow()));
   await mkdir(server.oldDataDir, { recursive: true, mode: 0o700 });
+  const old = join(server.oldDataDir, freeName(server));
   const [replaced, by] = [await server.copyIdOf(place), await server.copyIdOf(copy)];
   const memo = { place, copy, old, replaced, by, wish, note };
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
@@ -91,6 +91,15 @@ export async function dropOldData(
 /** Sorts by time: `20261129T124455Z`. */
 export const oldDataName = (wall: number): string =>
   `${new Date(wall).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+
+/** One that nothing has: a member may be copied twice within a second, and the clock on the wall goes back. */
+function freeName(server: Swapping): string {
+  const name = oldDataName(server.wallNow());
+  const isTaken = (candidate: string): boolean => existsSync(join(server.oldDataDir, candidate));
+  let free = name;
+  for (let nth = 2; isTaken(free); nth += 1) free = `${name}-${nth}`;
+  return free;
+}
 
 const OLD_DATA = /^\d{8}T\d{6}Z/;
 
