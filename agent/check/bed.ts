@@ -25,7 +25,13 @@ import {
 
 export const OF_SCRIPTS: Properties = {
   ...{ engine: 'exec' as const, hasOrphans: false, sealsUnapplied: false, seesSilence: false },
-  ...{ fencesInOrder: false, fenceStops: true, logOutlivesServer: true, restartForgets: false },
+  ...{
+    fencesInOrder: false,
+    leavesNoDoubt: false,
+    fenceStops: true,
+    logOutlivesServer: true,
+    restartForgets: false,
+  },
   ...{ rewinds: false, mostAcknowledgements: 0, appliesAtOnce: true },
 };
 

@@ -131,7 +131,7 @@ async function report(cluster: AnyCluster, run: Run, number: number): Promise<vo
   const twice = run.doublyAccepted > 0 ? `, ${run.doublyAccepted} by the old leader beside its heir` : '';
   const etcd = run.prepared?.etcdLeaderLost === true ? ", with etcd's leader" : '';
   tell(
-    `run ${number}: outage ${run.outageMs.toFixed(0)} ms${etcd}, ${run.acknowledged} acknowledged, ${run.ackedLost} missing, ${run.failedWrites} failed writes${twice}${back}${away}` +
+    `run ${number}: outage ${run.outageMs.toFixed(0)} ms${etcd}, ${run.acknowledged} acknowledged, ${run.ackedLost} missing, ${run.failedWrites} failed writes, ${run.unanswered} of them written${twice}${back}${away}` +
       ` (${entry?.reason.code ?? '?'}: ${phases} ms; tail ${entry?.tail.kind ?? '?'})`,
   );
 }
@@ -151,6 +151,7 @@ function summary(
     acknowledged: runs.reduce((sum, run) => sum + run.acknowledged, 0),
     ackedLost: runs.reduce((sum, run) => sum + run.ackedLost, 0),
     failedWrites: runs.reduce((sum, run) => sum + run.failedWrites, 0),
+    unanswered: runs.reduce((sum, run) => sum + run.unanswered, 0),
     doublyAccepted: runs.reduce((sum, run) => sum + run.doublyAccepted, 0),
     ...(placed.length > 0 && { etcdLeaderLost: placed.filter((p) => p.etcdLeaderLost).length }),
   };

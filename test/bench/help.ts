@@ -21,7 +21,9 @@ PostgreSQL's timeline, or the epoch of the opening.
 
 --through (crash, member, switchover): clients know one address, and Tanist only by what it does there. pgbouncer: transaction pooling, with a router; at a switchover 8 clients of
 pgbench as fast as they can, waitMs is the longest that one transaction took. haproxy: with a router; haproxy-checks: with its checks alone, as Patroni's
-documentation has them. One writer of ours goes through it, and one beside it asks all members itself (directMs).
+documentation has them. --writers of ours go through it, and as many beside it ask all members themselves (directMs).
+
+unanswered are the writes that are there though whoever made them got an error or no answer: a client that repeats what failed writes so many twice.
 
 --compare sentinel (of Redis; crash, member, host, hung, switchover): afterwards three servers with a Sentinel beside each go through the
 same, a new cluster for every run, as it comes (down-after 30 s, failover-timeout 180 s) and tuned (1 s, 5 s). crash: besides with the server

@@ -97,9 +97,7 @@ program
   .option('--reader', 'readers on the replicas hold back replay', false)
   .addOption(comparison())
   .addOption(
-    new Option('--through <front>', 'clients know one address only, of PostgreSQL: see below').choices(
-      WAYS_THROUGH,
-    ),
+    new Option('--through <front>', 'clients know one address only: see below').choices(WAYS_THROUGH),
   )
   .option('--json', 'the last line is a JSON document', false)
   .addHelpText('after', explainFailover())
@@ -109,7 +107,7 @@ program
       ({ through, ...options }) =>
         through === undefined ? benchFailover(options) : benchThrough({ through, ...options }),
       ({ compare, engine, fault, through }) => {
-        if (through !== undefined) return whyNotThrough(engine, fault);
+        if (through !== undefined) return whyNotThrough(through, engine, fault);
         if (compare === undefined) return undefined;
         return engine === 'redis' ? whyNotCompared(fault) : `${compare} watches over Redis: --engine redis`;
       },

@@ -5,7 +5,7 @@ import { waitFor } from '#test/cluster/processes.js';
 import type { AnyMember, AnyCluster } from '#test/cluster/tanist.js';
 import { acceptedTwice } from '#test/load/accepted-twice.js';
 import { holdBackReplay } from '#test/load/postgres-readers.js';
-import { type Acknowledged, type Load, longestGap, missing, startLoad } from '#test/load/writers.js';
+import { type Balance, balance, type Load, longestGap, startLoad } from '#test/load/writers.js';
 
 /** Writes acknowledged before the fault, and after service is back; and how long the writers are at it before the fault. */
 export const STEADY = 100;
@@ -27,6 +27,8 @@ export interface Run {
   readonly outageMs: number;
   readonly acknowledged: number;
   readonly ackedLost: number;
+  /** Written, and nobody was told. */
+  readonly unanswered: number;
   /** Attempts that came to no acknowledgement. */
   readonly failedWrites: number;
   /** Acknowledged by the old leader when the new one had acknowledged some already. */
@@ -68,14 +70,15 @@ export async function runOnce(cluster: AnyCluster, options: RunOptions): Promise
     await load.stop();
     for (const reader of readers) await reader.end().catch(() => undefined);
   }
-  const lost = await waitFor(() => askLeader(cluster, name, load), {
+  const { missing, unanswered } = await waitFor(() => askLeader(cluster, name, load), {
     timeoutMs: SERVICE_WITHIN_MS,
     what: 'the leader to tell which writes it has',
   });
   return {
     outageMs: longestGap(load.acknowledged),
     acknowledged: load.acknowledged.length,
-    ackedLost: lost.length,
+    ackedLost: missing.length,
+    unanswered,
     failedWrites: load.failures(),
     doublyAccepted: acceptedTwice(load.acknowledged).length,
     ...{ rejoin, prepared, epoch, revivedAt },
@@ -105,13 +108,9 @@ async function waitForHeir(cluster: AnyCluster, load: Load, old: AnyMember, befo
 }
 
 /** On a busy machine the leader may have changed once more: whoever leads is asked, once it is open. */
-async function askLeader(
-  cluster: AnyCluster,
-  run: string,
-  load: Load,
-): Promise<readonly Acknowledged[] | undefined> {
+async function askLeader(cluster: AnyCluster, run: string, load: Load): Promise<Balance | undefined> {
   const { server } = await cluster.leader();
   const session = await server.clients.connect({ waits: 'half a second' });
   const isOpen = await session.acceptsWrites().finally(() => session.leave());
-  return isOpen ? missing(server, run, load.acknowledged) : undefined;
+  return isOpen ? balance(server, run, load.acknowledged) : undefined;
 }

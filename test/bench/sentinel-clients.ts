@@ -45,6 +45,19 @@ interface Figures {
   readonly runs: number;
   readonly followMs: Readonly<Record<string, Spread | null>>;
   readonly notFollowed: number;
+  /** By driver: all writes, those that ended in an error for the application, and what the leader has of them in the end. */
+  readonly writes: Readonly<Record<string, Writes>>;
+}
+
+interface Writes {
+  readonly acknowledged: number;
+  readonly errors: number;
+  /** Acknowledged, and not there: by a leader that was one no more, or before its replicas had it. */
+  readonly missing: number;
+  /** There, though the application got an error. */
+  readonly unanswered: number;
+  /** There more than once: the driver repeated what was done. */
+  readonly twice: number;
 }
 
 export async function benchSentinelClients(options: SentinelClientsOptions): Promise<void> {
@@ -91,6 +104,7 @@ async function measure(watched: Watched, runs: number): Promise<Figures> {
   const writers = startAllWriters(master, doors);
   const took = new Map<string, number[]>(writers.map(({ name }) => [name, []]));
   let notFollowed = 0;
+  let writes: readonly (readonly [string, Writes])[] = [];
   try {
     await allAtWork(writers, await watched.leader());
     for (let run = 1; run <= runs; run += 1) {
@@ -117,13 +131,35 @@ async function measure(watched: Watched, runs: number): Promise<Figures> {
       await watched.heal(old, run);
       await allAtWork(writers, await watched.leader());
     }
+    const leader = await watched.leader();
+    await Promise.all(writers.map((writer) => writer.stop()));
+    writes = await Promise.all(
+      writers.map(async (writer) => [writer.name, await writesOf(writer, leader)] as const),
+    );
+    tell(writes.map(([name, counts]) => `${name}: ${inWords(counts)}`).join('\n'));
   } finally {
     await Promise.all(writers.map((writer) => writer.stop()));
     await stopAll();
   }
   const followMs = Object.fromEntries([...took].map(([name, values]) => [name, spread(values)]));
-  return { who, runs, followMs, notFollowed };
+  return { who, runs, followMs, notFollowed, writes: Object.fromEntries(writes) };
 }
+
+async function writesOf({ key, acknowledged, failures }: Writer, leader: RedisServer): Promise<Writes> {
+  const list = ((await leader.send('LRANGE', key, '0', '-1')) as readonly string[]).map(Number);
+  const [there, told] = [new Set(list), new Set(acknowledged)];
+  return {
+    ...{ acknowledged: acknowledged.length, errors: failures() },
+    missing: acknowledged.filter((number) => !there.has(number)).length,
+    unanswered: [...there].filter((number) => !told.has(number)).length,
+    twice: list.length - there.size,
+  };
+}
+
+const inWords = (writes: Writes): string =>
+  Object.entries(writes)
+    .map(([what, count]) => `${String(count)} ${what}`)
+    .join(', ');
 
 async function allAtWork(writers: readonly Writer[], leader: RedisServer): Promise<void> {
   await waitFor(() => writers.every((writer) => writer.port() === leader.port), {

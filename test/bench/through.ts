@@ -1,26 +1,29 @@
 /** Clients that know one address, a pooler's or a proxy's, and what a switchover or a failover is to them. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { FAULTS, type FaultName } from '#test/bench/faults.js';
+import { type Fault, FAULTS, type FaultName } from '#test/bench/faults.js';
 import { finish, spread, tell } from '#test/bench/numbers.js';
 import { pauseOf, STEADY, writeSteadily } from '#test/bench/run.js';
 import { startHaproxy } from '#test/cluster/haproxy.js';
 import { startPgbouncer } from '#test/cluster/pgbouncer.js';
 import { waitFor } from '#test/cluster/processes.js';
 import { createRouter } from '#test/cluster/router.js';
-import { startTanist, type TanistCluster } from '#test/cluster/tanist.js';
-import { postgresClients } from '#test/load/clients/postgres.js';
+import type { DatabaseServer } from '#test/cluster/database-server.js';
+import { KITS, type KitName } from '#test/cluster/engines.js';
+import { type AnyCluster, startTanist, startTanistOn, type TanistCluster } from '#test/cluster/tanist.js';
 import { prepareWaits, rowsOfWaits, startPgbench } from '#test/load/pgbench-waits.js';
-import { longestGap, missing, prepareLoad, startLoad } from '#test/load/writers.js';
+import { balance, longestGap, prepareLoad, startLoad } from '#test/load/writers.js';
 
 export const WAYS_THROUGH = ['pgbouncer', 'haproxy', 'haproxy-checks'] as const;
 export type Way = (typeof WAYS_THROUGH)[number];
 
 export interface ThroughOptions {
+  readonly engine: KitName;
   readonly fault: FaultName;
   readonly through: Way;
   readonly profile: string;
   readonly runs: number;
+  readonly writers: number;
 }
 
 const CLIENTS = 8;
@@ -37,6 +40,8 @@ interface Figures {
   readonly errors: number;
   readonly acknowledged: number;
   readonly ackedLost: number;
+  /** Written, and nobody was told: a client that repeats what failed writes so many twice. Undefined: not counted. */
+  readonly unanswered: number | undefined;
   /** The longest that a client waited: for one transaction, or between two writes. */
   readonly waitMs: number;
   /** The same of writers that ask all members themselves, in the same run. */
@@ -44,31 +49,48 @@ interface Figures {
 }
 
 export async function benchThrough(options: ThroughOptions): Promise<void> {
-  const { fault, through, profile } = options;
-  const cluster = await startTanist({ label: 'through', policy: { profile }, progress: tell });
-  const { server } = await cluster.leader();
-  await prepareLoad(server);
-  await prepareWaits(server);
+  const { engine, fault, through, profile } = options;
+  const settings = { label: 'through', policy: { profile }, progress: tell };
+  if (through !== 'pgbouncer' || fault !== 'switchover')
+    return measure(await startTanistOn<DatabaseServer>(KITS[engine], settings), options, underWriters);
+  const cluster = await startTanist(settings);
+  await prepareWaits((await cluster.leader()).server);
+  await measure(cluster, options, underPgbench);
+}
+
+async function measure<Server extends DatabaseServer>(
+  cluster: TanistCluster<Server>,
+  options: ThroughOptions,
+  under: (
+    cluster: TanistCluster<Server>,
+    front: Front,
+    options: ThroughOptions,
+    number: number,
+  ) => Promise<Figures>,
+): Promise<void> {
+  const { engine, fault, through, profile, writers } = options;
+  await prepareLoad((await cluster.leader()).server);
   const front = await startFront(cluster, through);
   const all: Figures[] = [];
   for (let number = 1; number <= options.runs; number += 1) {
     const before = (await cluster.status()).clusters[0]?.epoch ?? 0;
-    const figures =
-      through === 'pgbouncer' && fault === 'switchover'
-        ? await underPgbench(cluster, front, number)
-        : await underWriters(cluster, front, options, number);
+    const figures = await under(cluster, front, options, number);
     all.push(figures);
-    const { errors, acknowledged, ackedLost, waitMs, directMs } = figures;
+    const { errors, acknowledged, ackedLost, unanswered, waitMs, directMs } = figures;
     const beside = directMs === undefined ? '' : `, direct ${directMs.toFixed(0)} ms`;
+    const written = unanswered === undefined ? '' : `, ${unanswered} of them written`;
     tell(
-      `run ${number}: longest wait ${waitMs.toFixed(0)} ms${beside}, ${errors} errors, ${acknowledged} acknowledged, ${ackedLost} missing`,
+      `run ${number}: longest wait ${waitMs.toFixed(0)} ms${beside}, ${errors} errors${written}, ${acknowledged} acknowledged, ${ackedLost} missing`,
     );
     await cluster.waitUntilWell({ epoch: before + 1, timeoutMs: SERVICE_WITHIN_MS });
   }
   const sum = (of: (figures: Figures) => number): number => all.reduce((total, one) => total + of(one), 0);
   finish({
-    ...{ engine: 'postgres', fault, through, profile, runs: all.length },
+    ...{ engine, fault, through, profile, writers, runs: all.length },
     errors: sum(({ errors }) => errors),
+    ...(all.some(({ unanswered }) => unanswered !== undefined) && {
+      unanswered: sum(({ unanswered }) => unanswered ?? 0),
+    }),
     waitMs: spread(all.map(({ waitMs }) => waitMs)),
     directMs: spread(all.flatMap(({ directMs }) => directMs ?? [])),
     moreThanDirectMs: spread(
@@ -79,7 +101,7 @@ export async function benchThrough(options: ThroughOptions): Promise<void> {
   });
 }
 
-async function startFront(cluster: TanistCluster, way: Way): Promise<Front> {
+async function startFront(cluster: AnyCluster, way: Way): Promise<Front> {
   if (way === 'pgbouncer') {
     const { host, port, section } = await startPgbouncer(cluster.folder);
     createRouter(cluster, { routes: { pgbouncer: section } }).start();
@@ -92,7 +114,7 @@ async function startFront(cluster: TanistCluster, way: Way): Promise<Front> {
   return reached(cluster, { host, port: leaderPort });
 }
 
-async function reached(cluster: TanistCluster, front: Front): Promise<Front> {
+async function reached(cluster: AnyCluster, front: Front): Promise<Front> {
   const { clients } = serverBehind(cluster, front);
   const isOpen = async (): Promise<boolean> => {
     const session = await clients.connect({ waits: 'half a second' });
@@ -103,17 +125,17 @@ async function reached(cluster: TanistCluster, front: Front): Promise<Front> {
 }
 
 /** Whoever leads, at the one address that clients know. */
-function serverBehind(
-  cluster: TanistCluster,
-  { host, port }: Front,
-): TanistCluster['members'][number]['server'] {
-  const [member] = cluster.members;
+function serverBehind({ members: [member] }: AnyCluster, front: Front): DatabaseServer {
   if (member === undefined) throw new Error('no members');
-  const query = async (): Promise<never> => Promise.reject(new Error('as clients only'));
-  return { ...member.server, name: 'front', clients: postgresClients({ host, port, query }) };
+  return { ...member.server, name: 'front', clients: member.server.clientsThrough(front) };
 }
 
-async function underPgbench(cluster: TanistCluster, front: Front, number: number): Promise<Figures> {
+async function underPgbench(
+  cluster: TanistCluster,
+  front: Front,
+  _: ThroughOptions,
+  number: number,
+): Promise<Figures> {
   const old = await cluster.leader();
   const folder = join(cluster.folder, `pgbench-${number}`);
   mkdirSync(folder);
@@ -128,19 +150,20 @@ async function underPgbench(cluster: TanistCluster, front: Front, number: number
   return {
     ...{ errors, acknowledged: transactions, waitMs: longestMs, directMs: undefined },
     ackedLost: Math.max(0, transactions - written),
+    unanswered: undefined, // beside no error there is none
   };
 }
 
 async function underWriters(
-  cluster: TanistCluster,
+  cluster: AnyCluster,
   front: Front,
-  { fault: name }: ThroughOptions,
+  { fault: name, writers: many }: ThroughOptions,
   number: number,
 ): Promise<Figures> {
-  const fault = FAULTS[name];
+  const fault: Fault = FAULTS[name];
   const old = await cluster.leader();
   const servers = cluster.members.map(({ server }) => server);
-  const writers = { writers: 1, pauseMs: pauseOf(1) };
+  const writers = { writers: many, pauseMs: pauseOf(many) };
   const load = startLoad([serverBehind(cluster, front)], `through-${number}`, writers);
   const direct = startLoad(servers, `direct-${number}`, writers);
   try {
@@ -153,7 +176,7 @@ async function underWriters(
     await waitFor(() => load.acknowledged.length >= after + STEADY, {
       ...{ timeoutMs: SERVICE_WITHIN_MS, what: 'writes through the front' },
     });
-    if ('revive' in fault) await fault.revive(cluster, old);
+    await fault.revive?.(cluster, old);
   } finally {
     await Promise.all([load.stop(), direct.stop()]);
   }
@@ -161,16 +184,17 @@ async function underWriters(
     timeoutMs: SERVICE_WITHIN_MS,
     what: 'a leader',
   });
-  const lost = await missing(server, `through-${number}`, load.acknowledged);
+  const found = await balance(server, `through-${number}`, load.acknowledged);
   return {
-    ...{ errors: load.failures(), acknowledged: load.acknowledged.length, ackedLost: lost.length },
+    ...{ errors: load.failures(), acknowledged: load.acknowledged.length },
+    ...{ ackedLost: found.missing.length, unanswered: found.unanswered },
     ...{ waitMs: longestGap(load.acknowledged), directMs: longestGap(direct.acknowledged) },
   };
 }
 
 /** Undefined: it can be measured. */
-export function whyNotThrough(engine: string, fault: FaultName): string | undefined {
-  if (engine !== 'postgres') return '--through is of PostgreSQL';
+export function whyNotThrough(through: Way, engine: KitName, fault: FaultName): string | undefined {
+  if (through === 'pgbouncer' && engine !== 'postgres') return 'PgBouncer is of PostgreSQL';
   return ['crash', 'member', 'switchover'].includes(fault)
     ? undefined
     : `--through does not measure ${fault}`;

@@ -10,6 +10,8 @@ export interface DatabaseServer {
   readonly port: number;
   readonly logFile: string;
   readonly clients: Clients;
+  /** As `clients`, through whatever listens there and leads to the leader; what a run has is still asked of this server. */
+  clientsThrough(front: { readonly host: string; readonly port: number }): Clients;
   /** For people: a command that opens a session as its administrator, and the file whose first line is the main process's pid. */
   readonly visit: { readonly command: string; readonly pidFile: string };
   /** Closed, as after a boot. Returns once it answers; with `awaitReady: false` at once. */

@@ -155,6 +155,7 @@ export async function describeServer(words: Words, options: DescribedServer): Pr
   };
   const signalAll = (signal: NodeJS.Signals): void =>
     processes().forEach((process) => sendSignal(process, signal));
+  const door = { user: ACCOUNTS.app, query, logEnd: words.logEnd };
   return {
     ...{ name, place, dir: dataDir, configFile, port, socket, serverId: port, logFile, uid, gid, password },
     ...{ binDir: dirname(findProgram(words, words.tool)), startCommand, pid, processes, kill, query },
@@ -162,10 +163,8 @@ export async function describeServer(words: Words, options: DescribedServer): Pr
       command: `${words.client} --host=${place.address} --port=${port} --user=${ACCOUNTS.admin}`,
       pidFile: join(dataDir, `${words.program}.pid`),
     },
-    clients: mariadbClients({
-      ...{ host: place.address, port, user: ACCOUNTS.app, query },
-      logEnd: words.logEnd,
-    }),
+    clients: mariadbClients({ ...door, host: place.address, port }),
+    clientsThrough: (front) => mariadbClients({ ...door, ...front }),
     start: async ({ awaitReady = true } = {}) => {
       if (pid() !== undefined) throw new Error(`${name} runs already`);
       const [command, ...args] = startCommand as [string, ...string[]];

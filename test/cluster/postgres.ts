@@ -260,6 +260,7 @@ async function describeServer(options: DescribedServer): Promise<PostgresServer>
     conninfo: link,
     visit: { command: `psql "${link}"`, pidFile: join(dataDir, 'postmaster.pid') },
     clients: postgresClients({ host: place.address, port, query }),
+    clientsThrough: (front) => postgresClients({ ...front, query }),
     ...{ pid, processes, kill, query },
     start: async ({ awaitReady = true } = {}) => {
       if (pid() !== undefined) throw new Error(`${name} runs already`);

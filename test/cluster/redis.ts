@@ -122,6 +122,7 @@ export async function createRedis(options: RedisOptions): Promise<RedisServer> {
     ...{ name, place, dir: dataDir, configFile, port, logFile, uid, gid, password },
     ...{ startCommand, pid, kill, send, replication },
     clients: redisClients(door),
+    clientsThrough: (front) => redisClients({ ...door, ...front }),
     clientsFrom: (address) => redisClients({ ...door, from: address }),
     visit: { command: `redis-cli -h ${place.address} -p ${port}`, pidFile },
     processes: () => processesIn(dataDir),

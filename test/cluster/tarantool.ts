@@ -119,6 +119,7 @@ async function createTarantool(options: TarantoolOptions): Promise<TarantoolServ
       ...{ instance: join(scripts, 'instance.lua'), config, names },
     },
     clients: tarantoolClients({ app, admin }),
+    clientsThrough: (front) => tarantoolClients({ app: { ...app, ...front }, admin }),
     visit: { command: `tarantoolctl connect admin:${PASSWORD}@${address}`, pidFile },
     processes: () => processesIn(dataDir),
     async start({ awaitReady = true } = {}) {

@@ -9,7 +9,13 @@ export type { Beds as MysqlBeds } from '#test/contract/family-bed.js';
 export const MYSQL: Properties = {
   ...{ engine: 'mysql', hasOrphans: false, sealsUnapplied: false, seesSilence: false },
   hearsSilence: true,
-  ...{ fencesInOrder: false, fenceStops: true, logOutlivesServer: true, restartForgets: false },
+  ...{
+    fencesInOrder: false,
+    leavesNoDoubt: true,
+    fenceStops: true,
+    logOutlivesServer: true,
+    restartForgets: false,
+  },
   ...{ rewinds: false, mostAcknowledgements: 65_535 },
 };
 

@@ -9,7 +9,13 @@ export type { Beds as MariadbBeds } from '#test/contract/family-bed.js';
 export const MARIADB: Properties = {
   ...{ engine: 'mariadb', hasOrphans: false, sealsUnapplied: false, seesSilence: false },
   hearsSilence: true,
-  ...{ fencesInOrder: false, fenceStops: true, logOutlivesServer: true, restartForgets: false },
+  ...{
+    fencesInOrder: false,
+    leavesNoDoubt: true,
+    fenceStops: true,
+    logOutlivesServer: true,
+    restartForgets: false,
+  },
   ...{ rewinds: false, mostAcknowledgements: 1 },
 };
 

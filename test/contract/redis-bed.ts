@@ -22,7 +22,13 @@ const KEY = 'written';
 /** One process, which a fence leaves running, for its log is in memory; it has its data from an append-only file after a crash, but not how far it goes. */
 export const REDIS: Properties = {
   ...{ engine: 'redis', hasOrphans: false, sealsUnapplied: false, seesSilence: false },
-  ...{ fencesInOrder: false, fenceStops: false, logOutlivesServer: false, restartForgets: true },
+  ...{
+    fencesInOrder: false,
+    leavesNoDoubt: true,
+    fenceStops: false,
+    logOutlivesServer: false,
+    restartForgets: true,
+  },
   ...{ rewinds: true, mostAcknowledgements: 0 },
 };
 

@@ -296,10 +296,11 @@ describe('a driver', () => {
       const doors = [first, second].map(({ port }) => ({ host: HOST, port }));
       const driver = DRIVERS[name]?.(CLUSTER, doors);
       try {
-        await waitFor(async () => (await driver?.write()) === leader.port, {
-          timeoutMs: 15_000,
-          what: 'a write',
-        });
+        const hasWritten = async (): Promise<boolean> => {
+          await driver?.append('written', '1');
+          return (await driver?.port()) === leader.port;
+        };
+        await waitFor(hasWritten, { timeoutMs: 15_000, what: 'a write' });
       } finally {
         await driver?.stop();
         await Promise.all([first.stop(), second.stop()]);

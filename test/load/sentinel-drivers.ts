@@ -1,7 +1,7 @@
 // Problem: that an endpoint says what a Sentinel says does not show that applications follow.
 // Rule: the drivers that applications have, as they come: each is told where the Sentinels are and the master's name, and nothing else that matters here. Each
-// writes again and again, and asks the same server where that is.
-// Consequence: where a driver writes at last is where an application would.
+// appends one number after the other to a list of its own, and asks the same server where that is.
+// Consequence: where a driver writes at last is where an application would; what it was answered can be held against what the leader has in the end.
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -28,12 +28,19 @@ export interface Writer {
   forget(): void;
   /** Why the last one failed that did. */
   failure(): string;
+  /** How many have failed so far: what the driver could not settle by itself. */
+  failures(): number;
+  /** The list, and what of it was acknowledged. */
+  readonly key: string;
+  readonly acknowledged: readonly number[];
+  /** Again is harmless. */
   stop(): Promise<void>;
 }
 
 interface Driver {
-  /** Writes once, and gives the port of the server. */
-  write(): Promise<number>;
+  append(key: string, value: string): Promise<unknown>;
+  /** Of the server to which it speaks. */
+  port(): Promise<number>;
   stop(): unknown;
 }
 
@@ -42,10 +49,8 @@ export const DRIVERS: Readonly<Record<string, (master: string, doors: readonly D
     const client = new Redis({ name: master, sentinels: [...doors] });
     client.on('error', () => undefined);
     return {
-      async write() {
-        await client.set('ioredis', 1);
-        return portIn(await client.info('server'));
-      },
+      append: (key, value) => client.rpush(key, value),
+      port: async () => portIn(await client.info('server')),
       stop: () => client.disconnect(),
     };
   },
@@ -55,11 +60,11 @@ export const DRIVERS: Readonly<Record<string, (master: string, doors: readonly D
     const connected = client.connect();
     connected.catch(() => undefined);
     return {
-      async write() {
+      async append(key, value) {
         await connected;
-        await client.set('node-redis', 1);
-        return portIn(await client.sendCommand<string>(false, ['INFO', 'server']));
+        await client.rPush(key, value);
       },
+      port: async () => portIn(await client.sendCommand<string>(false, ['INFO', 'server'])),
       stop: () => client.destroy(),
     };
   },
@@ -70,19 +75,22 @@ export const DRIVERS: Readonly<Record<string, (master: string, doors: readonly D
       });
       return stdout.trim();
     };
+    const leader = async (): Promise<Door> => {
+      for (const door of doors) {
+        const said = await cli(door, 'SENTINEL', 'get-master-addr-by-name', master).catch(() => '');
+        const [host, port] = said.split('\n');
+        if (host !== undefined && port !== undefined) return { host, port: Number(port) };
+      }
+      throw new Error('nobody names a leader');
+    };
+    let last: Door | undefined;
     return {
-      async write() {
-        for (const door of doors) {
-          const said = await cli(door, 'SENTINEL', 'get-master-addr-by-name', master).catch(() => '');
-          const [host, port] = said.split('\n');
-          if (host === undefined || port === undefined) continue;
-          const leader = { host, port: Number(port) };
-          const answer = await cli(leader, 'SET', 'redis-cli', '1');
-          if (answer !== 'OK') throw new Error(answer);
-          return portIn(await cli(leader, 'INFO', 'server'));
-        }
-        throw new Error('nobody names a leader');
+      async append(key, value) {
+        last = await leader();
+        const answer = await cli(last, 'RPUSH', key, value);
+        if (!/^\d+$/.test(answer)) throw new Error(answer);
       },
+      port: async () => portIn(await cli(last ?? (await leader()), 'INFO', 'server')),
       stop: () => undefined,
     };
   },
@@ -90,60 +98,86 @@ export const DRIVERS: Readonly<Record<string, (master: string, doors: readonly D
 
 /** Begins to write at once. */
 export function startWriter(name: string, driver: Driver): Writer {
-  let [port, failure]: [number | undefined, string] = [undefined, ''];
-  let begun = 0;
+  const book = newBook(name);
   const over = new AbortController();
   const writing = (async () => {
-    while (!over.signal.aborted) {
-      const round = begun;
+    for (let number = 1; !over.signal.aborted; number += 1) {
+      const { round } = book;
       try {
-        const at = await inTime(driver.write(), WITHIN_MS);
+        await inTime(driver.append(book.key, String(number)), WITHIN_MS);
+        book.acknowledged.push(number);
+        const at = await inTime(driver.port(), WITHIN_MS);
         // One that was begun before says nothing of what is asked now.
-        if (round === begun) port = at;
+        if (round === book.round) book.port = at;
       } catch (error) {
-        failure = String(error);
+        if (!over.signal.aborted) book.failed(String(error));
       }
       await sleep(PAUSE_MS);
     }
   })();
-  return {
-    ...{ name, port: () => port, failure: () => failure },
-    forget() {
-      begun += 1;
-      port = undefined;
-    },
-    async stop() {
-      over.abort();
-      await driver.stop();
-      await writing;
-    },
-  };
+  return writerOf(book, async () => {
+    over.abort();
+    await driver.stop();
+    await writing;
+  });
 }
 
 /** redis-py, in a process of its own. */
 export function startPythonWriter(master: string, doors: readonly Door[]): Writer {
+  const book = newBook('python3-redis');
   const script = join(packageRoot(), 'test/load/sentinel-writer.py');
   const list = doors.map(({ host, port }) => `${host}:${port}`).join(',');
   // Debian's, for which the package is.
-  const child = spawn('/usr/bin/python3', [script, master, list], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  let [port, failure]: [number | undefined, string] = [undefined, ''];
-  createInterface(child.stdout).on('line', (line) => {
-    const said = JSON.parse(line) as { readonly port?: number; readonly failed?: string };
-    if (said.port !== undefined) port = said.port;
-    if (said.failed !== undefined) failure = said.failed;
+  const child = spawn('/usr/bin/python3', [script, master, list, book.key], {
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  child.stderr.on('data', (text: Buffer) => (failure = text.toString()));
-  child.once('error', (error) => (failure = error.message));
-  return {
-    ...{ name: 'python3-redis', port: () => port, failure: () => failure },
-    forget: () => (port = undefined),
-    async stop() {
-      child.kill('SIGKILL');
-      await ended;
-    },
-  };
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  createInterface(child.stdout).on('line', (line) => {
+    const said = JSON.parse(line) as { port?: number; wrote?: number; failed?: string };
+    if (said.port !== undefined) book.port = said.port;
+    if (said.wrote !== undefined) book.acknowledged.push(said.wrote);
+    if (said.failed !== undefined) book.failed(said.failed);
+  });
+  child.stderr.on('data', (text: Buffer) => (book.failure = text.toString()));
+  child.once('error', (error) => (book.failure = error.message));
+  return writerOf(book, async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
 }
+
+interface Book {
+  readonly name: string;
+  readonly key: string;
+  readonly acknowledged: number[];
+  port: number | undefined;
+  failure: string;
+  failures: number;
+  round: number;
+  ended?: Promise<void>;
+  failed(why: string): void;
+}
+
+const newBook = (name: string): Book => ({
+  ...{ name, key: `written-by:${name}`, acknowledged: [] },
+  ...{ port: undefined, failure: '', failures: 0, round: 0 },
+  failed(why) {
+    this.failure = why;
+    this.failures += 1;
+  },
+});
+
+const writerOf = (book: Book, end: () => Promise<void>): Writer => ({
+  ...{ name: book.name, key: book.key, acknowledged: book.acknowledged },
+  port: () => book.port,
+  failure: () => book.failure,
+  failures: () => book.failures,
+  forget() {
+    book.round += 1;
+    book.port = undefined;
+  },
+  stop: () => (book.ended ??= end()),
+});
 
 function portIn(info: string): number {
   const port = Number(/^tcp_port:(\d+)/m.exec(info)?.[1]);

@@ -1,6 +1,8 @@
-"""Writes through the leader that Sentinels name, by redis-py, and says after each write on stdout where it went, or why it did not.
+"""Writes through the leader that Sentinels name, by redis-py, and says on stdout what became of each write and where it went.
 
-sentinel-writer.py MASTER HOST:PORT,HOST:PORT...
+sentinel-writer.py MASTER HOST:PORT,HOST:PORT... KEY
+
+Number n is appended to the list KEY: {"wrote": n}, or {"failed": why}; then the same server is asked where it is: {"port": p}.
 """
 
 import json
@@ -9,7 +11,7 @@ import time
 
 from redis.sentinel import Sentinel
 
-MASTER, DOORS = sys.argv[1], sys.argv[2].split(",")
+MASTER, DOORS, KEY = sys.argv[1], sys.argv[2].split(","), sys.argv[3]
 PAUSE_S = 0.05
 
 sentinel = Sentinel(
@@ -17,13 +19,19 @@ sentinel = Sentinel(
     socket_timeout=1,
 )
 client = sentinel.master_for(MASTER, socket_timeout=1)
+
+
+def say(**said):
+    print(json.dumps(said), flush=True)
+
+
 number = 0
 while True:
     number += 1
     try:
-        client.set("python3-redis", number)
-        said = {"port": client.info("server")["tcp_port"]}
+        client.rpush(KEY, number)
+        say(wrote=number)
+        say(port=client.info("server")["tcp_port"])
     except Exception as error:  # whatever it is: it is told, and the next one is tried
-        said = {"failed": f"{type(error).__name__}: {error}"}
-    print(json.dumps(said), flush=True)
+        say(failed=f"{type(error).__name__}: {error}")
     time.sleep(PAUSE_S)

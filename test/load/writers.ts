@@ -6,6 +6,7 @@
 // Consequence: the longest gap between two acknowledgements is the outage, the writer's own search included.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatabaseServer } from '#test/cluster/database-server.js';
+import type { RowId } from '#test/load/clients.js';
 import { type Keeper, startKeeper } from '#test/load/keepers.js';
 import { findWritable, type Guide, type Session } from '#test/load/sessions.js';
 
@@ -101,12 +102,30 @@ export function longestGap(acknowledged: readonly { readonly at: number }[]): nu
   return longest;
 }
 
-/** Acknowledged writes of this run that `server` does not have. */
-export async function missing(
+/** How what `server` has of this run stands to what was acknowledged. */
+export interface Balance {
+  /** Acknowledged, and not there. */
+  readonly missing: readonly Acknowledged[];
+  /** There, and nobody was told: whoever repeats what was not acknowledged writes so many a second time. */
+  readonly unanswered: number;
+}
+
+export async function balance(
   { clients }: DatabaseServer,
   run: string,
   acknowledged: readonly Acknowledged[],
-): Promise<readonly Acknowledged[]> {
-  const present = new Set((await clients.rowsOf(run)).map(({ writer, number }) => `${writer}/${number}`));
-  return acknowledged.filter((a) => !present.has(`${a.writer}/${a.number}`));
+): Promise<Balance> {
+  const idOf = ({ writer, number }: RowId): string => `${writer}/${number}`;
+  const present = new Set((await clients.rowsOf(run)).map(idOf));
+  const told = new Set(acknowledged.map(idOf));
+  return {
+    missing: acknowledged.filter((a) => !present.has(idOf(a))),
+    unanswered: [...present].filter((id) => !told.has(id)).length,
+  };
 }
+
+export const missing = async (
+  server: DatabaseServer,
+  run: string,
+  acknowledged: readonly Acknowledged[],
+): Promise<readonly Acknowledged[]> => (await balance(server, run, acknowledged)).missing;

@@ -283,7 +283,8 @@ describe('a leader that waits for replicas', { timeout: 60_000 }, () => {
     await follow(bob, ann, history.openings, false);
     await follow(bob, ann, history.openings, true);
     for (const write of writes) await write.ended;
-    // Their sessions are on their way out.
+    // Whom the server has answered keeps his session; the others' are on their way out.
+    for (const { client } of writes) client.destroy();
     const then = await waitFor(() => beginWrite(ann.server, 'then'), {
       timeoutMs: 10_000,
       what: 'room again',

@@ -109,12 +109,14 @@ export async function readConfirmers({ connection, kind }: Server, timeoutMs: nu
   }));
 }
 
-/** A commit waits, and nobody receives log who could confirm it. */
+/** A commit waits, and nobody receives log who could confirm it. One that leaves, which may take for ever (wake-receiver.ts), receives none. */
 export async function isConfirmedByNobody({ kind }: Server, { client }: OwnSession): Promise<boolean> {
+  const { waitingState, leavingState = null } = kind.semiSync;
   const [row] = await client.query<{ waiting: bigint | number; confirming: bigint | number }[]>(
     `select (select count(*) from information_schema.processlist where state = ?) as waiting,
-       (select count(*) from information_schema.processlist where left(user, ?) = ? and command like 'Binlog Dump%') as confirming`,
-    [kind.semiSync.waitingState, PREFIX.length, PREFIX],
+       (select count(*) from information_schema.processlist
+          where left(user, ?) = ? and command like 'Binlog Dump%' and not coalesce(state = ?, false)) as confirming`,
+    [waitingState, PREFIX.length, PREFIX, leavingState],
   );
   return Number(row?.waiting) > 0 && Number(row?.confirming) === 0;
 }

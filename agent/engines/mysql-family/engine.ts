@@ -8,7 +8,7 @@ import { type Bounds, boundBy } from '#agent/engines/bounds.js';
 import { check } from '#agent/engines/mysql-family/check.js';
 import { createConnection } from '#agent/engines/mysql-family/connection.js';
 import { applyDurability } from '#agent/engines/mysql-family/durability.js';
-import { askOnSession, fence } from '#agent/engines/mysql-family/fence.js';
+import { askOnSession, fence, settleOnSession } from '#agent/engines/mysql-family/fence.js';
 import { createFencer } from '#agent/engines/mysql-family/fencer.js';
 import { follow, type Following } from '#agent/engines/mysql-family/follow.js';
 import { createEyes, observedServer } from '#agent/engines/mysql-family/observe.js';
@@ -88,6 +88,7 @@ export function createEngine(how: Steps, config: MariadbConfig | MysqlConfig, de
           server,
           bounds,
           askOnSession(server, async (withinMs) => (await kind.readStatus(server, withinMs)).closed),
+          settleOnSession(connection, deps.now),
         );
       case 'start':
         await start(server, bounds);

@@ -6,15 +6,19 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionResult } from '#agent/ports/engine.js';
-import type { Bounds } from '#agent/engines/bounds.js';
+import type { MonotonicMs } from '#core/brand.js';
+import { type Bounds, boundBy } from '#agent/engines/bounds.js';
+import type { Connection } from '#agent/engines/mysql-family/connection.js';
+import { holdWrites } from '#agent/engines/mysql-family/hold-writes.js';
 import { serverProcesses } from '#agent/engines/mysql-family/processes.js';
 import type { Memos } from '#agent/engines/memos.js';
 import type { Sessions } from '#agent/engines/session.js';
 import type { Log } from '#agent/ports/log.js';
 import { isAlive, type ProcessId, type ServerProcess, signal } from '#agent/engines/process-table.js';
 
-/** The share of the time for asking. */
+/** The shares of the time for asking a server that may be closed, and for holding up the writes of one that is open. */
 const ASK = 0.2;
+const HOLD = 0.1;
 const LOOK_EVERY_MS = 2;
 
 /** A fence needs no session: the guard has none. */
@@ -27,15 +31,20 @@ export interface Fenced {
 /** Whether that process accepts no writes and will not by itself, as far as that is certain; answers within the time. */
 export type AskClosed = (process: ProcessId, withinMs: number) => boolean | Promise<boolean>;
 
+/** Has an open server answer what it has begun; resolves within the time, whatever became of that. */
+export type Settle = (withinMs: number) => Promise<unknown>;
+
 export async function fence(
   server: Fenced,
   bounds: Bounds,
   isClosed: AskClosed,
+  settle?: Settle,
 ): Promise<ActionResult & { readonly kind: 'fenced' }> {
   const total = bounds.left();
   const open: ServerProcess[] = [];
   for (const process of serverProcesses(server.dataDir))
     if (process.paused || !(await isClosed(process, total * ASK))) open.push(process);
+  if (open.some(({ paused }) => !paused)) await settle?.(total * HOLD);
   for (const process of open) {
     void noteFenced(server, process, bounds.left());
     signal(process, 'SIGKILL');
@@ -55,6 +64,18 @@ async function noteFenced(server: Fenced, process: ProcessId, withinMs: number):
   ]);
   if (because !== undefined) server.log('info', 'FENCE_UNNOTED', { because });
 }
+
+/** On a session that is there: to make one takes time that a server which does not answer has no right to. */
+export const settleOnSession =
+  (connection: Connection, now: () => MonotonicMs): Settle =>
+  async (withinMs) => {
+    if (!connection.isReady()) return;
+    const bounds = boundBy(now, withinMs, new AbortController().signal);
+    await Promise.race([
+      holdWrites(connection, bounds).catch(() => undefined),
+      sleep(withinMs, undefined, { ref: false }),
+    ]);
+  };
 
 /** An opening that was asked for goes through at any moment, so what the server says now proves nothing then. */
 export function askOnSession(

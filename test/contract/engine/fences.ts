@@ -6,6 +6,7 @@ import {
   expectAll,
   expectClosed,
   expectFenced,
+  expectNoneBut,
   openCluster,
   untilApplied,
   untilState,
@@ -103,7 +104,7 @@ export function fences(it: ContractIt): void {
     it('a leader with time to spare: its replica has received everything', async ({ bed }) => {
       const { members } = await openCluster(bed, 2);
       const [ann, bob] = members;
-      const load = await writeUntilItEnds(ann, 4);
+      const load = await writeUntilItEnds(ann, 8);
       await bed.pass(200);
       await expectFenced(ann, IN_ORDER_MS);
       await load.ended;
@@ -111,6 +112,7 @@ export function fences(it: ContractIt): void {
       const { bytes } = await takeTail(bob, ann);
       if (bed.properties.fencesInOrder) expect(bytes).toBe(0);
       await expectAll(bob, load);
+      if (bed.properties.leavesNoDoubt) await expectNoneBut(bob, load);
     });
   });
 

@@ -29,6 +29,8 @@ export interface Properties {
   readonly sealsUnapplied: boolean;
   /** A fence with time to spare lets the replicas receive everything; else the tail brings it. */
   readonly fencesInOrder: boolean;
+  /** A fence with time to spare leaves no client in doubt: what was not acknowledged was not written. */
+  readonly leavesNoDoubt: boolean;
   /** A fence ends the server; else it closes it, and leaves it running for its log's sake. */
   readonly fenceStops: boolean;
   /** What a dead server acknowledged and did not hand over can be read; else only a closed one's. */
@@ -49,7 +51,13 @@ export interface Properties {
 
 export const ALL_OF_POSTGRES: Properties = {
   ...{ engine: 'postgres', hasOrphans: true, sealsUnapplied: true, seesSilence: true },
-  ...{ fencesInOrder: true, fenceStops: true, logOutlivesServer: true, restartForgets: false },
+  ...{
+    fencesInOrder: true,
+    leavesNoDoubt: true,
+    fenceStops: true,
+    logOutlivesServer: true,
+    restartForgets: false,
+  },
   ...{ rewinds: true, mostAcknowledgements: Number.POSITIVE_INFINITY },
 };
 
