@@ -110,7 +110,7 @@ export function startWriter(name: string, driver: Driver): Writer {
         // One that was begun before says nothing of what is asked now.
         if (round === book.round) book.port = at;
       } catch (error) {
-        if (!over.signal.aborted) book.failed(String(error));
+        book.failed(String(error));
       }
       await sleep(PAUSE_MS);
     }

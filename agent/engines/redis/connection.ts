@@ -14,8 +14,15 @@ export type Command = readonly [string, ...(readonly string[])];
 export interface Connection extends Sessions {
   /** One command on the long-lived session; rejects at the deadline, and when there is no session. */
   send(command: Command, timeoutMs?: number): Promise<Reply>;
-  /** All of them, with nobody else's between them. Rejects when one of them failed; the others may have been done. */
-  transact(commands: readonly Command[], timeoutMs?: number): Promise<readonly Reply[]>;
+  /**
+   * All of them, with nobody else's between them. Rejects when one of them failed; the others may have been done. `before`: one by one in front of
+   * them, where others' may come between, but none of this session's; whether the server does them, nobody asks.
+   */
+  transact(
+    commands: readonly Command[],
+    timeoutMs?: number,
+    before?: readonly Command[],
+  ): Promise<readonly Reply[]>;
 }
 
 export class NoSession extends Error {
@@ -142,9 +149,10 @@ export function createConnection(config: RedisConfig, onLost: () => void): Conne
       }
     },
     send: (command, timeoutMs = ANSWER_WITHIN_MS) => inTime(timeoutMs, (mine) => mine.send(command)),
-    transact: (commands, timeoutMs = ANSWER_WITHIN_MS) =>
+    transact: (commands, timeoutMs = ANSWER_WITHIN_MS, before = []) =>
       inTime(timeoutMs, async (mine) => {
         // Handed over in one go: nothing of ours comes between them either.
+        for (const command of before) mine.send(command).catch(() => undefined);
         const said = [['MULTI'] as const, ...commands, ['EXEC'] as const].map((command) =>
           mine.send(command),
         );

@@ -16,6 +16,8 @@ import { FOLLOW_NOBODY, readStatus, statusAfter } from '#agent/engines/redis/sta
 /** The share of the time for the gentle way. */
 const GENTLY = 0.5;
 const LOOK_EVERY_MS = 2;
+const MORE_THAN_THERE_ARE = 1_000;
+const ROUNDS_MS = 2;
 const GENTLY_FENCED = { kind: 'fenced', clientSessions: 0, orphans: 0 } as const;
 
 /** What the guard has too, which has no session. */
@@ -58,11 +60,7 @@ async function noteFenced(server: Fenced, process: ServerProcess, withinMs: numb
   if (because !== undefined) server.log('info', 'FENCE_UNNOTED', { because });
 }
 
-/**
- * By the agent's own session. A member that is closed keeps the clients that read there. Writes are held up first: a server hands out its answers after
- * a round of commands, so a client that is ended in the very round of its write never hears of it (up to 8 writes of 8 clients in our trial), and
- * would write it a second time to the next leader. Held up, it is ended before it has written.
- */
+/** By the agent's own session. A member that is closed keeps the clients that read there. */
 export function closeOnSession(server: Server): CloseGently {
   const { connection, memos } = server;
   const close = async (process: ProcessId, withinMs: number): Promise<boolean> => {
@@ -70,8 +68,7 @@ export function closeOnSession(server: Server): CloseGently {
     // An opening that was asked for on a session that was cut off since comes before this: the server has read that by the time it answers.
     await untilNotBusy(server, withinMs);
     if (!memos.isNoted('promoted', process) && (await readStatus(connection, withinMs)).closed) return true;
-    await connection.send(['CLIENT', 'PAUSE', String(Math.ceil(withinMs)), 'WRITE'], withinMs);
-    if (!(await statusAfter(connection, CLOSE, withinMs)).closed) return false;
+    if (!(await statusAfter(connection, CLOSE, withinMs, holdUp(withinMs))).closed) return false;
     // The guard must not end what is closed; on a disk that hangs it does.
     await memos.drop('promoted');
     return true;
@@ -81,6 +78,17 @@ export function closeOnSession(server: Server): CloseGently {
     return Promise.race([close(process, withinMs).catch(() => false), tooLate]);
   };
 }
+
+/**
+ * A server hands out its answers after a round of commands: a client that is ended in the very round of its write never hears of it (up to 8 writes of
+ * 8 clients in our trial), and would write it a second time to the next leader. So writes are held up for the rounds that pass while this session waits
+ * for more replicas than there are, and who is ended then has not written. Between the two comes nothing of ours: a canary would be held up
+ * as well, with all that follows it.
+ */
+const holdUp = (mostMs: number): readonly Command[] => [
+  ['CLIENT', 'PAUSE', String(Math.ceil(mostMs)), 'WRITE'],
+  ['WAIT', String(MORE_THAN_THERE_ARE), String(ROUNDS_MS)],
+];
 
 const CLOSE: readonly Command[] = [
   READ_ONLY,

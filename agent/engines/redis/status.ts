@@ -43,13 +43,14 @@ export const FOLLOW_NOBODY = ['REPLICAOF', NOBODY.host, String(NOBODY.port)] as 
 export const readStatus = (connection: Connection, timeoutMs: number): Promise<Status> =>
   statusAfter(connection, [], timeoutMs);
 
-/** How it stands once these are done, with nobody else's command between. */
+/** How it stands once these are done, with nobody else's command between. `before`: as of `transact`. */
 export async function statusAfter(
   connection: Connection,
   commands: readonly Command[],
   timeoutMs: number,
+  before: readonly Command[] = [],
 ): Promise<Status> {
-  const replies = await connection.transact([...commands, ...LOOK], timeoutMs);
+  const replies = await connection.transact([...commands, ...LOOK], timeoutMs, before);
   const [replication, keyspace, history] = replies.slice(commands.length);
   return statusOf(String(replication), String(keyspace), readHistory(history));
 }
