@@ -89,6 +89,17 @@ const SERVERS = {
     },
     byHand: 'javac in PATH, psycopg2 for /usr/bin/python3, and the two JDBC drivers in /usr/share/java',
   },
+  // With these the hooks of examples/hooks move addresses and names.
+  arping: {
+    package: 'iputils-arping',
+    missing: () => (inPath('arping') ? undefined : 'no arping in PATH'),
+    byHand: 'iputils: arping, in PATH',
+  },
+  dnsmasq: {
+    package: 'dnsmasq-base',
+    missing: () => (inPath('dnsmasq') || existsSync('/usr/sbin/dnsmasq') ? undefined : 'no dnsmasq in PATH'),
+    byHand: 'dnsmasq 2.80 or newer, in PATH',
+  },
   // No server, but a client of one, for the Python that Debian has.
   'python3-redis': {
     package: 'python3-redis',

@@ -204,7 +204,7 @@ async function describeServer(options: DescribedServer): Promise<PostgresServer>
 
   const identity = [
     `--port=${port}`,
-    `--listen_addresses=${place.address}`,
+    `--listen_addresses=${listensAt(place)}`,
     `--unix_socket_directories=${socketDir}`,
     `--cluster_name=${name}`,
   ];
@@ -329,13 +329,16 @@ function conninfo(parts: Readonly<Record<string, string | undefined>>): string {
     .join(' ');
 }
 
+/** A host of its own is nobody else's, and may get further addresses. */
+const listensAt = ({ address, namespace }: Place): string => (namespace === undefined ? address : '0.0.0.0');
+
 /** Appended, and the last line of a name counts: so a replica's own follow those that it has copied. */
 function configure(server: PostgresServer, settings: Readonly<Record<string, string>>): void {
   const own = {
     port: String(server.port),
     unix_socket_directories: server.socketDir,
     cluster_name: server.name,
-    listen_addresses: server.place.address,
+    listen_addresses: listensAt(server.place),
   };
   const lines = Object.entries({ ...own, ...settings }).map(
     ([key, value]) => `${key} = '${value.replaceAll("'", "''")}'`,
