@@ -54,10 +54,10 @@ module.exports = {
     ),
     rule(
       'adapters-and-engines-decide-nothing',
-      'They do what they are told: ports, configuration, core, proto and packages; what one shares with the other is a port.',
+      'They do what they are told: ports, configuration, core, proto, common and packages; what one shares with the other is a port.',
       { path: `^${side}/(adapters|engines)/`, pathNot: tests },
       {
-        pathNot: ['^core/', '^$1/(ports|$2)/', '^$1/config\\.ts$', '^proto/', '^node_modules/'],
+        pathNot: ['^core/', '^$1/(ports|$2)/', '^$1/config\\.ts$', '^(proto|common)/', '^node_modules/'],
         dependencyTypesNot: ['core'],
       },
     ),
@@ -83,9 +83,15 @@ module.exports = {
     // Who may be seen by whom.
     rule(
       'sides-apart',
-      'controller, agent and router meet only on the wire, in proto, and in core.',
+      'controller, agent and router meet only on the wire, in proto, and in core; common is what each does the same way.',
       { path: `^${side}/` },
       { path: `^${side}/`, pathNot: '^$1/' },
+    ),
+    rule(
+      'common-sees-core',
+      'What all do the same way knows nothing of any of them, nor of the wire.',
+      { path: '^common/', pathNot: tests },
+      { pathNot: ['^core/', '^common/', '^node_modules/'], dependencyTypesNot: ['core'] },
     ),
     rule(
       'only-main-composes',

@@ -4,7 +4,7 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 // to try a change. A test that starts processes of its own starts what is in dist/.
 const alias = [
   {
-    find: /^#(core|controller|agent|router|cli|test|proto)\/(.*)\.js$/,
+    find: /^#(core|controller|agent|router|cli|test|proto|common)\/(.*)\.js$/,
     replacement: `${import.meta.dirname}/$1/$2.ts`,
   },
 ];

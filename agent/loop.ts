@@ -27,7 +27,7 @@ import {
 import type { Controllers } from '#agent/ports/controllers.js';
 import type { Engine } from '#agent/ports/engine.js';
 import type { Guard, GuardOrder } from '#agent/ports/guard.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { Memory, StateFile } from '#agent/ports/state-file.js';
 import type { Vouches } from '#agent/ports/vouches.js';
 

@@ -22,10 +22,10 @@ import { WRITE_AGAIN_MS } from '#agent/decide/refused.js';
 import { type AgentLoop, createAgentLoop } from '#agent/loop.js';
 import { hasForgotten, memoryAtHand, recall } from '#agent/memory.js';
 import type { Engine } from '#agent/ports/engine.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { Durable, Memory } from '#agent/ports/state-file.js';
 import { answerTail } from '#agent/tail.js';
-import { nextSignal } from '#proto/next-signal.js';
+import { nextSignal } from '#common/next-signal.js';
 
 /** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start or go on. */
 export async function runAgent(config: AgentConfig): Promise<void> {

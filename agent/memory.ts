@@ -6,7 +6,7 @@ import { NO_EPOCH } from '#core/brand.js';
 import { type ErrorCode, TanistError } from '#core/errors.js';
 import type { AgentConfig } from '#agent/config.js';
 import type { EngineIdentity } from '#agent/ports/engine.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { Durable, Found, Memory, StateFile } from '#agent/ports/state-file.js';
 
 type Place = Pick<AgentConfig, 'cluster' | 'member' | 'stateDir' | 'hostId'>;

@@ -24,7 +24,7 @@ import {
 import type { Agents } from '#controller/ports/agents.js';
 import type { Election } from '#controller/ports/election.js';
 import type { FailoverWatcher, Failovers } from '#controller/ports/failovers.js';
-import type { Log } from '#controller/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { Topologies } from '#controller/ports/topologies.js';
 import { type PlanStore, StoreCorrupt } from '#controller/ports/plan-store.js';
 

@@ -10,11 +10,11 @@ import { createSentinelServer } from '#controller/adapters/sentinel/server.js';
 import type { ControllerConfig } from '#controller/config.js';
 import { failoverEvents } from '#controller/failover-events.js';
 import { type ControllerLoop, createControllerLoop } from '#controller/loop.js';
-import type { Log } from '#controller/ports/log.js';
+import type { Log } from '#core/log.js';
 import { type PlanStore, StoreCorrupt } from '#controller/ports/plan-store.js';
 import { ledgerEntryToJson } from '#proto/codec/json.js';
 import { answerToJson, commandFromJson } from '#proto/codec/operator.js';
-import { nextSignal } from '#proto/next-signal.js';
+import { nextSignal } from '#common/next-signal.js';
 
 /** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start. */
 export async function runController(config: ControllerConfig): Promise<void> {

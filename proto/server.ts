@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { KEEPALIVE } from '#proto/client.js';
-import { type ListenAddress, listenError } from '#proto/listen.js';
+import { type ListenAddress, listenError } from '#common/listen.js';
 
 export interface WireServer {
   /** Resolves to the port bound; rejects with ADDRESS_IN_USE. */

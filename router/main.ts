@@ -8,9 +8,9 @@ import { recall } from '#router/adapters/memory.js';
 import { createPgbouncer } from '#router/adapters/pgbouncer.js';
 import type { RouterConfig } from '#router/config.js';
 import { startRouterLoop } from '#router/loop/loop.js';
-import type { Log } from '#router/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { Target } from '#router/ports/target.js';
-import { nextSignal } from '#proto/next-signal.js';
+import { nextSignal } from '#common/next-signal.js';
 
 /** Returns after a clean shutdown on SIGTERM or SIGINT; rejects with a TanistError when it cannot start. */
 export async function runRouter(config: RouterConfig): Promise<void> {

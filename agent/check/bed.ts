@@ -13,7 +13,7 @@ import { readNamed } from '#agent/engines/exec/processes.js';
 import { isAlive, signal } from '#agent/engines/process-table.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
 import type { Engine, EngineEvent } from '#agent/ports/engine.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 import {
   type BedMember,
   type EngineBed,

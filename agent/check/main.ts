@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Executables, createExecBed, OF_SCRIPTS } from '#agent/check/bed.js';
 import { NO_TAIL } from '#agent/engines/exec/read-tail.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 import { CASE_WITHIN_MS, casesFor } from '#test/contract/engine/cases.js';
 import { type Case, NotOffered } from '#test/contract/engine/collect.js';
 

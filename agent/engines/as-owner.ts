@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type MonotonicMs, since } from '#core/brand.js';
-import type { Owner } from '#proto/durable-files.js';
+import type { Owner } from '#common/durable-files.js';
 
 const KILLED_WITHIN_MS = 5_000;
 

@@ -11,7 +11,7 @@ import type { ProcessId } from '#agent/engines/process-table.js';
 import type { Answer, Sessions } from '#agent/engines/session.js';
 import { type Watched, watchServer } from '#agent/engines/watch-server.js';
 import type { EngineEvent, EngineTimings, Observation } from '#agent/ports/engine.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 /**
  * With a session, a death is told by the session's end, and ticks are for the rest; it ends a moment before the main process has quite

@@ -1,7 +1,7 @@
 /** What every engine is given beside its configuration. */
 import type { MonotonicMs, WallMs } from '#core/brand.js';
 import type { CopySource, TailSource } from '#agent/ports/engine.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 export interface ServerDeps {
   /** The name by which the cluster knows this member. */

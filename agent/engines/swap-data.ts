@@ -7,7 +7,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { WallMs } from '#core/brand.js';
-import { readNote, removeDurably, syncFolder, writeDurably } from '#proto/durable-files.js';
+import { readNote, removeDurably, syncFolder, writeDurably } from '#common/durable-files.js';
 
 /** Where things lie, on one volume. */
 export interface Swapping {

@@ -5,7 +5,7 @@ import { RECORD_FILE } from '#core/salvage.js';
 import type { ServerDeps } from '#agent/engines/server-deps.js';
 import { dropOldData, type Swapping } from '#agent/engines/swap-data.js';
 import type { Retention } from '#agent/ports/engine.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 export interface Tidying extends Omit<Swapping, 'copyIdOf'> {
   readonly log: Log;

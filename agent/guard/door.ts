@@ -15,7 +15,7 @@ import {
   encode,
 } from '#agent/adapters/guard/messages.js';
 import type { Watch } from '#agent/guard/watch.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 const NAME = 'guard.sock';
 const MODE = 0o600;

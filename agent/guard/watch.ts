@@ -6,7 +6,7 @@ import { type DurationMs, asDuration } from '#core/brand.js';
 import { type Instant, leftUntil } from '#agent/adapters/guard/instants.js';
 import type { SentOrder } from '#agent/adapters/guard/messages.js';
 import type { Fencer } from '#agent/ports/fencer.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 /** How long the agent is left alone past the deadline; a part of F. */
 export const GRACE_MS = 50;

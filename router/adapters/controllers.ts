@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Controllers } from '#router/ports/controllers.js';
-import type { Log } from '#router/ports/log.js';
+import type { Log } from '#core/log.js';
 import { type Connection, describeFailure, openConnection } from '#proto/client.js';
 import { readTopology } from '#proto/codec/topology.js';
 import type { ClusterTopology__Output } from '#proto/generated/tanist/v1/ClusterTopology.js';

@@ -13,9 +13,9 @@ import { NO_EPOCH } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import type { HookConfig } from '#router/config.js';
 import type { Word } from '#core/topology.js';
-import type { Log } from '#router/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { Target } from '#router/ports/target.js';
-import { ourselves, writeDurably } from '#proto/durable-files.js';
+import { ourselves, writeDurably } from '#common/durable-files.js';
 import { watchFailovers } from '#proto/failovers.js';
 
 const FIRST_RETRY_MS = 500;

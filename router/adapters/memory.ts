@@ -7,7 +7,7 @@ import { isEqual } from '#core/equal.js';
 import { TanistError } from '#core/errors.js';
 import type { Word } from '#core/topology.js';
 import type { Memory } from '#router/ports/memory.js';
-import { ourselves, writeDurably } from '#proto/durable-files.js';
+import { ourselves, writeDurably } from '#common/durable-files.js';
 
 const schema = z.strictObject({
   clusters: z.record(

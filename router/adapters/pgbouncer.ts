@@ -10,7 +10,7 @@ import { addressOf } from '#router/adapters/addresses.js';
 import type { PgbouncerConfig } from '#router/config.js';
 import type { Word } from '#core/topology.js';
 import type { Target } from '#router/ports/target.js';
-import { ourselves, writeDurably } from '#proto/durable-files.js';
+import { ourselves, writeDurably } from '#common/durable-files.js';
 
 const ANSWER_WITHIN_MS = 2000;
 /** A session of its own with the old leader, that is in the midst of something for so long after, hears nothing any more. */

@@ -6,7 +6,7 @@ import { decide, startState } from '#router/decide/decide.js';
 import type { Effect, Input, LetGo } from '#router/decide/state.js';
 import { createWorker, type Worker } from '#router/loop/worker.js';
 import type { Controllers } from '#router/ports/controllers.js';
-import type { Log } from '#router/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { Memory } from '#router/ports/memory.js';
 import type { Target } from '#router/ports/target.js';
 

@@ -4,7 +4,7 @@
  */
 import { asDuration, type Epoch, type MonotonicMs, since } from '#core/brand.js';
 import type { Led, Word } from '#core/topology.js';
-import type { Log } from '#router/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { Target } from '#router/ports/target.js';
 
 export interface Worker {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { asEpoch } from '#core/brand.js';
 import { createHealthServer } from '#agent/adapters/http/health.js';
 import type { Standing } from '#core/standing.js';
-import type { HttpServer } from '#proto/http/server.js';
+import type { HttpServer } from '#common/http/server.js';
 import { waitFor } from '#test/cluster/processes.js';
 import {
   ask,

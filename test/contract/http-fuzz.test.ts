@@ -12,7 +12,7 @@ import { asEpoch } from '#core/brand.js';
 import type { Standing } from '#core/standing.js';
 import { createHealthServer } from '#agent/adapters/http/health.js';
 import { createApi } from '#controller/adapters/http/server.js';
-import type { HttpServer } from '#proto/http/server.js';
+import type { HttpServer } from '#common/http/server.js';
 import { ask, type EventStream, HOST, type HttpAnswer, listen } from '#test/cluster/http-clients.js';
 import { createRunFolder, startProcess, stopAll, waitFor } from '#test/cluster/processes.js';
 import type { Fuzzed } from '#test/contract/http-fuzzer.js';

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApi } from '#controller/adapters/http/server.js';
 import { SCHEMAS, type SchemaName } from '#controller/adapters/http/schemas.js';
-import type { HttpServer } from '#proto/http/server.js';
+import type { HttpServer } from '#common/http/server.js';
 import { waitFor } from '#test/cluster/processes.js';
 import {
   ask,

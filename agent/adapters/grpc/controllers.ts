@@ -4,7 +4,7 @@
  */
 import type { MonotonicMs } from '#core/brand.js';
 import type { ControllerEvent, Controllers } from '#agent/ports/controllers.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 import { openSession, type Session } from '#agent/adapters/grpc/session.js';
 import type { Hello } from '#proto/codec/messages.js';
 

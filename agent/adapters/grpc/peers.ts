@@ -28,7 +28,7 @@ import {
 } from '#proto/codec/tail.js';
 import { readVouchQuestion, writeVouchAnswer } from '#proto/codec/vouch.js';
 import { wire } from '#proto/load.js';
-import type { ListenAddress } from '#proto/listen.js';
+import type { ListenAddress } from '#common/listen.js';
 import { createServer } from '#proto/server.js';
 import { sent } from '#proto/sent.js';
 

@@ -14,7 +14,7 @@ import { type Guarded, launchGuard, logFileOf, nameOf } from '#agent/adapters/gu
 import { type Link, createLink } from '#agent/adapters/guard/link.js';
 import { type SentOrder, VERSION, isSameOrder } from '#agent/adapters/guard/messages.js';
 import type { Guard, GuardEvent, GuardOrder } from '#agent/ports/guard.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 export interface GuardDeps {
   readonly stateDir: string;

@@ -3,7 +3,7 @@
  * bounded: a file that has grown takes the place of the one before it, and what cannot be written is dropped.
  */
 import { appendFile, rename, stat } from 'node:fs/promises';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 const LONGEST_BYTES = 250_000;
 const MOST_UNWRITTEN = 100;

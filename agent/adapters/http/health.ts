@@ -1,14 +1,14 @@
 /**
  * Tells load balancers, by HTTP, what this member's database may be used for. Whoever asks is a stranger: a client that is slow, silent or one of
- * thousands takes no place from the others, and costs the agent next to nothing (proto/http/).
+ * thousands takes no place from the others, and costs the agent next to nothing (common/http/).
  */
 import { ERRORS } from '#core/errors.js';
 import { type EngineName, LOG_UNIT } from '#core/position.js';
 import { check } from '#agent/adapters/http/checks.js';
 import type { Standing } from '#core/standing.js';
-import { answerWith, ASKS } from '#proto/http/answer.js';
-import { createHttpServer, type HttpServer } from '#proto/http/server.js';
-import type { ListenAddress } from '#proto/listen.js';
+import { answerWith, ASKS } from '#common/http/answer.js';
+import { createHttpServer, type HttpServer } from '#common/http/server.js';
+import type { ListenAddress } from '#common/listen.js';
 
 /** Rejects with ADDRESS_IN_USE when the address is taken. */
 export const createHealthServer = (

@@ -7,7 +7,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { ScriptCall } from '#agent/config.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 /** Raised when a script of the version before could not be called any more. */
 export const PROTOCOL = 1;

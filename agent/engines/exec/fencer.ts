@@ -12,7 +12,7 @@ import { scriptDirOf } from '#agent/engines/exec/script-dir.js';
 import { createMemos } from '#agent/engines/memos.js';
 import { isAlive } from '#agent/engines/process-table.js';
 import type { Fencer } from '#agent/ports/fencer.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 export interface FencerDeps {
   readonly stateDir: string;

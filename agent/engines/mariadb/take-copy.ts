@@ -11,7 +11,7 @@ import { ofEngine } from '#core/position.js';
 import type { MariadbPosition } from '#core/positions/mariadb.js';
 import { type Running, runAsOwner } from '#agent/engines/as-owner.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { give } from '#proto/durable-files.js';
+import { give } from '#common/durable-files.js';
 import { requireRoom } from '#agent/engines/mysql-family/copy-place.js';
 import type { Copy, Told } from '#agent/engines/mysql-family/reclone.js';
 import type { Server } from '#agent/engines/mariadb/server.js';

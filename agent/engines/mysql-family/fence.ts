@@ -13,7 +13,7 @@ import { holdWrites } from '#agent/engines/mysql-family/hold-writes.js';
 import { serverProcesses } from '#agent/engines/mysql-family/processes.js';
 import type { Memos } from '#agent/engines/memos.js';
 import type { Sessions } from '#agent/engines/session.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 import { isAlive, type ProcessId, type ServerProcess, signal } from '#agent/engines/process-table.js';
 
 /** The shares of the time for asking a server that may be closed, and for holding up the writes of one that is open. */

@@ -9,7 +9,7 @@ import { boundBy } from '#agent/engines/bounds.js';
 import { createMemos } from '#agent/engines/memos.js';
 import type { ProcessId } from '#agent/engines/process-table.js';
 import type { Fencer } from '#agent/ports/fencer.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 export interface FencerDeps {
   readonly stateDir: string;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, asDuration } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
-import { removeDurably, writeDurably } from '#proto/durable-files.js';
+import { removeDurably, writeDurably } from '#common/durable-files.js';
 import { readIdentity, writeIdentity } from '#agent/engines/mysql-family/marks.js';
 import type { Server } from '#agent/engines/mysql-family/server.js';
 

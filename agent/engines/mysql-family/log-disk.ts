@@ -7,7 +7,7 @@ import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { knownLogPlaces } from '#agent/engines/mysql-family/log-places.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 /** Of what is left for others than root. With less, the next commit may be the one that waits. */
 const LEAST_ROOM = 1 << 20;

@@ -1,7 +1,7 @@
 /** Where the server keeps its logs: it tells while it runs, and is remembered for when it does not. */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { writeDurably } from '#proto/durable-files.js';
+import { writeDurably } from '#common/durable-files.js';
 import type { Connection } from '#agent/engines/mysql-family/connection.js';
 
 export interface LogPlaces {

@@ -13,7 +13,7 @@ import type { MariadbPosition } from '#core/positions/mariadb.js';
 import type { MysqlPosition } from '#core/positions/mysql.js';
 import { RECORD_FILE, type SalvageRecord } from '#core/salvage.js';
 import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
-import { syncFolder, writeDurably } from '#proto/durable-files.js';
+import { syncFolder, writeDurably } from '#common/durable-files.js';
 import { filesOf } from '#agent/engines/mysql-family/log-files.js';
 import { knownLogPlaces } from '#agent/engines/mysql-family/log-places.js';
 import type { OwnLog } from '#agent/engines/mysql-family/own-log.js';

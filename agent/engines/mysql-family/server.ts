@@ -6,7 +6,7 @@ import type { Position } from '#core/position.js';
 import type { Copying, Salvaged } from '#core/report.js';
 import type { MariadbConfig, MysqlConfig } from '#agent/config.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import type { Owner } from '#proto/durable-files.js';
+import type { Owner } from '#common/durable-files.js';
 import { createMemos, type Memos } from '#agent/engines/memos.js';
 import type { Connection, Dialect } from '#agent/engines/mysql-family/connection.js';
 import type { OpeningsTable } from '#agent/engines/mysql-family/marks.js';

@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 import { TanistError } from '#core/errors.js';
 import { formatGtidSet, type GtidSet, subtractGtids } from '#core/positions/gtid-set.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { give } from '#proto/durable-files.js';
+import { give } from '#common/durable-files.js';
 import type { Server } from '#agent/engines/mysql/server.js';
 import { hasAll, readStatus, type Status, TAIL_CHANNEL } from '#agent/engines/mysql/status.js';
 

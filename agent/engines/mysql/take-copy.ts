@@ -11,7 +11,7 @@ import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
 import type { MysqlPosition } from '#core/positions/mysql.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { give } from '#proto/durable-files.js';
+import { give } from '#common/durable-files.js';
 import type { CopySource } from '#agent/ports/engine.js';
 import type { Connection } from '#agent/engines/mysql-family/connection.js';
 import { requireRoom } from '#agent/engines/mysql-family/copy-place.js';

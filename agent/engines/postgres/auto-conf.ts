@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeDurably } from '#proto/durable-files.js';
+import { writeDurably } from '#common/durable-files.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 export const AUTO_CONF = 'postgresql.auto.conf';

@@ -9,7 +9,7 @@ import { databaseAddress, type PlanMember } from '#core/plan.js';
 import { type Running, runAsOwner } from '#agent/engines/as-owner.js';
 import type { Bounds } from '#agent/engines/bounds.js';
 import { conninfo } from '#agent/engines/postgres/conninfo.js';
-import { give } from '#proto/durable-files.js';
+import { give } from '#common/durable-files.js';
 import { isPassing } from '#agent/engines/postgres/rewind-leader.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Owner, give, removeDurably, syncFolder } from '#proto/durable-files.js';
+import { type Owner, give, removeDurably, syncFolder } from '#common/durable-files.js';
 
 const MARKER = 'standby.signal';
 

@@ -6,7 +6,7 @@ import { TanistError } from '#core/errors.js';
 import type { EngineIdentity } from '#agent/ports/engine.js';
 import { isAnswer } from '#agent/engines/postgres/connection.js';
 import { copyIdOf } from '#agent/engines/postgres/copy-id.js';
-import type { Owner } from '#proto/durable-files.js';
+import type { Owner } from '#common/durable-files.js';
 import { readProcess } from '#agent/engines/process-table.js';
 import { findPostmaster } from '#agent/engines/postgres/processes.js';
 import type { Server } from '#agent/engines/postgres/server.js';

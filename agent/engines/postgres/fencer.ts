@@ -14,7 +14,7 @@ import { createMemos } from '#agent/engines/memos.js';
 import { type ProcessId, type ServerProcess } from '#agent/engines/process-table.js';
 import { findPostmaster, isChild, serverProcesses } from '#agent/engines/postgres/processes.js';
 import type { Fencer } from '#agent/ports/fencer.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 export interface FencerDeps {
   readonly stateDir: string;

@@ -13,7 +13,7 @@ import { TanistError } from '#core/errors.js';
 import type { ProvedOpening } from '#core/plan.js';
 import { ofEngine } from '#core/position.js';
 import { type Fork, parseLsn } from '#core/positions/postgres.js';
-import { type Owner, removeDurably, writeDurably } from '#proto/durable-files.js';
+import { type Owner, removeDurably, writeDurably } from '#common/durable-files.js';
 
 const MOST_RESERVED = 10_000;
 const RESERVED = '# tanist: this number is reserved';

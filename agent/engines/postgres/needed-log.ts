@@ -13,7 +13,7 @@ import { TanistError } from '#core/errors.js';
 import type { PlanMember } from '#core/plan.js';
 import { type PostgresPosition, type Fork, formatLsn, parseLsn } from '#core/positions/postgres.js';
 import { boundBy } from '#agent/engines/bounds.js';
-import { give, syncFolder } from '#proto/durable-files.js';
+import { give, syncFolder } from '#common/durable-files.js';
 import { lineOf, segmentName, segmentOf, type Sizes } from '#agent/engines/postgres/log-files.js';
 import { askLeader, type LeaderLog } from '#agent/engines/postgres/rewind-leader.js';
 import type { Server } from '#agent/engines/postgres/server.js';

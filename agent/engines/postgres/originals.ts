@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readAutoConf } from '#agent/engines/postgres/auto-conf.js';
-import { removeDurably, writeDurably } from '#proto/durable-files.js';
+import { removeDurably, writeDurably } from '#common/durable-files.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { slotName } from '#agent/engines/postgres/slots.js';
 

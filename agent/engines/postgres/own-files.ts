@@ -6,7 +6,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncFolder } from '#proto/durable-files.js';
+import { syncFolder } from '#common/durable-files.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 
 /**

@@ -6,7 +6,7 @@
 import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { readNote, removeDurably, syncFolder, writeDurably } from '#proto/durable-files.js';
+import { readNote, removeDurably, syncFolder, writeDurably } from '#common/durable-files.js';
 import { putBack } from '#agent/engines/postgres/own-files.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 

@@ -13,7 +13,7 @@ import { formatPosition } from '#core/position.js';
 import { type PostgresPosition, type Fork, formatLsn } from '#core/positions/postgres.js';
 import { RECORD_FILE, type SalvageRecord } from '#core/salvage.js';
 import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
-import { syncFolder, writeDurably } from '#proto/durable-files.js';
+import { syncFolder, writeDurably } from '#common/durable-files.js';
 import { lastIdentifiers } from '#agent/engines/postgres/identifiers.js';
 import { newestSalvage, summaryOf } from '#agent/engines/newest-salvage.js';
 import { findChanges } from '#agent/engines/postgres/salvage-changes.js';

@@ -11,7 +11,7 @@ import {
   readControlFile,
   wasStoppedInOrder,
 } from '#agent/engines/postgres/control-file.js';
-import { type Owner, give } from '#proto/durable-files.js';
+import { type Owner, give } from '#common/durable-files.js';
 import { type Memos, createMemos } from '#agent/engines/memos.js';
 import { binDirOf, findPostmaster } from '#agent/engines/postgres/processes.js';
 import { newestSalvage } from '#agent/engines/newest-salvage.js';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { escapeLiteral } from 'pg';
 import { type Durability, NO_ACKNOWLEDGEMENTS, sameDurability } from '#core/durability.js';
 import { AUTO_CONF } from '#agent/engines/postgres/auto-conf.js';
-import { removeDurably, writeDurably } from '#proto/durable-files.js';
+import { removeDurably, writeDurably } from '#common/durable-files.js';
 import { type Original, rememberOriginals } from '#agent/engines/postgres/originals.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { readSettings, takeUpHere } from '#agent/engines/postgres/settings.js';

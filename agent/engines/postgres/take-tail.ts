@@ -11,7 +11,7 @@ import type { PostgresPosition } from '#core/positions/postgres.js';
 import type { ActionResult, TailChunk } from '#agent/ports/engine.js';
 import { applyUntil } from '#agent/engines/postgres/apply.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { give, syncFolder } from '#proto/durable-files.js';
+import { give, syncFolder } from '#common/durable-files.js';
 import { SEGMENT_NAME } from '#agent/engines/postgres/log-files.js';
 import { tailCommand } from '#agent/engines/postgres/originals.js';
 import { seal } from '#agent/engines/postgres/seal.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { escapeLiteral } from 'pg';
 import { AUTO_CONF } from '#agent/engines/postgres/auto-conf.js';
 import type { Bounds } from '#agent/engines/bounds.js';
-import { removeDurably, writeDurably } from '#proto/durable-files.js';
+import { removeDurably, writeDurably } from '#common/durable-files.js';
 import type { Original } from '#agent/engines/postgres/originals.js';
 import type { Server } from '#agent/engines/postgres/server.js';
 import { reload } from '#agent/engines/postgres/settings.js';

@@ -6,7 +6,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { TanistError } from '#core/errors.js';
-import { writeDurably } from '#proto/durable-files.js';
+import { writeDurably } from '#common/durable-files.js';
 import { knownPlaces, type Places } from '#agent/engines/redis/places.js';
 import type { Server } from '#agent/engines/redis/server.js';
 import { NOBODY } from '#agent/engines/redis/status.js';

@@ -9,7 +9,7 @@ import type { ProcessId } from '#agent/engines/process-table.js';
 import { fence, type Fenced } from '#agent/engines/redis/fence.js';
 import { serverProcesses } from '#agent/engines/redis/processes.js';
 import type { Fencer } from '#agent/ports/fencer.js';
-import type { Log } from '#agent/ports/log.js';
+import type { Log } from '#core/log.js';
 
 export interface FencerDeps {
   readonly stateDir: string;

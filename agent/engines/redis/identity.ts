@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, asDuration } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
-import { removeDurably, writeDurably } from '#proto/durable-files.js';
+import { removeDurably, writeDurably } from '#common/durable-files.js';
 import { writeHistory } from '#agent/engines/redis/history.js';
 import type { Server } from '#agent/engines/redis/server.js';
 import { readStatus } from '#agent/engines/redis/status.js';

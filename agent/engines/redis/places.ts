@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { TanistError } from '#core/errors.js';
-import { removeDurably, writeDurably } from '#proto/durable-files.js';
+import { removeDurably, writeDurably } from '#common/durable-files.js';
 import { ASK_SETTINGS, noteSettings } from '#agent/engines/redis/settings.js';
 import { fieldsOf } from '#agent/engines/redis/status.js';
 import type { Connection } from '#agent/engines/redis/connection.js';

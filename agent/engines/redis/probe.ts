@@ -1,7 +1,7 @@
 /** Does another member's server answer? Whatever it says to a PING, also that a password is needed, is an answer. */
 import type { Answering } from '#core/report.js';
 import { dial, type Tls, unnamed } from '#agent/engines/redis/dial.js';
-import { firstAnswer } from '#proto/first-answer.js';
+import { firstAnswer } from '#common/first-answer.js';
 
 const PING = Buffer.from('PING\r\n');
 

@@ -14,7 +14,7 @@ import { formatPosition, ofEngine } from '#core/position.js';
 import { type LineagePosition, UNKNOWN } from '#core/positions/lineage.js';
 import { RECORD_FILE, ROWS_FILE, type SalvageRecord } from '#core/salvage.js';
 import { type Bounds, Interrupted } from '#agent/engines/bounds.js';
-import { syncFolder, writeDurably } from '#proto/durable-files.js';
+import { syncFolder, writeDurably } from '#common/durable-files.js';
 import { newestSalvage, summaryOf } from '#agent/engines/newest-salvage.js';
 import { partedAt } from '#agent/engines/redis/parted.js';
 import { knownPlaces, learnPlaces } from '#agent/engines/redis/places.js';

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Salvaged } from '#core/report.js';
 import type { RedisConfig } from '#agent/config.js';
-import type { Owner } from '#proto/durable-files.js';
+import type { Owner } from '#common/durable-files.js';
 import { createMemos, type Memos } from '#agent/engines/memos.js';
 import type { Connection } from '#agent/engines/redis/connection.js';
 import { createMembers, type Members } from '#agent/engines/redis/followers.js';

@@ -3,7 +3,7 @@
  * own again. So nothing has to be asked for when time presses.
  */
 import { join } from 'node:path';
-import { readNote, removeDurably, writeDurably } from '#proto/durable-files.js';
+import { readNote, removeDurably, writeDurably } from '#common/durable-files.js';
 import { RECEIVER } from '#agent/engines/redis/admission.js';
 import type { Command, Reply } from '#agent/engines/redis/connection.js';
 

@@ -2,7 +2,7 @@
 import type { EtcdConfig } from '#controller/config.js';
 import type { MonotonicMs } from '#core/brand.js';
 import type { Election } from '#controller/ports/election.js';
-import type { Log } from '#controller/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { PlanStore } from '#controller/ports/plan-store.js';
 import { EtcdClient } from '#controller/adapters/etcd/client.js';
 import { EtcdElection } from '#controller/adapters/etcd/election.js';

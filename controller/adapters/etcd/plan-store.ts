@@ -8,7 +8,7 @@ import { type IKeyValue, type IRangeRequest, type ITxnRequest, SortOrder, SortTa
 import { asDuration, asRevision, nextEpoch } from '#core/brand.js';
 import type { LedgerEntry } from '#core/ledger.js';
 import type { Plan } from '#core/plan.js';
-import type { Log } from '#controller/ports/log.js';
+import type { Log } from '#core/log.js';
 import {
   type PlanStore,
   type PlanWrite,

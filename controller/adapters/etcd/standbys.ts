@@ -1,5 +1,5 @@
 /** Who could take the active role over (A3): every controller that is there and not active. */
-import type { Log } from '#controller/ports/log.js';
+import type { Log } from '#core/log.js';
 import { CALL_DEADLINE, type EtcdClient } from '#controller/adapters/etcd/client.js';
 import type { Keys } from '#controller/adapters/etcd/keys.js';
 import { get, getAll, got, gotAll } from '#controller/adapters/etcd/requests.js';

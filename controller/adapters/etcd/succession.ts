@@ -8,7 +8,7 @@
 import { asRevision, type Revision } from '#core/brand.js';
 import { formatTerm, type OwnTerm } from '#core/term.js';
 import type { ResignRecord } from '#controller/ports/election.js';
-import type { Log } from '#controller/ports/log.js';
+import type { Log } from '#core/log.js';
 import { CALL_DEADLINE, type EtcdClient } from '#controller/adapters/etcd/client.js';
 import { EtcdFailure } from '#controller/adapters/etcd/failure.js';
 import type { Keys } from '#controller/adapters/etcd/keys.js';

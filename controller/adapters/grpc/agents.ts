@@ -6,14 +6,14 @@
 import { type DurationMs, asDuration, type MonotonicMs, since } from '#core/brand.js';
 import type { PlanMember } from '#core/plan.js';
 import type { AgentEvent, Agents } from '#controller/ports/agents.js';
-import type { Log } from '#controller/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { Topologies } from '#controller/ports/topologies.js';
 import { type OperatorHandlers, operatorService } from '#controller/adapters/grpc/operator.js';
 import { type AgentCall, openSession, type Session } from '#controller/adapters/grpc/session.js';
 import type { Hello } from '#proto/codec/messages.js';
 import { topologyService } from '#controller/adapters/grpc/topology.js';
 import { wire } from '#proto/load.js';
-import type { ListenAddress } from '#proto/listen.js';
+import type { ListenAddress } from '#common/listen.js';
 import { createServer } from '#proto/server.js';
 
 export type { OperatorHandlers } from '#controller/adapters/grpc/operator.js';

@@ -3,7 +3,7 @@ import { type handleServerStreamingCall, type handleUnaryCall, status } from '@g
 import { asEpoch, type Epoch } from '#core/brand.js';
 import { TanistError } from '#core/errors.js';
 import { isName } from '#core/name.js';
-import type { Log } from '#controller/ports/log.js';
+import type { Log } from '#core/log.js';
 import type { OperatorError } from '#proto/generated/tanist/v1/OperatorError.js';
 import type { OperatorHandlers as OperatorService } from '#proto/generated/tanist/v1/Operator.js';
 import type { WatchFailoversRequest__Output } from '#proto/generated/tanist/v1/WatchFailoversRequest.js';

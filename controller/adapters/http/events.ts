@@ -8,7 +8,7 @@ import { isKnown } from '#controller/adapters/http/routes.js';
 import { topologyChanges } from '#controller/adapters/topology-changes.js';
 import type { Topologies } from '#controller/ports/topologies.js';
 import { topologyToJson } from '#proto/codec/topology.js';
-import { keepOpen } from '#proto/http/connection.js';
+import { keepOpen } from '#common/http/connection.js';
 
 export interface Listeners {
   /** False: there are as many as may be, and nothing was answered. `clusters` empty: to all. */

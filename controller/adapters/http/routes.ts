@@ -4,7 +4,7 @@ import { NO_LEADER_TEXT, type Topology } from '#core/topology.js';
 import { openapi } from '#controller/adapters/http/openapi.js';
 import type { Topologies } from '#controller/ports/topologies.js';
 import { topologyToJson } from '#proto/codec/topology.js';
-import { ASKS } from '#proto/http/answer.js';
+import { ASKS } from '#common/http/answer.js';
 
 export type Answer =
   | {

@@ -6,9 +6,9 @@ import type { ServerResponse } from 'node:http';
 import { createListeners, EVENTS_TYPE } from '#controller/adapters/http/events.js';
 import { type Answer, route, tooManyListen } from '#controller/adapters/http/routes.js';
 import type { Topologies } from '#controller/ports/topologies.js';
-import { answerWith } from '#proto/http/answer.js';
-import { createHttpServer, type HttpServer } from '#proto/http/server.js';
-import type { ListenAddress } from '#proto/listen.js';
+import { answerWith } from '#common/http/answer.js';
+import { createHttpServer, type HttpServer } from '#common/http/server.js';
+import type { ListenAddress } from '#common/listen.js';
 
 const IDLE_MS = 30_000;
 

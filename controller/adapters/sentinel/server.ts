@@ -15,9 +15,9 @@ import type { Topologies } from '#controller/ports/topologies.js';
 import { type Connection, openConnection } from '#controller/adapters/sentinel/connection.js';
 import { eventsBetween } from '#controller/adapters/sentinel/events.js';
 import { follow, type Told } from '#controller/adapters/sentinel/told.js';
-import { createTurns } from '#controller/adapters/sentinel/turns.js';
+import { createTurns, type Work } from '#common/turns.js';
 import { loginOf, selfOf, type View } from '#controller/adapters/sentinel/view.js';
-import { listenError } from '#proto/listen.js';
+import { listenError } from '#common/listen.js';
 
 export interface SentinelServer {
   readonly port: number;
@@ -44,7 +44,7 @@ export async function createSentinelServer(
   const startedAt = now();
   const told = new Map<string, Told>();
   const connections = new Map<Socket, Connection | undefined>();
-  const turns = createTurns(now);
+  const turns = createTurns(now, { turnMs: 2, shareMs: 0.5 });
   let accepted = 0;
   let commands = 0;
 
@@ -94,9 +94,10 @@ export async function createSentinelServer(
   /** `raw` is what counts; with TLS another one is spoken through. */
   function speak(raw: Socket, socket: Socket): void {
     accepted += 1;
+    const work: Work = (until) => connection.work(until);
     const connection = openConnection(socket, {
       ...{ id: accepted, view, now },
-      ready: () => turns.add(connection),
+      ready: () => turns.add(work),
       answered: () => {
         commands += 1;
       },

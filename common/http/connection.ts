@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { ERRORS } from '#core/errors.js';
-import type { Turns } from '#proto/http/turns.js';
+import type { Turns } from '#common/turns.js';
 
 /** A request is one short line and some headers. */
 const ASKED_WITHIN_MS = 2_000;
@@ -96,13 +96,14 @@ export class Connection extends Duplex {
     this.#socket.pause();
     this.#within(READ_WITHIN_MS);
     if (isTooLong) return refuse(this);
-    this.#turns.take(() => {
+    this.#turns.add(() => {
       const request = this.#held.subarray(0, end);
       this.#held = this.#held.subarray(end);
-      if (this.destroyed) return;
+      if (this.destroyed) return false;
       this.push(request);
       // Neither a request nor a mistake: the parser waits for more of what is nothing for us.
       if (this.#state === 'waits') refuse(this);
+      return false;
     });
   }
 

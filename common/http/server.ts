@@ -7,9 +7,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
-import { Connection, connectionOf, MOST_HEADER_BYTES, refuse } from '#proto/http/connection.js';
-import { createTurns } from '#proto/http/turns.js';
-import { type ListenAddress, listenError } from '#proto/listen.js';
+import { asMonotonic } from '#core/brand.js';
+import { Connection, connectionOf, MOST_HEADER_BYTES, refuse } from '#common/http/connection.js';
+import { type ListenAddress, listenError } from '#common/listen.js';
+import { createTurns } from '#common/turns.js';
 
 export interface HttpServer {
   readonly port: number;
@@ -25,6 +26,7 @@ export interface HttpOptions {
 }
 
 const STOP_WITHIN_MS = 250;
+const TURN_MS = 1;
 /** Of those who have not asked yet, and of those who have. */
 const MOST_CONNECTIONS = 250;
 
@@ -38,7 +40,7 @@ export async function createHttpServer(
   const all = new Set<Connection>();
   const strangers = new Set<Connection>();
   const known = new Set<Connection>();
-  const turns = createTurns();
+  const turns = createTurns(() => asMonotonic(performance.now()), { turnMs: TURN_MS, shareMs: TURN_MS });
   const tcp = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     turns.hurry();
     const connection = new Connection(socket, turns);
