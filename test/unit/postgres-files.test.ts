@@ -19,6 +19,7 @@ import {
 import { isPageAt, pageOffset, segmentName, segmentOf } from '#agent/engines/postgres/log-files.js';
 import { isAmong, leadsHere, placesOf } from '#agent/engines/postgres/places.js';
 import { timelineAt } from '#agent/engines/postgres/reach.js';
+import { binDirAtRest } from '#agent/engines/postgres/server.js';
 import { slotName } from '#agent/engines/postgres/slots.js';
 import { upstreamOf } from '#agent/engines/postgres/status.js';
 
@@ -255,5 +256,26 @@ describe('control file', () => {
     const known = { dataId: '7711486283094985340', timeline: 4, recoversTo: 0x300_0148n, ...SIZES };
     expect(parseControlFile(text)).toEqual({ ...known, logsHints: true });
     expect(parseControlFile(text.replace(/1$/, '0'))).toEqual({ ...known, logsHints: false });
+  });
+});
+
+describe('programs of a server that is down', () => {
+  let dir: string;
+  const path = process.env['PATH'];
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'tanist-programs-'));
+    writeFileSync(join(dir, 'PG_VERSION'), '99\n');
+  });
+  afterEach(() => {
+    process.env['PATH'] = path;
+    rmSync(dir, { recursive: true });
+  });
+
+  it('are found in PATH, and nowhere where no distribution puts them', () => {
+    process.env['PATH'] = '/nowhere';
+    expect(binDirAtRest(dir)).toBeUndefined();
+    writeFileSync(join(dir, 'pg_controldata'), '');
+    process.env['PATH'] = `/nowhere:${dir}`;
+    expect(binDirAtRest(dir)).toBe(dir);
   });
 });

@@ -30,7 +30,7 @@ export function requireClonable(server: Server): void {
       throw new TanistError(
         'RECLONE_IMPOSSIBLE',
         `there is no program ${name}`,
-        'install mariadb-backup, or set engine.binDir',
+        'install mariadb-backup, or set mariadb.binDir',
       );
   requirePlace(server);
 }

@@ -82,7 +82,7 @@ function withoutTools({ tools }: Inspecting, server: Server): readonly Finding[]
     {
       ...{ severity: 'blocks', code: 'no-client-programs' },
       text: `there is no program ${missing.join(', nor ')}: the rest of a dead leader's log could neither be read nor applied`,
-      remedy: `install the client programs of ${server.kind.called}, or set engine.binDir`,
+      remedy: `install the client programs of ${server.kind.called}, or set ${server.kind.engine}.binDir`,
     },
   ];
 }

@@ -133,7 +133,7 @@ export function describeServer(
       throw new TanistError(
         'CONFIG_INVALID',
         `the program ${name} of ${kind.called} is not found`,
-        'set engine.binDir',
+        `set ${kind.engine}.binDir`,
       );
     },
   };

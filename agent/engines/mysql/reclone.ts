@@ -46,7 +46,7 @@ interface Laid {
 /** What a copy beside the data cannot do without. Answers how files of this data are laid out; of a server that is down, as servers do by default. */
 export async function requireClonable(server: Server): Promise<DataFormat> {
   if (server.findTool('mysqld') === undefined)
-    throw new TanistError('RECLONE_IMPOSSIBLE', 'there is no program mysqld', 'set engine.binDir');
+    throw new TanistError('RECLONE_IMPOSSIBLE', 'there is no program mysqld', 'set mysql.binDir');
   requirePlace(server);
   // A session may not have heard yet that its server is gone.
   if (server.findMain() === undefined || !server.connection.isReady()) return [];

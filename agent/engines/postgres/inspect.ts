@@ -14,7 +14,7 @@ import { inspectLeader } from '#agent/engines/postgres/inspect-leader.js';
 import { inspectPeers } from '#agent/engines/postgres/inspect-peers.js';
 import { inspectSettings } from '#agent/engines/postgres/inspect-settings.js';
 import { hasPsql } from '#agent/engines/postgres/psql.js';
-import type { Server } from '#agent/engines/postgres/server.js';
+import { binDirAtRest, type Server } from '#agent/engines/postgres/server.js';
 
 /** Of the time, for others to answer; what is left is for telling. */
 const ASK = 0.8;
@@ -28,7 +28,11 @@ export async function inspect(
   if (refusal !== undefined) return [refusal];
   const others = peers.filter(({ name }) => name !== server.member);
   const facts = await readFacts(server, bounds.left());
-  const own = [...(await unwritable(server)), ...inspectSettings(facts, server.member, others)];
+  const own = [
+    ...(await unwritable(server)),
+    ...programsUnknown(server),
+    ...inspectSettings(facts, server.member, others),
+  ];
   const over = new AbortController();
   try {
     const timeoutMs = Math.round(bounds.left() * ASK);
@@ -73,6 +77,18 @@ async function unwritable({ dataDir }: Server): Promise<readonly Finding[]> {
       },
     ];
   }
+}
+
+/** The server that runs tells where they are, and after a power failure none does. */
+function programsUnknown({ config, dataDir, binDir }: Server): readonly Finding[] {
+  if (config.binDir !== undefined || binDirAtRest(dataDir) !== undefined) return [];
+  return [
+    {
+      ...{ severity: 'hurts', code: 'programs-not-found' },
+      text: `only the running server tells that its programs lie in ${binDir()}: an agent that is started while it is down, as after a power failure, ends at once`,
+      remedy: `set postgres.binDir to ${binDir()}, then restart the agent`,
+    },
+  ];
 }
 
 function noPsql(server: Server): Finding {

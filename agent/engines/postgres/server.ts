@@ -93,18 +93,25 @@ function findBinDir(dataDir: string): string {
   const postmaster = findPostmaster(dataDir);
   const running = postmaster === undefined ? undefined : binDirOf(postmaster);
   if (running !== undefined) return running;
-  const version = readFileSync(join(dataDir, 'PG_VERSION'), 'latin1').trim();
+  const found = binDirAtRest(dataDir);
+  if (found !== undefined) return found;
+  throw new TanistError(
+    'CONFIG_INVALID',
+    `no programs of PostgreSQL ${versionOf(dataDir)} are found, and no server runs on ${dataDir} to tell where they are`,
+    'set postgres.binDir',
+  );
+}
+
+/** Where an agent finds them that starts while no server runs, as after a power failure; undefined: it does not, and ends. */
+export function binDirAtRest(dataDir: string): string | undefined {
+  const version = versionOf(dataDir);
   const usual = [
     `/usr/lib/postgresql/${version}/bin`,
     `/usr/pgsql-${version}/bin`,
     `/usr/lib/postgresql${version}/bin`,
   ];
   const inPath = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  const found = [...usual, ...inPath].find((folder) => existsSync(join(folder, 'pg_controldata')));
-  if (found !== undefined) return found;
-  throw new TanistError(
-    'CONFIG_INVALID',
-    `no programs of PostgreSQL ${version} are found, and no server runs on ${dataDir} to tell where they are`,
-    'set engine.binDir',
-  );
+  return [...usual, ...inPath].find((folder) => existsSync(join(folder, 'pg_controldata')));
 }
+
+const versionOf = (dataDir: string): string => readFileSync(join(dataDir, 'PG_VERSION'), 'latin1').trim();

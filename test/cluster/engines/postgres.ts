@@ -14,6 +14,8 @@ export const POSTGRES: EngineKit<PostgresServer> = {
     postgres: {
       ...{ dataDir: server.dir, host: server.socketDir, port: server.port, user: 'postgres' },
       replication: { user: 'postgres' },
+      // Where no agent would look for them while no server runs.
+      ...(process.env['TANIST_POSTGRES_HOME'] !== undefined && { binDir: server.binDir }),
       server: { kind: 'pg_ctl', options: server.startCommand.slice(3).join(' '), logFile: server.logFile },
     },
   }),
