@@ -80,13 +80,15 @@ async function unwritable({ dataDir }: Server): Promise<readonly Finding[]> {
 }
 
 /** The server that runs tells where they are, and after a power failure none does. */
-function programsUnknown({ config, dataDir, binDir }: Server): readonly Finding[] {
+function programsUnknown(server: Server): readonly Finding[] {
+  const { config, dataDir } = server;
   if (config.binDir !== undefined || binDirAtRest(dataDir) !== undefined) return [];
+  const folder = server.binDir();
   return [
     {
       ...{ severity: 'hurts', code: 'programs-not-found' },
-      text: `only the running server tells that its programs lie in ${binDir()}: an agent that is started while it is down, as after a power failure, ends at once`,
-      remedy: `set postgres.binDir to ${binDir()}, then restart the agent`,
+      text: `only the running server tells that its programs lie in ${folder}: an agent that is started while it is down, as after a power failure, ends at once`,
+      remedy: `set postgres.binDir to ${folder}, then restart the agent`,
     },
   ];
 }
