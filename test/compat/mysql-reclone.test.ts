@@ -274,10 +274,18 @@ describe('a copy that is being made', { timeout: 120_000 }, () => {
     const { members, history } = await createCluster(beds.template, ['ann', 'bob']);
     const [ann, bob] = members as [Member, Member];
     await part(ann, bob, history);
+    // So much that a copy of it does not end before anybody has seen it begin.
+    await bob.server.query('create table app.large (id int primary key auto_increment, data longblob)');
+    for (let n = 0; n < 16; n += 1)
+      await bob.server.query(`insert into app.large (data) select repeat('x', 16 << 20)`);
     const before = await copyIdOf(ann.server.dir);
-    const running = reclone(ann, bob, history);
+    let isOver = false;
+    const running = reclone(ann, bob, history).finally(() => (isOver = true));
     const isCopied = (): boolean => (ann.latest().copying?.totalBytes ?? 0) > 0;
-    await waitFor(isCopied, { timeoutMs: 60_000, what: 'the first of the copy', everyMs: 2 });
+    await waitFor(isCopied, {
+      ...{ timeoutMs: 60_000, what: 'the first of the copy', everyMs: 2 },
+      giveUp: () => (isOver ? 'the copy has ended' : undefined),
+    });
     bob.server.kill('SIGKILL');
     expect(await running).toMatchObject({ kind: 'failed' });
     expect(await copyIdOf(ann.server.dir)).toBe(before);
