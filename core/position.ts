@@ -90,22 +90,15 @@ export const LOG_UNIT = {
 } as const satisfies Readonly<Record<EngineName, string>>;
 
 /**
- * So much of log is caught up within a moment, in `LOG_UNIT`. Not less than a busy leader writes between two reports (250 ms; some 5,000 transactions
- * a second): two members are compared by reports that are so far apart.
+ * So much of log is caught up within a moment, in `LOG_UNIT`. Two members are compared by reports that may be 250 ms apart, so a busy one is near its
+ * leader in some of them only.
  */
 export const NEAR: Readonly<Record<EngineName, bigint>> = {
   postgres: 16n * 1024n * 1024n,
-  mariadb: 2_000n,
-  mysql: 2_000n,
-  redis: 1024n * 1024n,
-  exec: 2_000n,
-};
-
-/** So much that is received is applied within a moment, in `LOG_UNIT`: a switchover waits for it while nobody can write. */
-export const SOON_APPLIED: Readonly<Record<EngineName, bigint>> = {
-  ...NEAR,
   mariadb: 200n,
   mysql: 200n,
+  redis: 1024n * 1024n,
+  exec: 200n,
 };
 
 /**

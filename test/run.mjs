@@ -20,7 +20,10 @@ const isAskedFor = (project) =>
   asked.some((argument) => new RegExp(`^(--project=)?${project}$`).test(argument));
 
 const servers = ['etcd', 'postgres', 'mariadb', 'redis', 'exec', 'haproxy', 'pgbouncer', 'python3-redis'];
-await setUp({ servers: [...servers, ...(isAskedFor('long') ? ['drivers', 'arping', 'dnsmasq'] : [])], quiet: true });
+await setUp({
+  servers: [...servers, ...(isAskedFor('long') ? ['drivers', 'arping', 'dnsmasq'] : [])],
+  quiet: true,
+});
 if (!bringNewerServers()) {
   tally.failed += 1;
 } else if (await build()) {

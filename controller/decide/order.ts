@@ -6,7 +6,7 @@
 import { assertNever } from '#core/assert.js';
 import { asDuration, type DurationMs, LONG_AGO, type MonotonicMs, since } from '#core/brand.js';
 import type { Plan } from '#core/plan.js';
-import { NEAR, SOON_APPLIED } from '#core/position.js';
+import { NEAR } from '#core/position.js';
 import { type Reason, reason } from '#core/reasons.js';
 import { behind } from '#controller/decide/candidates.js';
 import { sealAll } from '#controller/decide/failover.js';
@@ -214,8 +214,8 @@ function end(cluster: ClusterState, order: Order, why: Reason, context: Context)
 function isNear(cluster: ClusterState, plan: Plan, { wish }: Order): boolean {
   const bytes = wish.to === undefined ? undefined : behind(cluster, plan, wish.to);
   const backlog = cluster.members[wish.to ?? '']?.report?.database.backlog ?? 0;
-  const { engine } = plan;
-  return bytes !== undefined && bytes <= NEAR[engine] && BigInt(backlog) <= SOON_APPLIED[engine];
+  const near = NEAR[plan.engine];
+  return bytes !== undefined && bytes <= near && BigInt(backlog) <= near;
 }
 
 function distance(cluster: ClusterState, plan: Plan, { wish }: Order): Reason['evidence'] {

@@ -12,7 +12,7 @@ import type { DatabaseServer } from '#test/cluster/database-server.js';
 import { KITS, type KitName } from '#test/cluster/engines.js';
 import { type AnyCluster, startTanist, startTanistOn, type TanistCluster } from '#test/cluster/tanist.js';
 import { prepareWaits, rowsOfWaits, startPgbench } from '#test/load/pgbench-waits.js';
-import { balance, longestGap, prepareLoad, startLoad } from '#test/load/writers.js';
+import { balance, longestWait, prepareLoad, startLoad } from '#test/load/writers.js';
 
 export const WAYS_THROUGH = ['pgbouncer', 'haproxy', 'haproxy-checks'] as const;
 export type Way = (typeof WAYS_THROUGH)[number];
@@ -86,7 +86,8 @@ async function measure<Server extends DatabaseServer>(
   }
   const sum = (of: (figures: Figures) => number): number => all.reduce((total, one) => total + of(one), 0);
   finish({
-    ...{ engine, fault, through, profile, writers, runs: all.length },
+    ...{ engine, fault, through, profile, runs: all.length },
+    writers: under === underWriters ? writers : CLIENTS,
     errors: sum(({ errors }) => errors),
     ...(all.some(({ unanswered }) => unanswered !== undefined) && {
       unanswered: sum(({ unanswered }) => unanswered ?? 0),
@@ -149,8 +150,9 @@ async function underPgbench(
   const written = (await rowsOfWaits(heir.server)) - before;
   return {
     ...{ errors, acknowledged: transactions, waitMs: longestMs, directMs: undefined },
+    // With errors it is the least: what was written and not told makes up for it.
     ackedLost: Math.max(0, transactions - written),
-    unanswered: undefined, // beside no error there is none
+    unanswered: undefined, // not told apart
   };
 }
 
@@ -188,7 +190,7 @@ async function underWriters(
   return {
     ...{ errors: load.failures(), acknowledged: load.acknowledged.length },
     ...{ ackedLost: found.missing.length, unanswered: found.unanswered },
-    ...{ waitMs: longestGap(load.acknowledged), directMs: longestGap(direct.acknowledged) },
+    ...{ waitMs: longestWait(load.acknowledged), directMs: longestWait(direct.acknowledged) },
   };
 }
 

@@ -10,6 +10,7 @@ import { type MysqlBeds, prepareMysqlBeds } from '#test/compat/mysql-bed.js';
 import { careFor, type Member, stopCaring } from '#test/compat/mysql-members.js';
 import { ACCOUNTS, cloneReplica, createPrimary, type MysqlServer } from '#test/cluster/mysql.js';
 import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
+import { expectNobodyInDoubt } from '#test/contract/family-doubt.js';
 import { newHistory } from '#test/contract/engine/history.js';
 import { fence, follow, followStep, seal, start, takeTail } from '#test/contract/engine/steps.js';
 
@@ -213,6 +214,11 @@ function newestLog({ dir }: MysqlServer): string {
 }
 
 describe('a fence', { timeout: IN_CARE_MS }, () => {
+  it('leaves nobody in doubt who was writing, though somebody reads for long', async () => {
+    const { ann } = await createPair();
+    await expectNobodyInDoubt(ann, ACCOUNTS.app);
+  });
+
   it('ends a server that somebody else has opened', async () => {
     const { bob } = await createPair();
     await seal(bob);

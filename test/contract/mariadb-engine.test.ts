@@ -9,6 +9,7 @@ import { createRunFolder, stopAll, waitFor } from '#test/cluster/processes.js';
 import { newHistory } from '#test/contract/engine/history.js';
 import { fence, follow, followStep, seal, start } from '#test/contract/engine/steps.js';
 import { asEpoch } from '#core/brand.js';
+import { expectNobodyInDoubt } from '#test/contract/family-doubt.js';
 import { type MariadbBeds, prepareMariadbBeds } from '#test/contract/mariadb-bed.js';
 import { careFor, type Member, stopCaring } from '#test/contract/mariadb-members.js';
 
@@ -81,6 +82,11 @@ describe('the relay log', { timeout: 30_000 }, () => {
 });
 
 describe('a fence', { timeout: 30_000 }, () => {
+  it('leaves nobody in doubt who was writing, though somebody reads for long', async () => {
+    const { ann } = await createPair();
+    await expectNobodyInDoubt(ann, ACCOUNTS.app);
+  });
+
   it('ends a server that somebody else has opened', async () => {
     const { bob } = await createPair();
     await seal(bob);

@@ -6,6 +6,7 @@ Number n is appended to the list KEY: {"wrote": n}, or {"failed": why}; then the
 """
 
 import json
+import signal
 import sys
 import time
 
@@ -25,13 +26,26 @@ def say(**said):
     print(json.dumps(said), flush=True)
 
 
+ended = False
+
+
+def end(*_):
+    global ended
+    ended = True
+
+
+signal.signal(signal.SIGTERM, end)
 number = 0
-while True:
+while not ended:
     number += 1
     try:
         client.rpush(KEY, number)
-        say(wrote=number)
-        say(port=client.info("server")["tcp_port"])
     except Exception as error:  # whatever it is: it is told, and the next one is tried
         say(failed=f"{type(error).__name__}: {error}")
+    else:
+        say(wrote=number)
+        try:
+            say(port=client.info("server")["tcp_port"])
+        except Exception:  # its session has ended since, which is no failure of the write
+            pass
     time.sleep(PAUSE_S)

@@ -102,6 +102,13 @@ export function longestGap(acknowledged: readonly { readonly at: number }[]): nu
   return longest;
 }
 
+/** The same of one writer each: the longest that any of them waited, ms. */
+export function longestWait(acknowledged: readonly Acknowledged[]): number {
+  const writers = new Set(acknowledged.map(({ writer }) => writer));
+  const of = (one: number): readonly Acknowledged[] => acknowledged.filter(({ writer }) => writer === one);
+  return Math.max(0, ...[...writers].map((one) => longestGap(of(one))));
+}
+
 /** How what `server` has of this run stands to what was acknowledged. */
 export interface Balance {
   /** Acknowledged, and not there. */
@@ -110,17 +117,20 @@ export interface Balance {
   readonly unanswered: number;
 }
 
+/** `isAsked`: of whom what nobody was told is counted; default: of everybody. */
 export async function balance(
   { clients }: DatabaseServer,
   run: string,
   acknowledged: readonly Acknowledged[],
+  isAsked: (row: RowId) => boolean = () => true,
 ): Promise<Balance> {
   const idOf = ({ writer, number }: RowId): string => `${writer}/${number}`;
-  const present = new Set((await clients.rowsOf(run)).map(idOf));
+  const rows = await clients.rowsOf(run);
+  const present = new Set(rows.map(idOf));
   const told = new Set(acknowledged.map(idOf));
   return {
     missing: acknowledged.filter((a) => !present.has(idOf(a))),
-    unanswered: [...present].filter((id) => !told.has(id)).length,
+    unanswered: rows.filter((row) => isAsked(row) && !told.has(idOf(row))).length,
   };
 }
 

@@ -29,11 +29,15 @@ export function watchCommitBlock(
 
   async function watch(mine: { readonly isOver: boolean }): Promise<void> {
     const began = server.now();
+    let hadNobody = false;
     while (!mine.isOver) {
       if (await isOpen(session)) {
         if (since(began, server.now()) >= mostMs)
           return giveUp(`it would stop writes for longer than ${mostMs} ms`);
-        if (await isConfirmedByNobody(server, session)) await endCommits(session);
+        // A replica that connects anew is nobody for an instant.
+        const hasNobody = await isConfirmedByNobody(server, session);
+        if (hasNobody && hadNobody) await endCommits(session);
+        hadNobody = hasNobody;
       }
       await sleep(LOOK_EVERY_MS, undefined, { ref: false });
     }

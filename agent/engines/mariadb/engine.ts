@@ -31,6 +31,7 @@ const KIND: Kind = {
   ...{
     engine: 'mariadb',
     called: 'MariaDB',
+    holdWrites: 'flush tables with read lock',
     dialect: MARIADB,
     openings: OPENINGS,
     semiSync: SEMI_SYNC,

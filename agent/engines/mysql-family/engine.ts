@@ -88,7 +88,7 @@ export function createEngine(how: Steps, config: MariadbConfig | MysqlConfig, de
           server,
           bounds,
           askOnSession(server, async (withinMs) => (await kind.readStatus(server, withinMs)).closed),
-          settleOnSession(connection, deps.now),
+          settleOnSession(server),
         );
       case 'start':
         await start(server, bounds);

@@ -6,11 +6,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionResult } from '#agent/ports/engine.js';
-import type { MonotonicMs } from '#core/brand.js';
 import { type Bounds, boundBy } from '#agent/engines/bounds.js';
-import type { Connection } from '#agent/engines/mysql-family/connection.js';
 import { holdWrites } from '#agent/engines/mysql-family/hold-writes.js';
 import { serverProcesses } from '#agent/engines/mysql-family/processes.js';
+import type { Server } from '#agent/engines/mysql-family/server.js';
 import type { Memos } from '#agent/engines/memos.js';
 import type { Sessions } from '#agent/engines/session.js';
 import type { Log } from '#core/log.js';
@@ -67,12 +66,12 @@ async function noteFenced(server: Fenced, process: ProcessId, withinMs: number):
 
 /** On a session that is there: to make one takes time that a server which does not answer has no right to. */
 export const settleOnSession =
-  (connection: Connection, now: () => MonotonicMs): Settle =>
+  (server: Server): Settle =>
   async (withinMs) => {
-    if (!connection.isReady()) return;
-    const bounds = boundBy(now, withinMs, new AbortController().signal);
+    if (!server.connection.isReady()) return;
+    const bounds = boundBy(server.now, withinMs, new AbortController().signal);
     await Promise.race([
-      holdWrites(connection, bounds).catch(() => undefined),
+      holdWrites(server, bounds).catch(() => undefined),
       sleep(withinMs, undefined, { ref: false }),
     ]);
   };

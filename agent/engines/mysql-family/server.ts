@@ -56,6 +56,8 @@ export interface Kind {
   readonly semiSync: SemiSync;
   /** The statement that tells who receives log from here. */
   readonly listFollowers: string;
+  /** The statement that lets commits that have begun come to their end, and no further one begin, whoever reads meanwhile. */
+  readonly holdWrites: string;
   /** By the process's own options and files, and what is persisted in the data. Undefined: it cannot be told. */
   bootsClosed(process: ProcessId, dataDir: string): Promise<boolean | undefined>;
   /** What its configuration has to have, for that. */

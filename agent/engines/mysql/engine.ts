@@ -31,6 +31,8 @@ const KIND: Kind = {
   ...{
     engine: 'mysql',
     called: 'MySQL',
+    // A lock of all tables waits for everybody who reads one, before it holds up any commit.
+    holdWrites: 'set global super_read_only = 1',
     dialect: MYSQL,
     openings: OPENINGS,
     semiSync: SEMI_SYNC,

@@ -2,6 +2,7 @@
  * Sessions on the local server. One lives as long as the server does: it is there already when every further one is refused. A session that
  * does not answer in time is cut off, because nothing can be known about it any more; none is ever made again behind our back.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, ErrorReply } from '@redis/client';
 import type { RedisConfig } from '#agent/config.js';
 import { type Tls, tlsOptions } from '#agent/engines/redis/dial.js';
@@ -14,15 +15,15 @@ export type Command = readonly [string, ...(readonly string[])];
 export interface Connection extends Sessions {
   /** One command on the long-lived session; rejects at the deadline, and when there is no session. */
   send(command: Command, timeoutMs?: number): Promise<Reply>;
-  /**
-   * All of them, with nobody else's between them. Rejects when one of them failed; the others may have been done. `before`: one by one in front of
-   * them, where others' may come between, but none of this session's; whether the server does them, nobody asks.
-   */
-  transact(
-    commands: readonly Command[],
-    timeoutMs?: number,
-    before?: readonly Command[],
-  ): Promise<readonly Reply[]>;
+  /** All of them, with nobody else's between them. Rejects when one of them failed; the others may have been done. */
+  transact(commands: readonly Command[], timeoutMs?: number, lead?: Lead): Promise<readonly Reply[]>;
+}
+
+/** What goes in front of a transaction: others may come between, and nothing of this session's. Whether the server does it, nobody asks. */
+export interface Lead {
+  readonly command: Command;
+  /** How long after its answer the transaction follows. */
+  readonly passMs: number;
 }
 
 export class NoSession extends Error {
@@ -91,6 +92,8 @@ export async function openSession(
 export function createConnection(config: RedisConfig, onLost: () => void): Connection {
   let session: OwnSession | undefined;
   let connecting: Promise<Answer> | undefined;
+  /** Whoever comes meanwhile waits until it is over. */
+  let leading: Promise<void> | undefined;
 
   async function connectNow(timeoutMs: number): Promise<Answer> {
     try {
@@ -127,10 +130,26 @@ export function createConnection(config: RedisConfig, onLost: () => void): Conne
       }, timeoutMs);
     });
     try {
-      return await Promise.race([ask(mine), tooLate]);
+      const answer = leading === undefined ? ask(mine) : leading.then(() => ask(mine));
+      answer.catch(() => undefined); // whoever is too late for it has been told so
+      return await Promise.race([answer, tooLate]);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Resolves when it is time for what follows, with what lets everybody else go on. */
+  async function goAhead(mine: OwnSession, { command, passMs }: Lead): Promise<() => void> {
+    let follow: () => void = () => undefined;
+    leading = new Promise((resolve) => {
+      follow = () => {
+        leading = undefined;
+        resolve();
+      };
+    });
+    await mine.send(command).catch(() => undefined);
+    await sleep(passMs);
+    return follow;
   }
 
   return {
@@ -149,13 +168,14 @@ export function createConnection(config: RedisConfig, onLost: () => void): Conne
       }
     },
     send: (command, timeoutMs = ANSWER_WITHIN_MS) => inTime(timeoutMs, (mine) => mine.send(command)),
-    transact: (commands, timeoutMs = ANSWER_WITHIN_MS, before = []) =>
+    transact: (commands, timeoutMs = ANSWER_WITHIN_MS, lead) =>
       inTime(timeoutMs, async (mine) => {
+        const follow = lead === undefined ? undefined : await goAhead(mine, lead);
         // Handed over in one go: nothing of ours comes between them either.
-        for (const command of before) mine.send(command).catch(() => undefined);
         const said = [['MULTI'] as const, ...commands, ['EXEC'] as const].map((command) =>
           mine.send(command),
         );
+        follow?.();
         const settled = await Promise.allSettled(said);
         const refused = settled.find(({ status }) => status === 'rejected');
         if (refused?.status === 'rejected') throw refused.reason as Error;

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionResult } from '#agent/ports/engine.js';
 import { type Bounds, boundBy } from '#agent/engines/bounds.js';
 import { isAlive, type ProcessId, type ServerProcess, signal } from '#agent/engines/process-table.js';
-import { type Command, type Connection, errorWord } from '#agent/engines/redis/connection.js';
+import { type Command, type Connection, errorWord, type Lead } from '#agent/engines/redis/connection.js';
 import { mainOf, serverProcesses } from '#agent/engines/redis/processes.js';
 import type { Server } from '#agent/engines/redis/server.js';
 import { READ_ONLY } from '#agent/engines/redis/settings.js';
@@ -16,7 +16,6 @@ import { FOLLOW_NOBODY, readStatus, statusAfter } from '#agent/engines/redis/sta
 /** The share of the time for the gentle way. */
 const GENTLY = 0.5;
 const LOOK_EVERY_MS = 2;
-const MORE_THAN_THERE_ARE = 1_000;
 const ROUNDS_MS = 2;
 const GENTLY_FENCED = { kind: 'fenced', clientSessions: 0, orphans: 0 } as const;
 
@@ -81,14 +80,13 @@ export function closeOnSession(server: Server): CloseGently {
 
 /**
  * A server hands out its answers after a round of commands: a client that is ended in the very round of its write never hears of it (up to 8 writes of
- * 8 clients in our trial), and would write it a second time to the next leader. So writes are held up for the rounds that pass while this session waits
- * for more replicas than there are, and who is ended then has not written. Between the two comes nothing of ours: a canary would be held up
- * as well, with all that follows it.
+ * 8 clients in our trial), and would write it a second time to the next leader. So writes are held up for a round or two, and who is ended then has
+ * not written. Nothing of ours comes between the two: a canary would be held up as well, with all that follows it.
  */
-const holdUp = (mostMs: number): readonly Command[] => [
-  ['CLIENT', 'PAUSE', String(Math.ceil(mostMs)), 'WRITE'],
-  ['WAIT', String(MORE_THAN_THERE_ARE), String(ROUNDS_MS)],
-];
+const holdUp = (mostMs: number): Lead => ({
+  command: ['CLIENT', 'PAUSE', String(Math.ceil(mostMs)), 'WRITE'],
+  passMs: ROUNDS_MS,
+});
 
 const CLOSE: readonly Command[] = [
   READ_ONLY,

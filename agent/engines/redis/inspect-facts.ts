@@ -31,7 +31,6 @@ const USED: readonly (readonly [string, ...string[]])[] = [
   ['client', 'kill', 'type', 'normal'],
   ['client', 'pause', '1', 'write'],
   ['client', 'unpause'],
-  ['wait', '0', '1'],
   ['script', 'kill'],
   ['eval', 'return 1', '1', HISTORY_KEY],
   ['hgetall', HISTORY_KEY],

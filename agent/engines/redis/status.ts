@@ -1,5 +1,5 @@
 /** One look at a running server: all at one moment, so that what is told of offsets and of the data belongs together. */
-import { type Command, type Connection, errorWord } from '#agent/engines/redis/connection.js';
+import { type Command, type Connection, errorWord, type Lead } from '#agent/engines/redis/connection.js';
 import { type History, READ_HISTORY, readHistory } from '#agent/engines/redis/history.js';
 
 export interface Status {
@@ -43,14 +43,14 @@ export const FOLLOW_NOBODY = ['REPLICAOF', NOBODY.host, String(NOBODY.port)] as 
 export const readStatus = (connection: Connection, timeoutMs: number): Promise<Status> =>
   statusAfter(connection, [], timeoutMs);
 
-/** How it stands once these are done, with nobody else's command between. `before`: as of `transact`. */
+/** How it stands once these are done, with nobody else's command between. `lead`: as of `transact`. */
 export async function statusAfter(
   connection: Connection,
   commands: readonly Command[],
   timeoutMs: number,
-  before: readonly Command[] = [],
+  lead?: Lead,
 ): Promise<Status> {
-  const replies = await connection.transact([...commands, ...LOOK], timeoutMs, before);
+  const replies = await connection.transact([...commands, ...LOOK], timeoutMs, lead);
   const [replication, keyspace, history] = replies.slice(commands.length);
   return statusOf(String(replication), String(keyspace), readHistory(history));
 }
