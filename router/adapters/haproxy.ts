@@ -24,10 +24,10 @@ export function createHaproxy({ socket, backend, servers }: HaproxyConfig): Targ
     is: Led,
     isNew: boolean,
   ): readonly string[] {
-    // Whoever hears nothing knows no better than its checks.
-    if (is === 'unheard') return [];
-    const isDown = ({ name, isUp }: ServerState): boolean =>
-      is === 'closed' ? name === leaders && isUp : name !== leaders && (isNew || isUp);
+    // Who hears of no leader knows no better than its checks. A leader that closes ends its sessions by itself, once it has answered what they have begun:
+    // ended here, its clients would never know what became of that.
+    if (is !== 'leads') return [];
+    const isDown = ({ name, isUp }: ServerState): boolean => name !== leaders && (isNew || isUp);
     return [
       // Up once each time: from there on its checks know better.
       ...(isNew ? [`set server ${backend}/${leaders} health up`] : []),

@@ -70,10 +70,9 @@ export const settleOnSession =
   async (withinMs) => {
     if (!server.connection.isReady()) return;
     const bounds = boundBy(server.now, withinMs, new AbortController().signal);
-    await Promise.race([
-      holdWrites(server, bounds).catch(() => undefined),
-      sleep(withinMs, undefined, { ref: false }),
-    ]);
+    const tooLate = sleep(withinMs, 'not in time', { ref: false });
+    const because = await Promise.race([holdWrites(server, bounds).then(() => undefined, String), tooLate]);
+    if (because !== undefined) server.log('info', 'WRITES_NOT_HELD', { because });
   };
 
 /** An opening that was asked for goes through at any moment, so what the server says now proves nothing then. */

@@ -17,7 +17,7 @@ export async function holdWrites({ connection, kind }: Server, bounds: Bounds): 
     const atWork = await connection.query(AT_WORK, { timeoutMs: bounds.left() });
     return atWork.length === 0;
   };
-  await bounds.until(areAnswered, LOOK_EVERY_MS);
+  if (!(await bounds.until(areAnswered, LOOK_EVERY_MS))) throw new Error('some are still under way');
 }
 
 /** Whoever only reads is waited for, too, as long as there is time. */
