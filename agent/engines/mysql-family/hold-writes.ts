@@ -9,7 +9,7 @@ import type { Server } from '#agent/engines/mysql-family/server.js';
 
 const LOOK_EVERY_MS = 2;
 
-/** The lock goes with the session, which goes with the server. Rejects where it cannot be had in time. */
+/** What holds them goes with the server. Rejects where it cannot be had in time. */
 export async function holdWrites({ connection, kind }: Server, bounds: Bounds): Promise<void> {
   await connection.query(kind.holdWrites, { timeoutMs: bounds.left() });
   // A commit lets go of the lock before its answer is on its way.
